@@ -1,0 +1,1 @@
+"""Why the members disagree."""

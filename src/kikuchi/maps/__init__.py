@@ -1,0 +1,1 @@
+"""Decisions on a grid, drawn and written for other programs."""

@@ -1,0 +1,1 @@
+"""Open any scan, prepare its patterns, label and split a dataset."""

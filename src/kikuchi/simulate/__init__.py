@@ -1,0 +1,1 @@
+"""Labelled EBSD scans from crystal structures and master patterns."""
