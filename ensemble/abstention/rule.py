@@ -1,0 +1,238 @@
+"""The abstention rule: what is answered, fitted on held-out data, with its certificate."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ensemble.abstention.conformal import conformal_sets, fit_conformal
+from ensemble.abstention.guarantee import Certificate, certify, threshold_sequence
+from ensemble.checks import as_labels, as_probabilities
+from ensemble.errors import InputError
+
+_PLANNING_SHARE = 1 / 3
+"""Of the held-out data, for the thresholds; the rest tests the promise, which is what needs numbers."""
+
+
+@dataclass(frozen=True)
+class AbstentionRule:
+    """Thresholds that decide which patterns are answered.
+
+    Attributes
+    ----------
+    threshold
+        Smallest calibrated confidence that is answered, in [0, 1].
+    set_thresholds
+        Smallest probability with which each class enters the conformal set, length K.
+    familiarity_threshold
+        Largest unfamiliarity that is answered; None where unfamiliarity is not judged.
+    quality_threshold
+        Patterns of this quality or less are unreadable.
+    coverage
+        Nominal coverage of the conformal sets.
+    familiar
+        Share of held-out familiar patterns that `familiarity_threshold` lets through.
+    certificate
+        What is promised about the answered.
+    """
+
+    threshold: float
+    set_thresholds: tuple[float, ...]
+    familiarity_threshold: float | None
+    quality_threshold: float
+    coverage: float
+    familiar: float
+    certificate: Certificate
+
+    @property
+    def n_classes(self) -> int:
+        """K."""
+        return len(self.set_thresholds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain JSON."""
+        return {
+            "threshold": self.threshold,
+            "set_thresholds": list(self.set_thresholds),
+            "familiarity_threshold": self.familiarity_threshold,
+            "quality_threshold": self.quality_threshold,
+            "coverage": self.coverage,
+            "familiar": self.familiar,
+            "certificate": self.certificate.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, d: dict[str, Any]) -> "AbstentionRule":
+        """Read back what `to_dict` wrote.
+
+        Raises
+        ------
+        InputError
+            If a field is missing.
+        """
+        try:
+            fields = dict(d)
+            fields["set_thresholds"] = tuple(float(t) for t in d["set_thresholds"])
+            fields["certificate"] = Certificate(**d["certificate"])
+            return cls(**fields)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"not an abstention rule: {error!r}") from error
+
+
+class Selection(NamedTuple):
+    """Which patterns pass each gate, (N,) bool, and their conformal sets, (N, K) bool."""
+
+    readable: NDArray[np.bool_]
+    familiar: NDArray[np.bool_]
+    answered: NDArray[np.bool_]
+    sets: NDArray[np.bool_]
+
+
+def select(
+    probabilities: NDArray[np.float64],
+    set_thresholds: ArrayLike,
+    threshold: float,
+    familiarity_threshold: float | None,
+    quality_threshold: float,
+    unfamiliarity: ArrayLike | None,
+    quality: ArrayLike | None,
+) -> Selection:
+    """Apply the gates: the one selection function that fitting certifies and deciding uses.
+
+    Answered are the patterns that are readable (finite, quality above the threshold), familiar, have at most
+    one class in their conformal set and at least the threshold of confidence.
+    """
+    readable: NDArray[np.bool_] = ~np.isnan(probabilities).any(axis=1)
+    if quality is not None:
+        readable &= np.asarray(quality) > quality_threshold
+    familiar: NDArray[np.bool_] = np.ones(len(probabilities), dtype=bool)
+    if familiarity_threshold is not None:
+        distance = np.asarray(unfamiliarity, dtype=np.float64)
+        readable &= ~np.isnan(distance)
+        familiar &= distance <= familiarity_threshold
+    sets = conformal_sets(probabilities, set_thresholds)
+    answered = readable & familiar & (sets.sum(axis=1) <= 1) & (probabilities.max(axis=1) >= threshold)
+    return Selection(readable, familiar, answered, sets)
+
+
+def fit_abstention(
+    probabilities: ArrayLike,
+    labels: ArrayLike,
+    *,
+    unfamiliarity: ArrayLike | None = None,
+    quality: ArrayLike | None = None,
+    quality_threshold: float = 0.0,
+    risk: float = 0.02,
+    confidence: float = 0.95,
+    coverage: float = 0.95,
+    class_conditional: bool = False,
+    familiar: float = 0.99,
+    groups: ArrayLike | None = None,
+    seed: int = 0,
+) -> AbstentionRule:
+    """Set every threshold on held-out data, and certify what the answered patterns promise.
+
+    A third of the data (of the groups, where given) sets the conformal and the familiarity threshold and
+    plans the test; the other two thirds run the test, so that the promise is independent of the thresholds.
+
+    Parameters
+    ----------
+    probabilities
+        Calibrated, held-out, shape (N, K); NaN rows are unreadable.
+    labels
+        True class indices, shape (N,).
+    unfamiliarity
+        Score of each pattern, shape (N,), higher = stranger; unfamiliarity is not judged where it is None.
+    quality
+        Pattern quality, shape (N,); all readable where it is None.
+    quality_threshold
+        Patterns of this quality or less are unreadable.
+    risk
+        Allowed error rate among the answered, in (0, 1).
+    confidence
+        Probability, over the draw of the held-out data, with which the risk must hold.
+    coverage
+        Probability that a conformal set holds the truth, in (0, 1).
+    class_conditional
+        Hold the coverage within each class.
+    familiar
+        Share of familiar patterns to let through, in (0, 1].
+    groups
+        Scan or grain of each pattern, shape (N,). Groups are never split, and only one pattern of each
+        tests the promise, because neighbours are not independent; the promise is then about one pattern of
+        a new group.
+    seed
+        Of the split and of the pattern drawn from each group.
+
+    Returns
+    -------
+    The rule, with its certificate. It holds for patterns exchangeable with these, and survives no change of
+    sample, voltage or detector.
+
+    Raises
+    ------
+    InputError
+        If the arrays do not fit together, a level is out of range, or fewer than two patterns (or groups)
+        are left.
+    """
+    p = as_probabilities(probabilities, finite=False)
+    n, k = p.shape
+    y = as_labels(labels, n, k)
+    _check_lengths(n, unfamiliarity=unfamiliarity, quality=quality, groups=groups)
+    if not 0.0 < familiar <= 1.0:
+        raise InputError(f"the familiar share must lie between 0 and 1, not {familiar}")
+    planning, testing = _split(n, groups, np.random.default_rng(seed))
+    distance = None if unfamiliarity is None else np.asarray(unfamiliarity, dtype=np.float64)
+    clarity = None if quality is None else np.asarray(quality, dtype=np.float64)
+
+    every = select(p, np.zeros(k), 0.0, None, quality_threshold, None, clarity)
+    readable = planning[every.readable[planning]]
+    limit = None
+    if distance is not None:
+        readable = readable[~np.isnan(distance[readable])]
+        limit = float(np.quantile(distance[readable], familiar, method="higher")) if len(readable) else np.inf
+        limit = min(limit, float(np.finfo(np.float64).max))
+    set_thresholds = fit_conformal(p[readable], y[readable], coverage, class_conditional=class_conditional)
+
+    answerable = select(p, set_thresholds, 0.0, limit, quality_threshold, distance, clarity).answered
+    top, wrong = p.max(axis=1), p.argmax(axis=1) != y
+    plan, test = planning[answerable[planning]], testing[answerable[testing]]
+    sequence = threshold_sequence(top[plan], wrong[plan], risk, confidence, len(testing) / len(planning))
+    certificate = certify(top[test], wrong[test], sequence, risk, confidence, n_tested=len(testing))
+    return AbstentionRule(
+        threshold=certificate.threshold,
+        set_thresholds=tuple(set_thresholds.tolist()),
+        familiarity_threshold=limit,
+        quality_threshold=float(quality_threshold),
+        coverage=coverage,
+        familiar=familiar,
+        certificate=certificate,
+    )
+
+
+def _split(
+    n: int, groups: ArrayLike | None, rng: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Draw indices that plan and indices that test; of each testing group, one pattern."""
+    group = np.arange(n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    n_groups = int(group.max()) + 1 if n else 0
+    if n_groups < 2:
+        raise InputError(
+            f"{n_groups} held-out patterns or groups cannot both set and test the thresholds",
+            remedy="hold out more patterns, of at least two scans or grains",
+        )
+    shuffled = rng.permutation(n_groups)
+    n_planning = max(1, round(_PLANNING_SHARE * n_groups))
+    plans = np.zeros(n_groups, dtype=bool)
+    plans[shuffled[:n_planning]] = True
+    planning = np.flatnonzero(plans[group])
+    candidates = rng.permutation(np.flatnonzero(~plans[group]))
+    testing = np.sort(candidates[np.unique(group[candidates], return_index=True)[1]])
+    return planning, testing
+
+
+def _check_lengths(n: int, **arrays: ArrayLike | None) -> None:
+    for name, array in arrays.items():
+        if array is not None and np.shape(array) != (n,):
+            raise InputError(f"{name} must have shape ({n},), not {np.shape(array)}")

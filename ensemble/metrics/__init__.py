@@ -1,0 +1,1 @@
+"""How good the probabilities, the abstentions and the detections are."""
