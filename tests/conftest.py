@@ -3,10 +3,8 @@
 import os
 from pathlib import Path
 
-# Two libraries with two threads each on two cores is slower than one with one.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 import pytest
 

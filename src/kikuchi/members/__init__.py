@@ -1,1 +1,32 @@
-"""Build, train, store and run one member. Keras, NumPy and the standard library only."""
+"""Build, train, store and run one member. Keras, NumPy and the standard library only.
+
+Keras is imported when a function needs it, so that importing this package is free.
+"""
+
+from kikuchi.members.architectures import build_backbone, build_member
+from kikuchi.members.head import HeadDraws, dropout_draws
+from kikuchi.members.predict import predict
+from kikuchi.members.spec import ARCHITECTURES, KINDS, MemberSpec
+from kikuchi.members.storage import load_member, read_spec, save_member
+from kikuchi.members.train import Epoch, History, Training, train_member
+from kikuchi.members.weights import copy_backbone, load_backbone_weights
+
+__all__ = [
+    "ARCHITECTURES",
+    "KINDS",
+    "Epoch",
+    "HeadDraws",
+    "History",
+    "MemberSpec",
+    "Training",
+    "build_backbone",
+    "build_member",
+    "copy_backbone",
+    "dropout_draws",
+    "load_backbone_weights",
+    "load_member",
+    "predict",
+    "read_spec",
+    "save_member",
+    "train_member",
+]

@@ -1,0 +1,92 @@
+"""The two networks: `keras.applications.Xception` unmodified, and a compact one of the same style."""
+
+from typing import TYPE_CHECKING
+
+from kikuchi.members.spec import MemberSpec
+
+if TYPE_CHECKING:
+    import keras
+
+#: Filters of the compact network's stem and of its residual blocks.
+COMPACT_STEM = 32
+COMPACT_BLOCKS = (64, 128, 256)
+
+
+def build_member(spec: MemberSpec) -> "keras.Model":
+    """Build a member with random weights.
+
+    Parameters
+    ----------
+    spec
+        What to build.
+
+    Returns
+    -------
+    keras.Model
+        Takes prepared patterns, shape (n, size, size, 1), range [-1, 1]; gives ``[logits, features]`` of
+        shapes (n, K) and (n, F). The layers are named ``backbone``, ``dropout`` and ``head``.
+    """
+    import keras
+
+    keras.utils.set_random_seed(spec.seed)
+    patterns = keras.Input((spec.size, spec.size, 1), name="patterns")
+    # The paper feeds the network pre-trained on colour images with the grey pattern in all three channels.
+    stacked = patterns if spec.channels == 1 else keras.layers.Concatenate(name="stack")([patterns] * 3)
+    backbone = build_backbone(spec.architecture, spec.size, spec.channels)
+    backbone.trainable = not spec.frozen
+    features = backbone(stacked)
+    dropped = keras.layers.Dropout(spec.dropout, name="dropout", seed=spec.seed)(features)
+    # float32 whatever the precision policy: softmax and calibration live in the logits' small differences.
+    logits = keras.layers.Dense(spec.classes, name="head", dtype="float32")(dropped)
+    features = keras.layers.Activation("linear", dtype="float32", name="features")(features)
+    return keras.Model(patterns, [logits, features], name=spec.name.replace(" ", "_"))
+
+
+def build_backbone(architecture: str, size: int, channels: int) -> "keras.Model":
+    """Build the part of a network that turns an image into features, with random weights.
+
+    Parameters
+    ----------
+    architecture
+        ``"xception"`` gives 2048 features (Chollet, CVPR 2017), ``"compact"`` 256.
+    size
+        Side of the square input in pixels.
+    channels
+        1 or 3.
+    """
+    import keras
+
+    if architecture == "xception":
+        return keras.applications.Xception(
+            include_top=False,
+            weights=None,
+            input_shape=(size, size, channels),
+            pooling="avg",
+            name="backbone",
+        )
+    return _compact(size, channels)
+
+
+def _compact(size: int, channels: int) -> "keras.Model":
+    """Build a stem, three residual blocks of separable convolutions and a separable end."""
+    import keras
+    from keras import layers
+
+    def normalised(x):
+        # Keras' default momentum of 0.99 needs hundreds of steps before validation means anything.
+        return layers.BatchNormalization(momentum=0.9)(x)
+
+    image = keras.Input((size, size, channels))
+    x = layers.Conv2D(COMPACT_STEM, 3, strides=2, padding="same", use_bias=False)(image)
+    x = layers.Activation("relu")(normalised(x))
+    for filters in COMPACT_BLOCKS:
+        shortcut = normalised(layers.Conv2D(filters, 1, strides=2, padding="same", use_bias=False)(x))
+        x = normalised(layers.SeparableConv2D(filters, 3, padding="same", use_bias=False)(x))
+        x = layers.Activation("relu")(x)
+        x = normalised(layers.SeparableConv2D(filters, 3, padding="same", use_bias=False)(x))
+        x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
+        x = layers.Add()([x, shortcut])
+        x = layers.Activation("relu")(x)
+    x = normalised(layers.SeparableConv2D(COMPACT_BLOCKS[-1], 3, padding="same", use_bias=False)(x))
+    x = layers.Activation("relu")(x)
+    return keras.Model(image, layers.GlobalAveragePooling2D()(x), name="backbone")

@@ -1,0 +1,212 @@
+"""Train one member: one epoch after another, stopped early, resumable after each."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ensemble.errors import InputError
+from kikuchi.members import checkpoint
+from kikuchi.members.predict import predict
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a member is trained; the defaults are the paper's (Kaufmann et al., Sci. Rep. 11, 8172, 2021).
+
+    Parameters
+    ----------
+    epochs
+        At most so many passes over the training patterns.
+    batch
+        Patterns per step.
+    learning_rate, weight_decay
+        Of Adam.
+    min_delta, patience
+        Stop after `patience` epochs in which the validation loss did not fall by more than `min_delta`.
+    mirror
+        Show every pattern as it is or mirrored, at random. A mirrored pattern is that of the mirrored
+        crystal, which has the same Laue class and the same systematic absences. Not in the paper.
+    warm_down
+        Lower the learning rate along a half cosine to zero over `epochs`. Not in the paper.
+    """
+
+    epochs: int = 200
+    batch: int = 32
+    learning_rate: float = 0.001
+    weight_decay: float = 1e-5
+    min_delta: float = 0.001
+    patience: int = 15
+    mirror: bool = False
+    warm_down: bool = False
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch gave: losses are mean cross-entropies in nats, accuracies shares, time in seconds."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+@dataclass
+class History:
+    """All epochs of one member, and the one whose weights it kept."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+
+    @property
+    def best_epoch(self) -> int:
+        """Number (from 1) of the epoch with the lowest validation loss; 0 before the first."""
+        if not self.epochs:
+            return 0
+        return min(self.epochs, key=lambda e: (np.nan_to_num(e.validation_loss, nan=np.inf), e.epoch)).epoch
+
+    def converged_at(self, min_delta: float) -> int:
+        """Return the epoch after which the validation loss never fell by more than `min_delta` again."""
+        best, at = np.inf, 0
+        for e in self.epochs:
+            if e.validation_loss < best - min_delta:
+                best, at = e.validation_loss, e.epoch
+        return at
+
+    def waited(self, min_delta: float) -> int:
+        """Epochs since then: what early stopping compares with its patience."""
+        return len(self.epochs) - self.converged_at(min_delta)
+
+
+def train_member(
+    model: "keras.Model",
+    train: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray],
+    training: Training,
+    *,
+    seed: int,
+    work: Path | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> History:
+    """Train a member in place and leave it with the weights of its best epoch.
+
+    Parameters
+    ----------
+    model
+        As `build_member` gives it.
+    train, validation
+        Prepared patterns (n, size, size) in [-1, 1], float16 or float32, and class indices (n,).
+    training
+        The schedule.
+    seed
+        Order of the patterns, mirrors and dropout masks: epoch e of one seed is the same whether or not the
+        training was interrupted before it.
+    work
+        Folder for the checkpoint; with one, an interrupted training goes on after its last whole epoch.
+    on_epoch
+        Called after each epoch, for progress.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    InputError
+        The loss is not finite in the first epoch: a learning rate or an input out of range.
+    """
+    import keras
+
+    patterns, labels = train
+    trained = _compiled(model, training)
+    history = History()
+    best: list[np.ndarray] | None = None
+    if work is not None:
+        state = checkpoint.load(work, trained)
+        if state is not None:
+            best, rows = state
+            history.epochs = [Epoch(int(r[0]), *map(float, r[1:])) for r in rows]
+    dropout = model.get_layer("dropout")
+    while len(history.epochs) < training.epochs and history.waited(training.min_delta) < training.patience:
+        epoch = len(history.epochs) + 1
+        begin = time.perf_counter()
+        rng = np.random.default_rng([seed, epoch])
+        # The masks follow from seed and epoch, not from how many steps this process has made.
+        dropout.seed_generator.state.assign(keras.ops.cast([seed, epoch], dropout.seed_generator.state.dtype))
+        if training.warm_down:
+            cosine = 0.5 * (1 + np.cos(np.pi * (epoch - 1) / training.epochs))
+            trained.optimizer.learning_rate = training.learning_rate * cosine
+        loss, accuracy = _one_pass(trained, patterns, labels, training, rng)
+        logits, _ = predict(model, validation[0])
+        validation_loss, validation_accuracy = _score(logits, validation[1])
+        if not np.isfinite(loss):
+            raise InputError(
+                f"the training loss of {model.name} became {loss} in epoch {epoch}",
+                remedy="lower learning_rate in the recipe's [train]",
+            )
+        row = Epoch(epoch, loss, accuracy, validation_loss, validation_accuracy, time.perf_counter() - begin)
+        history.epochs.append(row)
+        if history.best_epoch == epoch or best is None:
+            best = [np.array(w) for w in model.get_weights()]
+        if work is not None:
+            checkpoint.save(work, trained, best, [list(vars(e).values()) for e in history.epochs])
+        if on_epoch is not None:
+            on_epoch(row)
+    if best is not None:
+        model.set_weights(best)
+    return history
+
+
+def _compiled(model: "keras.Model", training: Training) -> "keras.Model":
+    """Return the logits half of a member, compiled and with its optimizer's variables made."""
+    import keras
+
+    trained = keras.Model(model.inputs, model.outputs[0], name=f"{model.name}_training")
+    optimizer = keras.optimizers.Adam(training.learning_rate, weight_decay=training.weight_decay)
+    # XLA on a CPU does not finish compiling Xception in minutes, so it is left to the user's Keras config.
+    trained.compile(
+        optimizer,
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    optimizer.build(trained.trainable_variables)
+    return trained
+
+
+def _one_pass(
+    trained: "keras.Model",
+    patterns: np.ndarray,
+    labels: np.ndarray,
+    training: Training,
+    rng: np.random.Generator,
+) -> tuple[float, float]:
+    """Show every training pattern once; return the mean loss and accuracy over the pass."""
+    order = rng.permutation(len(labels))
+    mirrored = rng.random(len(labels)) < 0.5 if training.mirror else np.zeros(len(labels), bool)
+    # A shorter last batch would compile the step again and weigh its patterns more; it is filled up.
+    steps = -(-len(order) // training.batch)
+    order = np.resize(order, steps * training.batch)
+    totals = np.zeros(2)
+    for chosen in order.reshape(steps, training.batch):
+        batch = patterns[chosen].astype(np.float32)
+        batch = np.where(mirrored[chosen, None, None], batch[:, :, ::-1], batch)
+        trained.reset_metrics()
+        result = trained.train_on_batch(batch[..., None], labels[chosen].astype(np.int32), return_dict=True)
+        totals += float(result["loss"]), float(result["accuracy"])
+    loss, accuracy = totals / steps
+    return float(loss), float(accuracy)
+
+
+def _score(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Return the mean cross-entropy in nats and the accuracy."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return float(-log_p[np.arange(len(labels)), labels].mean()), float((logits.argmax(1) == labels).mean())

@@ -1,0 +1,223 @@
+"""Members: architectures, weights, training, dropout draws, storage, and the same logits on two backends."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ensemble.errors import InputError
+from kikuchi.members import (
+    MemberSpec,
+    Training,
+    build_backbone,
+    build_member,
+    copy_backbone,
+    dropout_draws,
+    load_backbone_weights,
+    load_member,
+    predict,
+    save_member,
+    train_member,
+)
+
+
+def spec(**changes):
+    given = {"name": "m", "kind": "scratch", "architecture": "compact", "size": 32, "classes": 3, "seed": 5}
+    return MemberSpec(**given | changes)
+
+
+def stripes(n, size=32, seed=0):
+    """Patterns whose class is where a bright stripe lies: easy, so that a few epochs suffice."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    patterns = rng.normal(0, 0.2, (n, size, size)).astype(np.float32)
+    for pattern, label in zip(patterns, labels, strict=True):
+        pattern[4 + 10 * label : 7 + 10 * label] += 0.8
+    return np.clip(patterns, -1, 1), labels
+
+
+def test_xception_from_scratch_is_keras_own_with_one_channel():
+    import keras
+
+    ours = build_member(spec(architecture="xception", size=71)).get_layer("backbone")
+    keras_own = keras.applications.Xception(
+        include_top=False, weights=None, input_shape=(71, 71, 1), pooling="avg"
+    )
+    assert ours.count_params() == keras_own.count_params()
+    assert [type(a) for a in ours.layers] == [type(b) for b in keras_own.layers]
+
+
+def test_transfer_member_stacks_the_pattern_three_times():
+    model = build_member(spec(kind="transfer"))
+    assert model.input_shape == (None, 32, 32, 1)
+    assert model.get_layer("backbone").input_shape == (None, 32, 32, 3)
+
+
+def test_one_channel_backbone_gives_the_same_features_when_copied_into_three_channels():
+    one, three = build_backbone("compact", 32, 1), build_backbone("compact", 32, 3)
+    copy_backbone(one, three)
+    x = np.random.default_rng(0).normal(size=(4, 32, 32, 1)).astype(np.float32)
+    np.testing.assert_allclose(
+        one.predict_on_batch(x), three.predict_on_batch(np.repeat(x, 3, axis=3)), atol=1e-5
+    )
+
+
+def test_weights_of_another_architecture_are_refused():
+    with pytest.raises(InputError, match="does not fit"):
+        copy_backbone(build_backbone("compact", 71, 3), build_backbone("xception", 71, 3))
+
+
+def test_transfer_starts_from_a_local_weights_file(tmp_path):
+    source = build_backbone("xception", 71, 3)
+    file = tmp_path / "backbone.weights.h5"
+    source.save_weights(file)
+    model = build_member(spec(kind="transfer", architecture="xception", size=71))
+    load_backbone_weights(model, file)
+    for a, b in zip(source.get_weights(), model.get_layer("backbone").get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_file_that_is_not_weights_is_refused_by_name(tmp_path):
+    file = tmp_path / "broken.h5"
+    file.write_bytes(b"not HDF5")
+    with pytest.raises(InputError, match=r"broken\.h5: not weights of this backbone"):
+        load_backbone_weights(build_member(spec(kind="transfer")), file)
+
+
+def test_missing_imagenet_weights_say_how_to_give_a_local_file(monkeypatch):
+    import keras
+
+    def refuse(*args, weights=None, **kwargs):
+        raise OSError("URL fetch failure")
+
+    model = build_member(spec(kind="transfer", architecture="xception", size=71))
+    monkeypatch.setattr(keras.applications, "Xception", refuse)
+    with pytest.raises(InputError, match=r"cannot be downloaded.*local file"):
+        load_backbone_weights(model, "imagenet")
+
+
+def test_training_learns_an_easy_task_and_keeps_the_best_epoch():
+    model = build_member(spec())
+    x, y = stripes(240)
+    vx, vy = stripes(60, seed=1)
+    history = train_member(model, (x, y), (vx, vy), Training(epochs=10, batch=16), seed=1)
+    logits, features = predict(model, vx)
+    assert logits.shape == (60, 3) and features.shape == (60, 256)
+    assert (logits.argmax(1) == vy).mean() > 0.9
+    best = history.epochs[history.best_epoch - 1]
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    assert -log_p[np.arange(60), vy].mean() == pytest.approx(best.validation_loss, rel=1e-3)
+
+
+def test_early_stopping_waits_its_patience_after_the_last_improvement():
+    model = build_member(spec(frozen=True))  # a frozen random backbone and a zero learning rate never improve
+    x, y = stripes(60)
+    schedule = Training(epochs=50, patience=3, learning_rate=0.0, weight_decay=0.0)
+    history = train_member(model, (x, y), (x, y), schedule, seed=1)
+    assert len(history.epochs) == 1 + 3
+
+
+def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path):
+    x, y = stripes(96)
+    undisturbed = build_member(spec())
+    train_member(undisturbed, (x, y), (x, y), Training(epochs=3), seed=1)
+
+    class Killed(Exception):
+        pass
+
+    def kill(epoch):
+        if epoch.epoch == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_member(
+            build_member(spec()), (x, y), (x, y), Training(epochs=3), seed=1, work=tmp_path, on_epoch=kill
+        )
+    resumed = build_member(spec())
+    seen = []
+    history = train_member(
+        resumed, (x, y), (x, y), Training(epochs=3), seed=1, work=tmp_path, on_epoch=seen.append
+    )
+    assert [e.epoch for e in seen] == [3] and len(history.epochs) == 3
+    for a, b in zip(undisturbed.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_dropout_draws_agree_with_keras_running_the_whole_network_with_dropout():
+    """Mean over many draws of our cached heads against Keras' own dropout layer in training mode."""
+    import keras
+
+    model = build_member(spec(dropout=0.5))
+    x, _ = stripes(6)
+    kernel, bias = model.get_layer("head").get_weights()
+    kernel = kernel * 20  # a freshly made head says 1/3 for everything
+    _, features = predict(model, x)
+    ours = dropout_draws(features, kernel, bias, rate=0.5, draws=4000, seed=0)
+    repeated = np.repeat(features, 4000, axis=0)
+    dropped = np.asarray(
+        keras.ops.convert_to_numpy(keras.layers.Dropout(0.5, seed=3)(repeated, training=True))
+    )
+    logits = dropped @ kernel + bias
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    np.testing.assert_allclose(ours.mean, p.reshape(6, 4000, 3).mean(axis=1), atol=0.03)
+    assert (ours.votes.sum(axis=1) == 4000).all()
+
+
+def test_dropout_draws_of_one_pattern_do_not_depend_on_its_neighbours():
+    rng = np.random.default_rng(0)
+    f, w, b = rng.normal(size=(50, 8)), rng.normal(size=(8, 3)), rng.normal(size=3)
+    whole = dropout_draws(f, w, b, rate=0.3, draws=20, seed=4)
+    part = dropout_draws(f[10:20], w, b, rate=0.3, draws=20, seed=4)
+    np.testing.assert_allclose(whole.mean[10:20], part.mean, rtol=1e-5)
+
+
+def test_dropout_rate_zero_is_the_plain_softmax():
+    f, w, b = np.array([[1.0, 2.0]]), np.array([[1.0, 0.0], [0.0, 1.0]]), np.zeros(2)
+    drawn = dropout_draws(f, w, b, rate=0.0, draws=7, seed=0)
+    p = 1 / (1 + np.exp(1.0))
+    np.testing.assert_allclose(drawn.mean, [[p, 1 - p]], rtol=1e-5)
+    np.testing.assert_allclose(drawn.entropy, -p * np.log(p) - (1 - p) * np.log(1 - p), rtol=1e-5)
+    np.testing.assert_array_equal(drawn.votes, [[0, 7]])
+
+
+@pytest.mark.parametrize("broken", [b"", b"{", b"[]", b'{"name": "m"}'])
+def test_a_broken_description_is_refused_by_name(tmp_path, broken):
+    model = build_member(spec())
+    save_member(model, spec(), tmp_path)
+    (tmp_path / "member.json").write_bytes(broken)
+    with pytest.raises(InputError, match=r"member"):
+        load_member(tmp_path)
+
+
+def test_stored_members_give_the_same_logits_on_tensorflow_and_torch(tmp_path):
+    given = {"compact": 32, "xception": 71}
+    rng = np.random.default_rng(0)
+    expected = {}
+    for architecture, size in given.items():
+        member = spec(architecture=architecture, size=size, kind="transfer")
+        model = build_member(member)
+        save_member(model, member, tmp_path / architecture)
+        x = rng.normal(0, 0.4, (5, size, size)).astype(np.float32)
+        expected[architecture] = predict(model, x)
+        np.save(tmp_path / architecture / "x.npy", x)
+        again, _ = load_member(tmp_path / architecture)
+        np.testing.assert_array_equal(predict(again, x)[0], expected[architecture][0])
+    code = (
+        "import sys, keras, numpy as np; from pathlib import Path\n"
+        "from kikuchi.members import load_member, predict\n"
+        "assert keras.backend.backend() == 'torch'\n"
+        "for folder in map(Path, sys.argv[1:]):\n"
+        "    logits, features = predict(load_member(folder)[0], np.load(folder / 'x.npy'))\n"
+        "    np.savez(folder / 'torch.npz', logits=logits, features=features)\n"
+    )
+    folders = [str(tmp_path / architecture) for architecture in given]
+    subprocess.run(
+        [sys.executable, "-c", code, *folders], check=True, env=os.environ | {"KERAS_BACKEND": "torch"}
+    )
+    for architecture, (logits, features) in expected.items():
+        with np.load(tmp_path / architecture / "torch.npz") as torch:
+            np.testing.assert_allclose(torch["logits"], logits, atol=1e-3)
+            np.testing.assert_allclose(torch["features"], features, atol=1e-3)
