@@ -103,7 +103,7 @@ def select(
     Answered are the patterns that are readable (finite, quality above the threshold), familiar, have at most
     one class in their conformal set and at least the threshold of confidence.
     """
-    readable: NDArray[np.bool_] = ~np.isnan(probabilities).any(axis=1)
+    readable = np.asarray(~np.isnan(probabilities).any(axis=1))
     if quality is not None:
         readable &= np.asarray(quality) > quality_threshold
     familiar: NDArray[np.bool_] = np.ones(len(probabilities), dtype=bool)

@@ -206,7 +206,7 @@ def _kth_distance(x: NDArray[np.float32], reference: NDArray[np.float32], k: int
 
 
 def _balanced_sample(labels: NDArray[np.intp], size: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Indices of at most `size` patterns, the classes taking turns."""
+    """Draw indices of at most `size` patterns, the classes taking turns."""
     shuffled = rng.permutation(len(labels))
     turn = np.empty(len(labels), dtype=int)
     for c in np.unique(labels):

@@ -1,17 +1,49 @@
 """Fit, choose, apply and store a calibration of the pool."""
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ensemble.calibration.binning import apply_histogram, apply_isotonic, fit_histogram, fit_isotonic
+from ensemble.calibration.scaling import apply_beta, apply_vector, fit_beta, fit_vector
 from ensemble.calibration.temperature import apply_temperature, fit_temperature
 from ensemble.checks import as_labels, as_probabilities
 from ensemble.errors import InputError
-from ensemble.metrics.proper import log_loss
+from ensemble.metrics.proper import log_loss, log_loss_per_pattern
 
-METHODS: tuple[str, ...] = ("none", "temperature")
+_FIT: dict[str, Callable[..., dict[str, Any]]] = {
+    "none": lambda probabilities, labels: {},
+    "temperature": fit_temperature,
+    "vector": fit_vector,
+    "beta": fit_beta,
+    "isotonic": fit_isotonic,
+    "histogram": fit_histogram,
+}
+_APPLY: dict[str, Callable[..., NDArray[np.float64]]] = {
+    "none": lambda probabilities, parameters: probabilities,
+    "temperature": apply_temperature,
+    "vector": apply_vector,
+    "beta": apply_beta,
+    "isotonic": apply_isotonic,
+    "histogram": apply_histogram,
+}
+METHODS: tuple[str, ...] = tuple(_FIT)
+"""From the simplest to the most flexible."""
+
+_LEAST_PER_CLASS = {"vector": 20, "beta": 50, "isotonic": 200, "histogram": 200}
+"""Held-out patterns of the rarest class below which ``auto`` does not try a method."""
+
+_LEAST_IN_ALL = 10
+_MOST_CLASSES = 30
+"""netcal differentiates numerically, which costs K evaluations of the loss a step."""
+
+_FOLDS = 5
+_MOST_PATTERNS = 4000
+"""Choosing between methods needs no more than this; the chosen one is fitted to everything."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +60,7 @@ class Calibration:
         Numbers and lists of numbers, plain JSON.
     report
         What fitting saw: ``n``, ``log_loss_before``, ``log_loss_after``, and where it chose,
-        ``cross_validated`` log-losses by method.
+        ``cross_validated`` log-losses by method and ``refused`` methods with the reason.
     """
 
     method: str
@@ -47,7 +79,7 @@ class Calibration:
         p = as_probabilities(probabilities, finite=False)
         if p.shape[1] != self.n_classes:
             raise InputError(f"this calibration is for {self.n_classes} classes, not {p.shape[1]}")
-        return _apply(self.method, p, self.parameters)
+        return _APPLY[self.method](p, self.parameters)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain JSON."""
@@ -60,7 +92,7 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> "Calibration":
-        """Read back what `to_dict` wrote.
+        """Read back what `to_dict` wrote; needs neither netcal nor pickle.
 
         Raises
         ------
@@ -76,7 +108,9 @@ class Calibration:
         return calibration
 
 
-def fit_calibration(probabilities: ArrayLike, labels: ArrayLike, method: str = "auto") -> Calibration:
+def fit_calibration(
+    probabilities: ArrayLike, labels: ArrayLike, method: str = "auto", *, seed: int = 0
+) -> Calibration:
     """Fit a calibration on held-out pooled probabilities.
 
     Parameters
@@ -86,12 +120,20 @@ def fit_calibration(probabilities: ArrayLike, labels: ArrayLike, method: str = "
     labels
         True class indices, shape (N,).
     method
-        One of `METHODS`, or ``"auto"``.
+        One of `METHODS`, or ``"auto"``: the simplest method whose cross-validated log-loss is within one
+        standard error of the smallest. Methods that the split cannot carry are left out with a warning.
+    seed
+        Of the folds.
+
+    Returns
+    -------
+    The calibration. Where fitting failed to lower the log-loss, it warns and returns ``"none"``.
 
     Raises
     ------
     InputError
-        If the method is unknown or the arrays do not fit together.
+        If the method is unknown, the arrays do not fit together, or a class-wise method is asked for where
+        a class is missing.
 
     Examples
     --------
@@ -100,29 +142,85 @@ def fit_calibration(probabilities: ArrayLike, labels: ArrayLike, method: str = "
     >>> fitted.apply([[0.8, 0.2]]).round(2).tolist()
     [[0.6, 0.4]]
     """
-    if method == "auto":
-        method = "temperature"
-    if method not in METHODS:
+    if method != "auto" and method not in METHODS:
         raise InputError(
-            f"unknown calibration method {method!r}", remedy=f"one of auto, {', '.join(METHODS)}"
+            f"unknown calibration method {method!r}", remedy=f"choose one of auto, {', '.join(METHODS)}"
         )
     p = as_probabilities(probabilities)
     y = as_labels(labels, *p.shape)
-    parameters = _fit(method, p, y)
+    if len(y) == 0:
+        raise InputError("no held-out patterns to calibrate on")
     report: dict[str, Any] = {"n": len(y)}
-    if len(y):
-        after = log_loss(_apply(method, p, parameters), y)
-        report |= {"log_loss_before": log_loss(p, y), "log_loss_after": after}
+    if method == "auto":
+        method, choice = _choose(p, y, seed)
+        report |= choice
+    missing = np.flatnonzero(np.bincount(y, minlength=p.shape[1]) == 0)
+    if method in _LEAST_PER_CLASS and len(missing):
+        raise InputError(
+            f"{method} calibration needs every class, and class {missing[0]} has no held-out pattern",
+            remedy="hold out patterns of it, or use temperature",
+        )
+    parameters = _FIT[method](p, y)
+    before, after = log_loss(p, y), log_loss(_APPLY[method](p, parameters), y)
+    if not after <= before + 1e-6:
+        warnings.warn(
+            f"{method} calibration raised the log-loss from {before:.4f} to {after:.4f} and is not used",
+            stacklevel=2,
+        )
+        method, parameters, after = "none", {}, before
+    report |= {"log_loss_before": before, "log_loss_after": after}
     return Calibration(method, p.shape[1], parameters, report)
 
 
-def _fit(method: str, p: NDArray[np.float64], y: NDArray[np.intp]) -> dict[str, Any]:
-    if method == "none":
-        return {}
-    return fit_temperature(p, y)
+def _choose(p: NDArray[np.float64], y: NDArray[np.intp], seed: int) -> tuple[str, dict[str, Any]]:
+    refused = _refusals(y, p.shape[1])
+    if refused:
+        reasons = "; ".join(sorted(set(refused.values())))
+        warnings.warn(
+            f"the calibration split cannot carry {', '.join(refused)} calibration: {reasons}", stacklevel=3
+        )
+    candidates = [m for m in METHODS if m not in refused]
+    if len(candidates) == 1:
+        return candidates[0], {"refused": refused}
+    losses = _cross_validate(p, y, candidates, seed)
+    means = {m: float(losses[m].mean()) for m in candidates}
+    best = min(means, key=means.__getitem__)
+    chosen = next(m for m in candidates if _as_good(losses[m], losses[best]))
+    return chosen, {"cross_validated": means, "refused": refused}
 
 
-def _apply(method: str, p: NDArray[np.float64], parameters: dict[str, Any]) -> NDArray[np.float64]:
-    if method == "none":
-        return p
-    return apply_temperature(p, parameters)
+def _refusals(y: NDArray[np.intp], n_classes: int) -> dict[str, str]:
+    if len(y) < _LEAST_IN_ALL:
+        return {m: f"{len(y)} patterns are fewer than {_LEAST_IN_ALL}" for m in METHODS[1:]}
+    counts = np.bincount(y, minlength=n_classes)
+    rarest = int(counts.argmin())
+    refused = {}
+    for method, least in _LEAST_PER_CLASS.items():
+        if counts[rarest] < least:
+            refused[method] = f"class {rarest} has {counts[rarest]} held-out patterns"
+        elif n_classes > _MOST_CLASSES:
+            refused[method] = f"{n_classes} classes are more than {_MOST_CLASSES}"
+    return refused
+
+
+def _cross_validate(
+    p: NDArray[np.float64], y: NDArray[np.intp], methods: list[str], seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Log-loss of every pattern under each method fitted to the other folds."""
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(len(y))[:_MOST_PATTERNS]
+    # Neighbours in the order of classes go to different folds, which keeps every class in every fit.
+    rows = rows[np.argsort(y[rows], kind="stable")]
+    fold = np.arange(len(rows)) % _FOLDS
+    losses = {m: np.empty(len(rows)) for m in methods}
+    for f in range(_FOLDS):
+        fit, held = rows[fold != f], rows[fold == f]
+        for m in methods:
+            calibrated = _APPLY[m](p[held], _FIT[m](p[fit], y[fit]))
+            losses[m][fold == f] = log_loss_per_pattern(calibrated, y[held])
+    return losses
+
+
+def _as_good(losses: NDArray[np.float64], best: NDArray[np.float64]) -> bool:
+    worse = losses - best
+    return bool(worse.mean() <= worse.std(ddof=1) / np.sqrt(len(worse)))
