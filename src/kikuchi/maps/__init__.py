@@ -1,1 +1,23 @@
 """Decisions on a grid, drawn and written for other programs."""
+
+from kikuchi.maps.colours import SPACE_GROUP_COLOURS
+from kikuchi.maps.members_picture import members_picture
+from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.pictures import confidence_picture, entropy_picture, phase_picture, status_picture
+from kikuchi.maps.summary_file import summarise
+from kikuchi.maps.tally import Tally, tally
+from kikuchi.maps.write import write_map
+
+__all__ = [
+    "SPACE_GROUP_COLOURS",
+    "PhaseMap",
+    "Tally",
+    "confidence_picture",
+    "entropy_picture",
+    "members_picture",
+    "phase_picture",
+    "status_picture",
+    "summarise",
+    "tally",
+    "write_map",
+]

@@ -1,0 +1,66 @@
+"""A map as comma-separated values: one row a pattern, for everybody."""
+
+from pathlib import Path
+
+import numpy as np
+
+from kikuchi.maps.atomic import replacing
+from kikuchi.maps.phase_map import (
+    PhaseMap,
+    candidate_texts,
+    solved_space_groups,
+    status_names,
+    voted_space_groups,
+)
+
+MEASURES = (
+    "confidence",
+    "entropy",
+    "expected_entropy",
+    "mutual_information",
+    "variation_ratio",
+    "unfamiliarity",
+    "quality",
+)
+
+
+def write_csv(phase_map: PhaseMap, path: str | Path) -> None:
+    """Write a map as CSV.
+
+    The columns are index, row, col, x and y (micrometres), space_group (empty where there is no solution), status,
+    candidates (such as ``221|225``), confidence, entropies (nats), variation_ratio, unfamiliarity, quality,
+    ``p_<space group>`` for each class and ``vote_<member>`` for each member, as a space-group number. A value
+    that does not exist is empty.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    import pandas as pd
+
+    d = phase_map.decision
+    columns: dict[str, object] = {
+        "index": np.arange(phase_map.n),
+        "row": phase_map.row,
+        "col": phase_map.col,
+        "x": np.round(np.asarray(phase_map.x, dtype=float), 6),
+        "y": np.round(np.asarray(phase_map.y, dtype=float), 6),
+        "space_group": _or_empty(solved_space_groups(phase_map)),
+        "status": status_names(d.status),
+        "candidates": candidate_texts(d.candidates, phase_map.classes),
+    }
+    columns |= {name: np.asarray(getattr(d, name), dtype=np.float32) for name in MEASURES}
+    probabilities = np.asarray(d.probabilities, dtype=np.float32)
+    columns |= {f"p_{g}": probabilities[:, k] for k, g in enumerate(phase_map.classes)}
+    votes = voted_space_groups(phase_map)
+    columns |= {f"vote_{name}": _or_empty(votes[m]) for m, name in enumerate(phase_map.members)}
+    with replacing(Path(path)) as temporary:
+        pd.DataFrame(columns).to_csv(temporary, index=False)
+
+
+def _or_empty(space_groups: np.ndarray) -> object:
+    """Return the numbers as a column that is empty where they are 0."""
+    import pandas as pd
+
+    return pd.arrays.IntegerArray(space_groups, mask=space_groups == 0)

@@ -1,0 +1,13 @@
+"""Names of scans, made safe for one line of a header."""
+
+
+def headline(text: str, length: int = 80) -> str:
+    r"""Return the text as one short line of printable ASCII.
+
+    Examples
+    --------
+    >>> headline("Ni\\tγ′\\n# Phases")
+    'Ni ?? ? Phases'
+    """
+    words = " ".join(text.split()).replace("#", "?")
+    return words.encode("ascii", errors="replace").decode("ascii")[:length]

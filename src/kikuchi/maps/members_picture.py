@@ -1,0 +1,90 @@
+"""What each member says, side by side, and where they differ (Fig. 5 of the paper)."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kikuchi.maps.colours import DISAGREEMENT_COLOURS
+from kikuchi.maps.frame import about, add_words, draw_map, map_size, new_figure
+from kikuchi.maps.legend import add_legend, class_entries, legend_height
+from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.raster import class_pixels, pixels
+from kikuchi.maps.tally import tally
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PANEL = 2.9
+
+
+def outvoted_share(votes: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the share of members that do not say what most say.
+
+    Parameters
+    ----------
+    votes
+        Class index each member puts first, shape (M, N); -1 where it said nothing.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (N,), in [0, 1 - 1/M]; NaN where no member said anything.
+
+    Examples
+    --------
+    >>> outvoted_share(np.array([[0, 0], [0, 1], [0, 1], [0, 2]])).tolist()
+    [0.0, 0.5]
+    """
+    voting = (votes >= 0).sum(axis=0)
+    most = np.zeros(votes.shape[1], dtype=int)
+    for k in range(int(votes.max(initial=-1)) + 1):
+        most = np.maximum(most, (votes == k).sum(axis=0))
+    with np.errstate(invalid="ignore"):
+        return np.where(voting > 0, 1.0 - most / voting, np.nan)
+
+
+def members_picture(phase_map: PhaseMap) -> "Figure":
+    """Draw the map of every member, and the share of members outvoted at every point."""
+    d, m = phase_map.decision, len(phase_map.members)
+    counts = tally(phase_map)
+    panels = m + 1
+    width, height = map_size(phase_map, PANEL)
+    across = min(panels, max(1, round(math.sqrt(panels * 1.6 * (height + 0.4) / width))))
+    down = math.ceil(panels / across)
+    entries = class_entries(phase_map.classes, counts.member_counts.sum(axis=0), m * counts.n)
+    figure = new_figure(
+        across * (max(width, 1.3) + 0.15) + 3.4,
+        max(down * (max(height, 0.5) + 0.55), legend_height(entries)) + 1.1,
+    )
+    axes = figure.subplots(down, across, squeeze=False).ravel()
+    for i in range(m):
+        draw_map(axes[i], phase_map, class_pixels(phase_map, d.votes[i]), scale=i == 0)
+        axes[i].set_title(_panel_title(phase_map.members[i], phase_map.member_kinds[i]), fontsize=8.5)
+    share = pixels(phase_map, outvoted_share(d.votes).astype(np.float32), np.float32(np.nan))
+    highest = max(0.5, 1.0 - 1.0 / m)
+    drawn = draw_map(
+        axes[m], phase_map, share, scale=False, cmap=DISAGREEMENT_COLOURS, vmin=0.0, vmax=highest
+    )
+    axes[m].set_title("disagreement", fontsize=8.5)
+    # Inside the panel's own cell, so that the panels stay of one size.
+    bar = figure.colorbar(drawn, cax=axes[m].inset_axes((0.0, -0.1, 1.0, 0.05)), orientation="horizontal")
+    bar.set_label("share of members outvoted", fontsize=8)
+    bar.ax.tick_params(labelsize=7.5)
+    for left_over in axes[panels:]:
+        left_over.remove()
+    add_legend(figure, entries)
+    agree = np.mean((d.votes == d.votes[0]).all(axis=0) & (d.votes[0] >= 0))
+    add_words(
+        figure,
+        f"What each member says · {phase_map.name}",
+        f"{about(phase_map)} Every pattern in the colour of the space group a member puts first, whether the ensemble "
+        f"answers or not; legend: all members together. All members agree on {100 * agree:.1f} % of the patterns.",
+    )
+    return figure
+
+
+def _panel_title(name: str, kind: str) -> str:
+    short = name if len(name) <= 26 else name[:25] + "…"
+    return short if kind in name else f"{short} ({kind})"

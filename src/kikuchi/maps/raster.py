@@ -1,0 +1,76 @@
+"""A map as pixels: colours of points, stripes of reasons, rows of a hexagonal grid shifted."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.abstention import Status
+from kikuchi.maps.colours import NO_PATTERN_COLOUR, SPACE_GROUP_COLOURS, STATUS_TONES, rgb_of
+from kikuchi.maps.full_grid import is_hexagonal
+from kikuchi.maps.phase_map import PhaseMap
+
+PIXELS = 900
+"""Pixels along the longer side, at least: fine enough for stripes on a map of a few points."""
+
+
+def pixels(phase_map: PhaseMap, values: NDArray, fill: object) -> NDArray:
+    """Lay values of patterns out as pixels, shape (R', C', ...): the grid, enlarged by a whole number.
+
+    Every other row of a hexagonal map is shifted by half a point, which makes it wider by one.
+    """
+    image = phase_map.image(values, fill)
+    longer = max(image.shape[:2])
+    enlarge = max(1, -(-PIXELS // longer))
+    if not is_hexagonal(phase_map):
+        return image.repeat(enlarge, axis=0).repeat(enlarge, axis=1)
+    half = max(1, enlarge // 2)
+    rows, cols = phase_map.shape
+    bricks = np.full((rows, (2 * cols + 1) * half, *image.shape[2:]), fill, dtype=image.dtype)
+    wide = image.repeat(2 * half, axis=1)
+    odd = phase_map.row % 2 == 1
+    offset = phase_map.x - phase_map.step[1] * phase_map.col
+    shifted = 1 if np.median(offset[odd]) > np.median(offset[~odd]) else 0
+    bricks[1 - shifted :: 2, : 2 * cols * half] = wide[1 - shifted :: 2]
+    bricks[shifted::2, half:] = wide[shifted::2]
+    return bricks.repeat(2 * half, axis=0)
+
+
+def class_pixels(phase_map: PhaseMap, indices: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Paint class indices, shape (N,), in the colours of their space groups, black where -1.
+
+    Returns
+    -------
+    numpy.ndarray
+        Red, green and blue in 0-255, shape (R', C', 3).
+    """
+    table = rgb_of(
+        [SPACE_GROUP_COLOURS[g] for g in phase_map.classes]
+        + [NO_PATTERN_COLOUR, STATUS_TONES[Status.UNREADABLE].colour]
+    )
+    return table[pixels(phase_map, np.asarray(indices, dtype=np.int64), len(phase_map.classes))]
+
+
+def decision_pixels(phase_map: PhaseMap) -> NDArray[np.uint8]:
+    """Paint solved points in the colours of their space groups and the others in the tones of their reasons."""
+    image = class_pixels(phase_map, phase_map.decision.winner)
+    return _tones_over(image, phase_map, [s for s in Status if s != Status.SOLVED])
+
+
+def status_pixels(phase_map: PhaseMap) -> NDArray[np.uint8]:
+    """Paint every point in the tone of its status."""
+    image = class_pixels(phase_map, np.zeros(phase_map.n, dtype=int))
+    return _tones_over(image, phase_map, list(Status))
+
+
+def _tones_over(image: NDArray[np.uint8], phase_map: PhaseMap, statuses: list[Status]) -> NDArray[np.uint8]:
+    """Paint points of some statuses in their tones, stripes running through neighbouring points."""
+    status = pixels(phase_map, phase_map.decision.status, np.int8(-1))
+    row, col = np.indices(status.shape, sparse=True)
+    period = max(6, max(status.shape) // 75)
+    for s in statuses:
+        tone = STATUS_TONES[s]
+        here = status == s
+        image[here] = rgb_of(tone.colour)
+        if tone.slope:
+            diagonal = row + col if tone.slope == "/" else row - col
+            image[here & (diagonal % period < period // 3)] = rgb_of(tone.stripes)
+    return image

@@ -1,0 +1,57 @@
+"""Write everything a map is: tables, maps for other programs, pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kikuchi.maps.ang_file import write_ang
+from kikuchi.maps.atomic import replacing
+from kikuchi.maps.csv_file import write_csv
+from kikuchi.maps.ctf_file import write_ctf
+from kikuchi.maps.h5_file import write_h5
+from kikuchi.maps.members_picture import members_picture
+from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.pictures import confidence_picture, entropy_picture, phase_picture, status_picture
+from kikuchi.maps.summary_file import write_summary
+
+PICTURES: dict[str, Callable[[PhaseMap], Any]] = {
+    "phase.png": phase_picture,
+    "entropy.png": entropy_picture,
+    "confidence.png": confidence_picture,
+    "status.png": status_picture,
+    "members.png": members_picture,
+}
+
+
+def write_map(phase_map: PhaseMap, out_dir: str | Path, *, fractions: Any = None) -> list[Path]:
+    """Write a map for people and for other programs.
+
+    Parameters
+    ----------
+    phase_map
+        The map.
+    out_dir
+        Folder to write to; it is made. Files of the same names are replaced, each as a whole.
+    fractions
+        Phase fractions for `summary.json`, as `ensemble.fractions` returns them.
+
+    Returns
+    -------
+    list of Path
+        ``map.h5``, ``map.csv``, ``map.ang``, ``map.ctf``, ``summary.json`` and the five pictures.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be written.
+    """
+    out = Path(out_dir)
+    writers = {"map.h5": write_h5, "map.csv": write_csv, "map.ang": write_ang, "map.ctf": write_ctf}
+    for name, write in writers.items():
+        write(phase_map, out / name)
+    write_summary(phase_map, out / "summary.json", fractions)
+    for name, draw in PICTURES.items():
+        figure = draw(phase_map)
+        with replacing(out / name) as temporary:
+            figure.savefig(temporary)
+    return [out / name for name in (*writers, "summary.json", *PICTURES)]
