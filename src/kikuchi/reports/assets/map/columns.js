@@ -1,0 +1,73 @@
+// Typed arrays from the packed columns of the page and of its side folder.
+
+const ARRAYS = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, f4: Float32Array };
+
+function bytesOfBase64(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+async function inflate(text) {
+  const stream = new Blob([bytesOfBase64(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).arrayBuffer();
+}
+
+async function unpack(column) {
+  return new ARRAYS[column.type](await inflate(column.data));
+}
+
+/** Coordinates along one axis: a step, or the positions themselves. */
+async function unpackAxis(axis) {
+  if (!axis.values) return (count) => axis.origin + count * axis.step;
+  const values = await unpack(axis.values);
+  return (count, index) => values[index];
+}
+
+/** Turn the page's data block into a map with typed arrays; frees the base64 text as it goes. */
+async function unpackMap(data) {
+  const [cells, status, winner, runnerUp, candidates, votes, held, x, y] = await Promise.all([
+    data.cells && unpack(data.cells),
+    unpack(data.status),
+    unpack(data.winner),
+    unpack(data.runner_up),
+    unpack(data.candidates),
+    unpack(data.votes),
+    unpack(data.held),
+    unpackAxis(data.x),
+    unpackAxis(data.y),
+  ]);
+  const scores = await Promise.all(
+    data.scores.map(async ({ id, title, unit, column }) => {
+      const codes = await unpack(column);
+      const { low, high, step, missing } = column;
+      return { id, title, unit, codes, low, high, step, missing };
+    }),
+  );
+  for (const score of scores) {
+    score.at = (index) =>
+      score.codes[index] === score.missing ? NaN : score.low + score.codes[index] * score.step;
+  }
+  const map = { ...data, cells, status, winner, runnerUp, votes, held, scores };
+  map.score = Object.fromEntries(scores.map((score) => [score.id, score]));
+  map.cellOf = cells ? (index) => cells[index] : (index) => index;
+  map.rowOf = (index) => Math.floor(map.cellOf(index) / map.columns);
+  map.colOf = (index) => map.cellOf(index) % map.columns;
+  map.xOf = (index) => x(map.colOf(index), index);
+  map.yOf = (index) => y(map.rowOf(index), index);
+  map.voteOf = (member, index) => votes[member * map.n + index];
+  const setBytes = Math.ceil(map.classes.length / 8);
+  map.storedCandidatesOf = (index) =>
+    map.classes.filter((_, k) => (candidates[index * setBytes + (k >> 3)] >> (k & 7)) & 1);
+
+  const indexOfCell = cells ? new Int32Array(map.rows * map.columns).fill(-1) : null;
+  if (cells) cells.forEach((cell, index) => (indexOfCell[cell] = index));
+  map.indexAt = (row, col) => {
+    if (row < 0 || col < 0 || row >= map.rows || col >= map.columns) return -1;
+    const cell = row * map.columns + col;
+    return cells ? indexOfCell[cell] : cell;
+  };
+  return map;
+}

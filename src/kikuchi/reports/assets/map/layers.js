@@ -1,0 +1,76 @@
+// What the map can show. Every layer is an array of codes and a table from code to colour.
+
+function categoryLayer(id, title, group, note, entries, codes) {
+  const lut = new Uint32Array(65536);
+  for (const entry of entries) for (const code of entry.codes) lut[code] = pixelWord(entry.colour);
+  return { id, title, group, note, entries, codes, lut };
+}
+
+/** Values on a colour ramp between the 0.5th and the 99.5th percentile, so that one outlier does not flatten the rest. */
+function scoreLayer(map, score) {
+  const counts = new Uint32Array(score.missing + 1);
+  for (const code of score.codes) counts[code]++;
+  const known = map.n - counts[score.missing];
+  const percentile = (share) => {
+    let seen = 0;
+    for (let code = 0; code < score.missing; code++) {
+      seen += counts[code];
+      if (seen >= share * known && seen > 0) return code;
+    }
+    return 0;
+  };
+  const [first, last] = [percentile(0.005), percentile(0.995)];
+  const ramp = map.colours.ramps[score.id] ?? map.colours.ramps.other;
+  const lut = new Uint32Array(65536);
+  for (let code = 0; code < score.missing; code++) {
+    const share = last > first ? Math.min(1, Math.max(0, (code - first) / (last - first))) : 0;
+    lut[code] = pixelWord(ramp[Math.round(share * (ramp.length - 1))]);
+  }
+  lut[score.missing] = pixelWord(map.colours.missing);
+  const value = (code) => score.low + code * score.step;
+  return {
+    id: score.id, title: score.title, group: "Scores", note: score.unit, codes: () => score.codes, lut, score, ramp,
+    low: value(first), high: value(last), missing: counts[score.missing],
+    clippedLow: counts.subarray(0, first).some((count) => count > 0),
+    clippedHigh: counts.subarray(last + 1, score.missing).some((count) => count > 0),
+  };
+}
+
+function buildLayers(map, state) {
+  const classes = map.classes.map((number, k) => ({
+    label: map.labels[k], colour: map.colours.classes[k], codes: [k],
+  }));
+  const reasons = STATUSES.slice(1).map((name, r) => ({
+    ...map.colours.statuses[r + 1], label: `no solution: ${name}`, codes: [map.classes.length + r],
+  }));
+  const statuses = STATUSES.map((name, code) => ({
+    ...map.colours.statuses[code], label: name, codes: [code],
+  }));
+  const none = { label: "no vote", colour: map.colours.missing, codes: [NO_CLASS] };
+  const phase = new Uint8Array(map.n);
+  const phaseCodes = () => {
+    if (state.phaseOf !== state.status) {
+      for (let i = 0; i < map.n; i++) {
+        phase[i] = state.status[i] === 0 ? map.winner[i] : map.classes.length + state.status[i] - 1;
+      }
+      state.phaseOf = state.status;
+    }
+    return phase;
+  };
+  return [
+    categoryLayer("phase", "Space group", "Decision", "where the threshold lets the ensemble answer", [...classes, ...reasons], phaseCodes),
+    categoryLayer("status", "Status", "Decision", "solved, or why not", statuses, () => state.status),
+    ...map.scores.map((score) => scoreLayer(map, score)),
+    ...map.members.map((name, m) =>
+      categoryLayer(`member-${m}`, name, "Members", "what this member alone would say, never abstaining", [...classes, none],
+        () => map.votes.subarray(m * map.n, (m + 1) * map.n))),
+  ];
+}
+
+/** The layer's value at a point, as people read it. */
+function layerText(layer, index) {
+  if (layer.score) return `${layer.title}: ${formatNumber(layer.score.at(index))}`;
+  const code = layer.codes()[index];
+  const entry = layer.entries.find((candidate) => candidate.codes.includes(code));
+  return `${layer.title}: ${entry ? entry.label : "–"}`;
+}

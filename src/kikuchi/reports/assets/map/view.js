@@ -1,0 +1,159 @@
+// The map on its two canvases: points below, and above them what follows the pointer.
+
+function makeView(map, state) {
+  const base = byId("map-base");
+  const overlay = byId("map-overlay");
+  const points = new OffscreenCanvas(map.columns, map.rows);
+  const veil = new OffscreenCanvas(map.columns, map.rows);
+  let stripeMasks = [];
+  const [stepY, stepX] = map.step;
+  const aspect = stepX && stepY ? stepY / stepX : 1;
+  const view = { scale: 1, left: 0, top: 0 };
+
+  function paintPoints() {
+    const context = points.getContext("2d");
+    const image = context.createImageData(map.columns, map.rows);
+    const words = new Uint32Array(image.data.buffer);
+    const codes = state.layer.codes();
+    const { lut } = state.layer;
+    if (map.cells) for (let i = 0; i < map.n; i++) words[map.cells[i]] = lut[codes[i]];
+    else for (let i = 0; i < map.n; i++) words[i] = lut[codes[i]];
+    context.putImageData(image, 0, 0);
+    stripeMasks = (state.layer.entries ?? []).filter((entry) => entry.slope).map((entry) => {
+      const mask = new OffscreenCanvas(map.columns, map.rows);
+      fillPoints(mask, (i) => codes[i] === entry.codes[0], 0xff000000);
+      return { entry, mask };
+    });
+  }
+
+  /** One colour on every point that passes a test. */
+  function fillPoints(canvas, test, word) {
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(map.columns, map.rows);
+    const words = new Uint32Array(image.data.buffer);
+    for (let i = 0; i < map.n; i++) if (test(i)) words[map.cellOf(i)] = word;
+    context.putImageData(image, 0, 0);
+  }
+
+  /** Stripes over the points of an entry, as wide on the screen at every zoom. */
+  function drawStripes(context, { entry, mask }, box, width, height) {
+    const layer = new OffscreenCanvas(width, height);
+    const stripes = layer.getContext("2d");
+    stripes.imageSmoothingEnabled = false;
+    stripes.drawImage(mask, ...box);
+    stripes.globalCompositeOperation = "source-in";
+    const tile = new OffscreenCanvas(8, 8);
+    const pen = tile.getContext("2d");
+    pen.strokeStyle = entry.stripes;
+    pen.lineWidth = 1.6;
+    for (const shift of [-8, 0, 8]) {
+      pen.moveTo(shift, entry.slope === "/" ? 8 : 0);
+      pen.lineTo(shift + 8, entry.slope === "/" ? 0 : 8);
+    }
+    pen.stroke();
+    stripes.fillStyle = stripes.createPattern(tile, "repeat");
+    stripes.fillRect(0, 0, width, height);
+    context.drawImage(layer, 0, 0, width, height);
+  }
+
+  /** A veil over what is not selected. */
+  function paintVeil() {
+    if (!state.selected) return;
+    const [red, green, blue] = themeColour("--paper").match(/[\d.]+/g).map(Number);
+    const word = ((212 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+    fillPoints(veil, (i) => !state.selected[i], word);
+  }
+
+  function drawBase() {
+    const { context, width, height } = sizedContext(base);
+    context.imageSmoothingEnabled = false;
+    const box = [view.left, view.top, map.columns * view.scale, map.rows * view.scale * aspect];
+    context.drawImage(points, ...box);
+    for (const stripe of stripeMasks) drawStripes(context, stripe, box, width, height);
+    if (state.selected) context.drawImage(veil, ...box);
+    if (stepX) drawScaleBar(context, view.scale / stepX, width, height);
+  }
+
+  function outlinePoint(context, index, colour, thickness) {
+    if (index < 0) return;
+    const size = [Math.max(view.scale, 7), Math.max(view.scale * aspect, 7)];
+    const x = view.left + (map.colOf(index) + 0.5) * view.scale - size[0] / 2;
+    const y = view.top + (map.rowOf(index) + 0.5) * view.scale * aspect - size[1] / 2;
+    context.lineWidth = thickness + 2;
+    context.strokeStyle = themeColour("--paper");
+    context.strokeRect(x, y, ...size);
+    context.lineWidth = thickness;
+    context.strokeStyle = colour;
+    context.strokeRect(x, y, ...size);
+  }
+
+  function drawOverlay() {
+    const { context } = sizedContext(overlay);
+    for (const index of Object.keys(map.explanations)) outlinePoint(context, Number(index), themeColour("--warn"), 1.5);
+    outlinePoint(context, state.hover, themeColour("--soft"), 1);
+    outlinePoint(context, state.pinned, themeColour("--ink"), 2);
+    if (state.outline?.length > 1) {
+      context.beginPath();
+      state.outline.forEach(([col, row], k) => {
+        const at = [view.left + col * view.scale, view.top + row * view.scale * aspect];
+        if (k) context.lineTo(...at);
+        else context.moveTo(...at);
+      });
+      context.closePath();
+      context.strokeStyle = themeColour("--ink");
+      context.setLineDash([5, 3]);
+      context.lineWidth = 1.5;
+      context.stroke();
+      context.setLineDash([]);
+    }
+  }
+
+  function fit() {
+    const { clientWidth: width, clientHeight: height } = base;
+    const largest = Math.min((width - 24) / map.columns, (height - 24) / (map.rows * aspect));
+    view.scale = Math.max(Math.min(largest, 160), 1e-3);
+    view.left = (width - map.columns * view.scale) / 2;
+    view.top = (height - map.rows * view.scale * aspect) / 2;
+  }
+
+  function zoom(factor, x = base.clientWidth / 2, y = base.clientHeight / 2) {
+    const scale = Math.min(Math.max(view.scale * factor, 0.02), 400);
+    view.left = x - ((x - view.left) * scale) / view.scale;
+    view.top = y - ((y - view.top) * scale) / view.scale;
+    view.scale = scale;
+  }
+
+  return {
+    base, overlay, fit, zoom, drawBase, drawOverlay, paintPoints, paintVeil,
+    move(dx, dy) {
+      view.left += dx;
+      view.top += dy;
+    },
+    /** Canvas pixels to fractional (column, row). */
+    gridAt: (x, y) => [(x - view.left) / view.scale, (y - view.top) / (view.scale * aspect)],
+    /** Centre of a point in canvas pixels. */
+    centreOf: (index) => [
+      view.left + (map.colOf(index) + 0.5) * view.scale,
+      view.top + (map.rowOf(index) + 0.5) * view.scale * aspect,
+    ],
+  };
+}
+
+/** A bar of a round length in micrometres, between a tenth and a quarter of the map's width. */
+function drawScaleBar(context, pixelsPerMicrometre, width, height) {
+  const longest = Math.min(width * 0.28, 190) / pixelsPerMicrometre;
+  const power = 10 ** Math.floor(Math.log10(longest));
+  const length = [5, 2, 1].map((digit) => digit * power).find((candidate) => candidate <= longest);
+  const label = length < 1 ? `${formatNumber(length * 1000)} nm` : `${formatNumber(length)} µm`;
+  const pixels = length * pixelsPerMicrometre;
+  const [left, bottom] = [14, height - 14];
+  context.globalAlpha = 0.85;
+  context.fillStyle = themeColour("--paper");
+  context.fillRect(left - 7, bottom - 27, Math.max(pixels, 48) + 14, 34);
+  context.globalAlpha = 1;
+  context.fillStyle = themeColour("--ink");
+  context.fillRect(left, bottom - 4, pixels, 4);
+  context.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
+  context.textAlign = "left";
+  context.fillText(label, left, bottom - 10);
+}

@@ -1,0 +1,102 @@
+"""Tables as the templates print them: text made here, escaped there."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ensemble.errors import InputError
+
+_NOTHING = "\N{EN DASH}"
+
+
+class Cell(NamedTuple):
+    """Text of one cell, and whether it is a number."""
+
+    text: str
+    number: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a page.
+
+    Attributes
+    ----------
+    caption
+        What the table shows.
+    columns
+        Headings.
+    rows
+        Cells, one sequence per row, as long as ``columns``: text, numbers, None for nothing, or
+        (estimate, low, high) for a number with its interval.
+    note
+        A remark below the table.
+
+    Raises
+    ------
+    InputError
+        If a row is not as long as the headings.
+    """
+
+    caption: str
+    columns: Sequence[str]
+    rows: Iterable[Sequence[Any]]
+    note: str = ""
+    cells: tuple[tuple[Cell, ...], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        cells = tuple(tuple(cell_of(value) for value in row) for row in self.rows)
+        if any(len(row) != len(self.columns) for row in cells):
+            raise InputError(f"a row of the table {self.caption!r} does not have {len(self.columns)} cells")
+        object.__setattr__(self, "cells", cells)
+
+
+def cell_of(value: Any) -> Cell:
+    """Text of a table's cell.
+
+    Parameters
+    ----------
+    value
+        Text, a whole number, a real number, None, or (estimate, low, high).
+
+    Returns
+    -------
+    Cell
+        Whole numbers grouped, real numbers to four significant digits.
+
+    Examples
+    --------
+    >>> [cell_of(value).text for value in (12345, 0.98765, (0.5, 0.25, 0.75), None, "Ni", float("nan"))]
+    ['12,345', '0.9877', '0.5 [0.25, 0.75]', '–', 'Ni', '–']
+    """
+    if value is None:
+        return Cell(_NOTHING, False)
+    if isinstance(value, tuple | list) and len(value) == 3:
+        estimate, low, high = (_real(number) for number in value)
+        return Cell(f"{estimate} [{low}, {high}]", True)
+    if isinstance(value, bool | np.bool_):
+        return Cell("yes" if value else "no", False)
+    if isinstance(value, Integral):
+        return Cell(f"{int(value):,}", True)
+    if isinstance(value, Real):
+        return Cell(_real(value), True)
+    return Cell(str(value), False)
+
+
+def share(part: float, whole: float) -> str:
+    """Return a share in per cent.
+
+    Examples
+    --------
+    >>> share(1, 8), share(0, 0)
+    ('12.5 %', '–')
+    """
+    return f"{100 * part / whole:.1f} %" if whole else _NOTHING
+
+
+def _real(value: Any) -> str:
+    number = float(value)
+    return f"{number:.4g}" if np.isfinite(number) else _NOTHING

@@ -1,0 +1,107 @@
+"""A small map whose every number is known, and a browser to look at reports with."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble.abstention import AbstentionRule, Certificate, Decision
+from kikuchi.maps.phase_map import PhaseMap
+
+CLASSES = (221, 225, 227)
+THRESHOLD = 0.7
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A map, the rule that decided it and thumbnails whose grey levels name their point."""
+
+    phase_map: PhaseMap
+    rule: AbstentionRule
+    patterns: np.ndarray
+
+
+def draw_map(
+    rows=40, columns=50, *, name="Ni scan", members=("scratch-1", "transfer-1"), keep=None, seed=0
+) -> Drawn:
+    """Stripes of three space groups; a foreign corner and a dead corner; nothing computed by the code under test."""
+    rng = np.random.default_rng(seed)
+    row, col = (index.ravel() for index in np.mgrid[:rows, :columns])
+    if keep is not None:
+        row, col = row[keep(row, col)], col[keep(row, col)]
+    n, k, m = len(row), len(CLASSES), len(members)
+    truth = (col * k // columns).astype(np.int16)
+    member_logits = rng.normal(0, 1.2, (m, n, k)) + 2.5 * (np.arange(k) == truth[:, None])
+    member_probabilities = np.exp(member_logits) / np.exp(member_logits).sum(axis=-1, keepdims=True)
+    p = member_probabilities.mean(axis=0)
+    confidence = p.max(axis=1)
+    unfamiliar = (row < rows // 8) & (col < columns // 5)
+    unreadable = (row >= rows - rows // 8) & (col >= columns - columns // 5)
+    status = np.where(confidence >= THRESHOLD, 0, 1)
+    status[unfamiliar] = 2
+    status[unreadable] = 3
+    winner = p.argmax(axis=1).astype(np.int16)
+    candidates = np.zeros((n, k), bool)
+    candidates[np.arange(n), winner] = status < 2
+    second = np.argsort(-p, axis=1)[:, 1]
+    candidates[np.flatnonzero(status == 1), second[status == 1]] = True
+    entropy = -(p * np.log(p)).sum(axis=1)
+    expected = -(member_probabilities * np.log(member_probabilities)).sum(axis=2).mean(axis=0)
+    votes = member_probabilities.argmax(axis=2).astype(np.int16)
+    decision = Decision(
+        status=status.astype(np.int8), winner=winner, candidates=candidates, probabilities=p, confidence=confidence,
+        entropy=entropy, expected_entropy=expected, mutual_information=entropy - expected,
+        variation_ratio=(votes != winner).mean(axis=0), unfamiliarity=np.where(unfamiliar, 2.0, 0.5) + 0.1 * rng.random(n),
+        quality=np.where(unreadable, np.nan, 3.0 + rng.random(n)), votes=votes,
+    )  # fmt: skip
+    phase_map = PhaseMap(
+        name=name, classes=CLASSES, members=tuple(members), member_kinds=("scratch",) * m, shape=(rows, columns),
+        row=row, col=col, x=col * 0.25, y=row * 0.25, step=(0.25, 0.25), decision=decision,
+        member_probabilities=member_probabilities.astype(np.float32), meta={"rule": "average"},
+        problems={int(i): "the image is blank" for i in np.flatnonzero(status == 3)[:1]},
+    )  # fmt: skip
+    # With these set thresholds a set never holds two classes: only the confidence threshold makes points ambiguous.
+    rule = AbstentionRule(THRESHOLD, (0.51,) * k, 1.0, 0.0, 0.95, 0.99, _certificate())
+    patterns = np.repeat(np.arange(n) % 251, 64).astype(np.uint8).reshape(n, 8, 8)
+    return Drawn(phase_map, rule, patterns)
+
+
+def _certificate() -> Certificate:
+    return Certificate(
+        asked_risk=0.02, confidence=0.95, certified=True, certified_risk=0.02, threshold=THRESHOLD, n_tested=800,
+        n_answered=600, n_errors=2, bound=0.0105, more_without_errors=0, more_at_seen_rate=0,
+        message="With 95 % confidence at most 2 % of the answered patterns are wrong.",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Drawn:
+    return draw_map()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Headless Chromium with a fresh profile; tests that need it skip where there is none."""
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (binary and driver):
+        pytest.skip("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    downloads = tmp_path_factory.mktemp("downloads")
+    for argument in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1400,1100",
+        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):  # fmt: skip
+        options.add_argument(argument)
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    window.set_script_timeout(20)
+    window.downloads = Path(downloads)
+    yield window
+    window.quit()
