@@ -1,0 +1,100 @@
+"""Open any scan: a file, a folder, a glob or a single image."""
+
+import glob
+from pathlib import Path
+
+from ensemble.errors import InputError
+from kikuchi.scans.image_folder import images_in, open_images
+from kikuchi.scans.images import IMAGE_SUFFIXES
+from kikuchi.scans.scan import Scan
+from kikuchi.scans.signal_scan import SIGNAL_SUFFIXES, open_signal
+
+_MAP_SUFFIXES = (".ang", ".ctf", ".cpr", ".crc", ".osc")
+
+
+def open_scan(path: str | Path, shape: tuple[int, int] | None = None) -> Scan:
+    """Open a scan without reading its patterns.
+
+    Parameters
+    ----------
+    path
+        A file that kikuchipy reads (Oxford ``.h5oina`` ``.ebsp``, EDAX ``.up1`` ``.up2`` ``.h5`` ``.oh5``, Bruker
+        ``.h5``, NORDIF ``.dat``, EMsoft and kikuchipy ``.h5``), a folder of images with or without AZtec's
+        ``Grain List.txt``, a glob of images, or a single image.
+    shape
+        Rows and columns of the grid where the file does not tell (``.up1``, EMsoft).
+
+    Returns
+    -------
+    Scan
+        Patterns are read when asked for.
+
+    Raises
+    ------
+    InputError
+        If there is nothing at ``path``, it is empty, truncated or damaged, holds a map without patterns, or its
+        images differ in size.
+    """
+    path = Path(path).expanduser()
+    try:
+        return _open(path, shape)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", path=path, remedy="check it") from None
+
+
+def _open(path: Path, shape: tuple[int, int] | None) -> Scan:
+    if path.is_dir():
+        return _open_folder(path)
+    if not path.exists():
+        if glob.has_magic(str(path)):
+            return _open_glob(path, shape)
+        raise InputError("no such file or folder", path=path, remedy="check the spelling")
+    suffix = path.suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
+        return open_images([path], path)
+    if suffix in SIGNAL_SUFFIXES:
+        return open_signal(path, shape)
+    if suffix in _MAP_SUFFIXES:
+        raise InputError(
+            "is a map without patterns", path=path, remedy="give the scan that holds the patterns of this map"
+        )
+    if suffix in (".sht", ".npz"):
+        raise InputError(
+            "is a master pattern, not a scan",
+            path=path,
+            remedy="simulate a scan from it with `ensemble simulate`",
+        )
+    raise InputError(
+        f"is no scan: suffix {suffix or '(none)'} is not known",
+        path=path,
+        remedy="known are " + " ".join(SIGNAL_SUFFIXES + IMAGE_SUFFIXES),
+    )
+
+
+def _open_folder(folder: Path) -> Scan:
+    files = images_in(folder)
+    if files:
+        return open_images(files, folder)
+    scans = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in SIGNAL_SUFFIXES)
+    remedy = (
+        f"name the file, as {folder / scans[0]}" if scans else "images end in " + " ".join(IMAGE_SUFFIXES)
+    )
+    raise InputError("holds no images", path=folder, remedy=remedy)
+
+
+def _open_glob(pattern: Path, shape: tuple[int, int] | None) -> Scan:
+    found = [Path(name) for name in sorted(glob.glob(str(pattern)))]  # noqa: PTH207 - absolute globs too
+    if not found:
+        raise InputError(
+            "matches no file", path=pattern, remedy="check the spelling; quote the glob in the shell"
+        )
+    if len(found) == 1:
+        return _open(found[0], shape)
+    other = [file for file in found if file.suffix.lower() not in IMAGE_SUFFIXES]
+    if other:
+        raise InputError(
+            f"matches {len(found)} files, one of them {other[0].name}",
+            path=pattern,
+            remedy="a glob may match images, or one file of any other format",
+        )
+    return open_images(found, pattern)

@@ -1,0 +1,266 @@
+"""From a detector's raw pattern to the square that a network sees."""
+
+import hashlib
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from ensemble.errors import InputError
+from kikuchi.scans.scan import Scan
+
+_BATCH_BYTES = 2**25
+# Of the mask, in units of the side: round screens are dark at their rim.
+_RADIUS = 0.48
+
+
+class Preparation(BaseModel):
+    """How patterns are prepared; part of the recipe and of the bundle, so that map and fit cannot differ.
+
+    Parameters
+    ----------
+    size
+        Side of the prepared pattern in pixels.
+    crop
+        How a pattern that is not square becomes one: its "centre", which keeps angles, or all of it, "squeeze"d.
+    static_background
+        The detector's own background: "none", the one in the "file", or the "mean" of the scan's patterns.
+    static_operation
+        Whether the static background is taken off by "subtract" or "divide".
+    dynamic_background
+        Standard deviation of the Gaussian whose blur is subtracted, in units of the prepared width; 0 is off.
+    local_contrast
+        Standard deviation, in that unit, of the Gaussian window in which contrast is made even; 0 is off.
+    circular_mask
+        Whether everything outside the largest circle is 0: some screens are round, corners carry little.
+    clip
+        Grey values beyond so many standard deviations are clipped.
+
+    Examples
+    --------
+    >>> Preparation(size=96).model_dump()["crop"]
+    'centre'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int = Field(default=64, ge=16, le=1024)
+    crop: Literal["centre", "squeeze"] = "centre"
+    static_background: Literal["none", "file", "mean"] = "none"
+    static_operation: Literal["subtract", "divide"] = "subtract"
+    dynamic_background: float = Field(default=0.08, ge=0, le=1)
+    local_contrast: float = Field(default=0.1, ge=0, le=1)
+    circular_mask: bool = True
+    clip: float = Field(default=3.0, ge=1, le=10)
+
+    def key(self) -> str:
+        """Hash of all settings, 16 hexadecimal digits, the same on every machine."""
+        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=8).hexdigest()
+
+
+def background_for(scan: Scan, preparation: Preparation) -> np.ndarray | None:
+    """Find the static background (sy, sx) that ``preparation`` asks of a scan, None where it asks for none.
+
+    Raises
+    ------
+    InputError
+        If it asks for the file's own and the file has none.
+    """
+    if preparation.static_background == "mean":
+        return scan.mean_pattern()
+    if preparation.static_background == "none":
+        return None
+    if scan.static_background is None:
+        raise InputError(
+            "has no static background",
+            path=scan.path,
+            remedy="prepare with static_background 'mean' or 'none'",
+        )
+    return scan.static_background
+
+
+def prepare(
+    patterns: np.ndarray, preparation: Preparation, static_background: np.ndarray | None = None
+) -> np.ndarray:
+    """Prepare patterns for a network.
+
+    The order: pixels that are not finite become the pattern's mean, static background, crop and antialiased
+    resize (the weights of ``skimage.transform.resize``), a polynomial of degree 4 taken off, and twice: Gaussian
+    high-pass, local contrast, z-score, clip. Blurs are normalised to the pixels inside the mask, so that neither
+    frame nor circle leaves an edge.
+
+    Parameters
+    ----------
+    patterns
+        (n, sy, sx) of any real type.
+    preparation
+        What to do.
+    static_background
+        (sy, sx), see ``background_for``; needed where ``preparation`` asks for one.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, size, size) float32 in [-1, 1]; a pattern that is constant or not finite is 0 everywhere.
+
+    Raises
+    ------
+    InputError
+        If the static background is missing or of another size.
+
+    Examples
+    --------
+    >>> prepare(np.ones((2, 60, 60)), Preparation(size=32)).shape
+    (2, 32, 32)
+    """
+    n, *signal_shape = patterns.shape
+    background = None
+    if preparation.static_background != "none":
+        background = _checked_background(static_background, tuple(signal_shape))
+    prepared = np.empty((n, preparation.size, preparation.size), np.float32)
+    batch = max(1, _BATCH_BYTES // (4 * signal_shape[0] * signal_shape[1]))
+    for start in range(0, n, batch):
+        prepared[start : start + batch] = _prepare(patterns[start : start + batch], preparation, background)
+    return prepared
+
+
+def _prepare(patterns: np.ndarray, preparation: Preparation, background: np.ndarray | None) -> np.ndarray:
+    x = patterns.astype(np.float32)
+    if patterns.dtype.kind == "f":
+        _fill(x)
+    mean = x.mean(axis=(1, 2), keepdims=True)
+    flat = np.ptp(x, axis=(1, 2)) <= 1e-6 * np.abs(mean[:, 0, 0])
+    if background is not None and preparation.static_operation == "divide":
+        x /= background
+        mean = x.mean(axis=(1, 2), keepdims=True)
+    elif background is not None:
+        x -= mean * background
+        mean = np.zeros_like(mean)
+    x -= mean  # float32 keeps the bands when the background is far above them
+    x = _resize(x, preparation)
+    mask = _mask(preparation.size, preparation.circular_mask)
+    if preparation.dynamic_background > 0:
+        # A blur is biased where a slope meets the mask; without the slope it is not.
+        x = _without_slope(x, preparation.circular_mask)
+    # What is far off (a dark rim, a blot, a dead pixel) pulls mean and contrast around it. The first pass clips
+    # it, and the second sees the bands beside it as they are.
+    for _ in range(1 + (preparation.dynamic_background > 0 or preparation.local_contrast > 0)):
+        x *= mask
+        if preparation.dynamic_background > 0:
+            x = (x - _blur(x, preparation.dynamic_background, preparation.circular_mask)) * mask
+        if preparation.local_contrast > 0:
+            local = _blur(x * x, preparation.local_contrast, preparation.circular_mask)
+            # A hundredth of the mean variance keeps flat regions from being blown up.
+            local += 0.01 * local.mean(axis=(1, 2), keepdims=True) + np.finfo(np.float32).tiny
+            x /= np.sqrt(local)
+        x = _standardised(x, mask, preparation.clip)
+    x[flat] = 0
+    return x
+
+
+def _standardised(x: np.ndarray, mask: np.ndarray, clip: float) -> np.ndarray:
+    """Z-score inside the mask, clipped at ``clip`` and scaled to [-1, 1]; 0 outside."""
+    inside = mask.sum()
+    x = (x - (x * mask).sum(axis=(1, 2), keepdims=True) / inside) * mask
+    deviation = np.sqrt(np.einsum("nij,nij->n", x, x) / inside)
+    x /= (clip * np.where(deviation > 0, deviation, 1))[:, None, None]
+    return np.clip(x, -1, 1, out=x)
+
+
+def _without_slope(x: np.ndarray, circular: bool) -> np.ndarray:
+    """Take off the polynomial of degree 4 that fits best inside the mask."""
+    surfaces = _polynomials(x.shape[-1], circular)
+    flat = (x * _mask(x.shape[-1], circular)).reshape(len(x), -1)
+    return (flat - (flat @ surfaces) @ surfaces.T).reshape(x.shape)
+
+
+def _fill(x: np.ndarray) -> None:
+    """Replace what is not finite by the mean of what is, in place; 0 where nothing is."""
+    # Values whose squares overflow float32 are as broken as NaN.
+    good = np.abs(x) < 1e15
+    if good.all():
+        return
+    x[~good] = 0
+    means = x.sum(axis=(1, 2)) / np.maximum(good.sum(axis=(1, 2)), 1)
+    x += np.where(good, 0, means[:, None, None]).astype(x.dtype)
+
+
+def _checked_background(background: np.ndarray | None, signal_shape: tuple[int, ...]) -> np.ndarray:
+    """Return the static background scaled to mean 1, float32."""
+    if background is None:
+        raise InputError("the preparation asks for a static background and none was given")
+    if background.shape != signal_shape:
+        raise InputError(
+            f"the static background is {background.shape} and the patterns are {signal_shape}",
+            remedy="prepare with static_background 'mean' or 'none'",
+        )
+    level = np.nan_to_num(np.asarray(background, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    mean = level.mean()
+    if not mean > 0:
+        raise InputError("the static background is empty", remedy="prepare with static_background 'none'")
+    return np.maximum(level / mean, 1e-3).astype(np.float32)
+
+
+def _resize(x: np.ndarray, preparation: Preparation) -> np.ndarray:
+    """Crop and resize (n, sy, sx) to (n, size, size)."""
+    sy, sx = x.shape[1:]
+    if preparation.crop == "centre":
+        side = min(sy, sx)
+        top, left = (sy - side) // 2, (sx - side) // 2
+        x = x[:, top : top + side, left : left + side]
+    rows, columns = x.shape[1:]
+    if rows != preparation.size:
+        x = resize_matrix(rows, preparation.size) @ x
+    if columns != preparation.size:
+        x = x @ resize_matrix(columns, preparation.size).T
+    return x if x.base is None else x.copy()
+
+
+def _blur(x: np.ndarray, deviation: float, circular: bool) -> np.ndarray:
+    """Gaussian mean of the pixels inside the mask, for x that is 0 outside."""
+    size = x.shape[-1]
+    g = gaussian_matrix(size, deviation * size)
+    mask = _mask(size, circular)
+    return (g @ x @ g.T) / np.maximum(g @ mask @ g.T, 1e-6)
+
+
+@lru_cache(maxsize=32)
+def resize_matrix(length: int, size: int) -> np.ndarray:
+    """Weights (size, length) of scikit-image's antialiased linear resize along one axis."""
+    from skimage.transform import resize
+
+    return np.ascontiguousarray(
+        resize(np.eye(length), (size, length), order=1, anti_aliasing=size < length, mode="reflect"),
+        np.float32,
+    )
+
+
+@lru_cache(maxsize=32)
+def gaussian_matrix(size: int, deviation: float) -> np.ndarray:
+    """Weights (size, size) of a Gaussian blur along one axis, 0 beyond the frame."""
+    from scipy.ndimage import gaussian_filter1d
+
+    return np.ascontiguousarray(
+        gaussian_filter1d(np.eye(size), deviation, axis=0, mode="constant"), np.float32
+    )
+
+
+@lru_cache(maxsize=32)
+def _polynomials(size: int, circular: bool) -> np.ndarray:
+    """Orthonormal polynomials to degree 4 inside the mask, (size * size, 15) float32."""
+    vander = np.polynomial.legendre.legvander(np.linspace(-1, 1, size), 4)
+    surfaces = np.stack(
+        [np.outer(vander[:, i], vander[:, j]) for i in range(5) for j in range(5 - i)], axis=-1
+    )
+    inside = (surfaces * _mask(size, circular)[..., None]).reshape(size * size, -1)
+    return np.linalg.qr(inside)[0].astype(np.float32)
+
+
+@lru_cache(maxsize=32)
+def _mask(size: int, circular: bool) -> np.ndarray:
+    """1 inside and 0 outside of a circle just within the frame, or 1 everywhere, (size, size) float32."""
+    if not circular:
+        return np.ones((size, size), np.float32)
+    place = np.arange(size) - (size - 1) / 2
+    return (np.hypot(place[:, None], place) <= _RADIUS * size).astype(np.float32)

@@ -1,0 +1,187 @@
+"""What every scan is once it is open, whatever file it came from."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from orix.crystal_map import CrystalMap
+
+
+class PatternSource(Protocol):
+    """Where patterns are read from, a few at a time.
+
+    ``read`` takes an array of valid, non-negative indices in any order, repeats allowed. A pattern that cannot
+    be read comes back as zeros, and ``problems`` says why.
+    """
+
+    n: int
+    signal_shape: tuple[int, int]
+    dtype: np.dtype
+    problems: dict[int, str]
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Read patterns (n, sy, sx) at ``indices``."""
+
+    def identity(self) -> list[str]:
+        """Sizes and names that tell these patterns from others, without folders."""
+
+
+@dataclass(eq=False)
+class Scan:
+    """Patterns on a grid, read when they are asked for, and what the file says of them.
+
+    Parameters
+    ----------
+    name
+        Short name: the file's or folder's, without suffix.
+    path
+        File, folder or glob that was opened.
+    source
+        Where the patterns are read from.
+    row, col
+        Grid position of every pattern, (N,) integers. In a hexagonal map every other row is shifted by half a step.
+    x, y
+        Position of every pattern in micrometres, (N,).
+    shape
+        Rows and columns (R, C) of the grid; N may be below R * C, gaps are normal.
+    step
+        Distance of rows and of columns (dy, dx) in micrometres; 1 where the file does not tell.
+    voltage_kv
+        Accelerating voltage in kV, if known.
+    sample_tilt
+        Tilt of the sample in degrees, if known.
+    pattern_centre
+        (PCx, PCy, PCz) in Bruker's convention, if known; the mean where the file has one per pattern.
+    xmap
+        Orientations and phases that came with the patterns, N points, if any.
+    phase_names
+        The file's own phase of every pattern, (N,), empty where it has none; None where the file has no phases.
+    space_groups
+        Space group of that phase, (N,), 0 where unknown; None where the file has no space groups.
+    static_background
+        The detector's background (sy, sx), if stored.
+    metadata
+        Everything else that the file tells.
+    """
+
+    name: str
+    path: Path
+    source: PatternSource
+    row: np.ndarray
+    col: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    shape: tuple[int, int]
+    step: tuple[float, float] = (1.0, 1.0)
+    voltage_kv: float | None = None
+    sample_tilt: float | None = None
+    pattern_centre: tuple[float, float, float] | None = None
+    xmap: "CrystalMap | None" = None
+    phase_names: np.ndarray | None = None
+    space_groups: np.ndarray | None = None
+    static_background: np.ndarray | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.source.n
+
+    def __repr__(self) -> str:
+        sy, sx = self.signal_shape
+        return f"<Scan {self.name}: {self.n} patterns of {sy} x {sx} on {self.shape[0]} x {self.shape[1]}>"
+
+    @property
+    def n(self) -> int:
+        """Number of patterns."""
+        return self.source.n
+
+    @property
+    def signal_shape(self) -> tuple[int, int]:
+        """Rows and columns (sy, sx) of one pattern."""
+        return self.source.signal_shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Data type of the patterns, as in the file."""
+        return self.source.dtype
+
+    @property
+    def problems(self) -> dict[int, str]:
+        """Why a pattern could not be read, by index, for those tried so far."""
+        return self.source.problems
+
+    def read(self, indices: slice | int | Sequence[int] | np.ndarray) -> np.ndarray:
+        """Read some patterns.
+
+        Parameters
+        ----------
+        indices
+            A slice, one index, or indices in any order; negative ones count from the end.
+
+        Returns
+        -------
+        numpy.ndarray
+            Patterns (n, sy, sx) in the file's data type. One that cannot be read is zeros, see ``problems``.
+
+        Raises
+        ------
+        IndexError
+            If an index is beyond the scan.
+        """
+        if isinstance(indices, slice):
+            wanted = np.arange(*indices.indices(self.n))
+        else:
+            wanted = np.atleast_1d(np.asarray(indices, dtype=np.int64))
+            if wanted.size and (wanted.min() < -self.n or wanted.max() >= self.n):
+                raise IndexError(f"{self.name} has {self.n} patterns")
+            wanted = np.where(wanted < 0, wanted + self.n, wanted)
+        if wanted.size == 0:
+            return np.empty((0, *self.signal_shape), self.dtype)
+        return self.source.read(wanted)
+
+    def iter_chunks(self, n: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (start, patterns) in scan order, at most ``n`` patterns at a time."""
+        for start in range(0, self.n, n):
+            yield start, self.read(slice(start, min(start + n, self.n)))
+
+    def mean_pattern(self, n: int = 500) -> np.ndarray:
+        """Mean of at most ``n`` patterns spread evenly over the scan, (sy, sx) float64: a static background.
+
+        Patterns that cannot be read, and pixels that are not finite, are left out.
+        """
+        total = np.zeros(self.signal_shape)
+        count = np.zeros(self.signal_shape)
+        for indices in np.array_split(np.unique(np.linspace(0, self.n - 1, n).astype(int)), 10):
+            patterns = self.read(indices)
+            good = np.isfinite(patterns) & ~np.isin(indices, list(self.problems))[:, None, None]
+            total += np.where(good, patterns, 0).sum(axis=0, dtype=np.float64)
+            count += good.sum(axis=0)
+        return total / np.maximum(count, 1)
+
+    def fingerprint(self) -> str:
+        """Hash of what this scan is: sizes, grid, data type, and its first, middle and last pattern.
+
+        The same scan in another folder has the same fingerprint.
+
+        Returns
+        -------
+        str
+            32 hexadecimal digits.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        parts = [self.n, self.signal_shape, np.dtype(self.dtype).str, self.shape, *self.source.identity()]
+        digest.update("|".join(map(str, parts)).encode())
+        digest.update(np.ascontiguousarray(self.row, np.int64).tobytes())
+        digest.update(np.ascontiguousarray(self.col, np.int64).tobytes())
+        for index in sorted({0, self.n // 2, self.n - 1}):
+            digest.update(np.ascontiguousarray(self.read(index)).tobytes())
+        return digest.hexdigest()
+
+
+def stem_of(path: Path) -> str:
+    """Name of a file or folder without its last suffix, never empty."""
+    return path.stem or path.name or "scan"
