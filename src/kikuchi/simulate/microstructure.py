@@ -123,7 +123,7 @@ def voronoi_grains(
         grain,
         grain_phase[neighbour],
         orientations[neighbour],
-        _mix(to_boundary, boundary_width),
+        boundary_share(to_boundary, boundary_width),
         np.zeros(n, dtype=bool),
     )
 
@@ -189,10 +189,10 @@ def add_precipitates(
         now.phase[inside] = phase
         now.rotations[inside] = own
         now.grain[inside] = next_grain
-        now.mix[inside] = _mix(depth[inside], boundary_width)
+        now.mix[inside] = boundary_share(depth[inside], boundary_width)
         now.second_phase[outside] = phase
         now.second_rotations[outside] = own
-        now.mix[outside] = np.maximum(_mix(-depth[outside], boundary_width), now.mix[outside])
+        now.mix[outside] = np.maximum(boundary_share(-depth[outside], boundary_width), now.mix[outside])
         next_grain += 1
         taken += int(inside.sum())
     return now
@@ -271,8 +271,14 @@ def make_unreadable(structure: Microstructure, where: np.ndarray) -> Microstruct
     )
 
 
-def _mix(to_boundary: np.ndarray, width: float) -> np.ndarray:
-    """Share of the other side: one half at the boundary, none from `width` on."""
+def boundary_share(to_boundary: np.ndarray, width: float) -> np.ndarray:
+    """Give the share of the crystal beyond: one half at the boundary, none from `width` on.
+
+    Examples
+    --------
+    >>> boundary_share(np.array([0.0, 0.5, 2.0]), 1.0)
+    array([0.5 , 0.25, 0.  ])
+    """
     if width <= 0:
         return np.zeros_like(to_boundary)
     return 0.5 * np.clip(1 - to_boundary / width, 0, 1)
