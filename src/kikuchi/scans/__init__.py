@@ -1,18 +1,26 @@
 """Open any scan, prepare its patterns, label and split a dataset."""
 
-from kikuchi.scans.opening import open_scan
+from kikuchi.scans.dataset import Dataset, Material, load_dataset
+from kikuchi.scans.opening import open_scan, scan_from_array
 from kikuchi.scans.preparation import Preparation, background_for, prepare
 from kikuchi.scans.quality import QUALITY_THRESHOLD, pattern_quality
 from kikuchi.scans.scan import Scan
-from kikuchi.scans.sources import ArrayPatterns
+from kikuchi.scans.split import Split, pattern_hash, split_by_material, split_dataset
 
 __all__ = [
     "QUALITY_THRESHOLD",
-    "ArrayPatterns",
+    "Dataset",
+    "Material",
     "Preparation",
     "Scan",
+    "Split",
     "background_for",
+    "load_dataset",
     "open_scan",
+    "pattern_hash",
     "pattern_quality",
     "prepare",
+    "scan_from_array",
+    "split_by_material",
+    "split_dataset",
 ]

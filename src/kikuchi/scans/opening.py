@@ -3,11 +3,15 @@
 import glob
 from pathlib import Path
 
+import numpy as np
+
 from ensemble.errors import InputError
+from kikuchi.scans.grid import full_grid
 from kikuchi.scans.image_folder import images_in, open_images
 from kikuchi.scans.images import IMAGE_SUFFIXES
 from kikuchi.scans.scan import Scan
 from kikuchi.scans.signal_scan import SIGNAL_SUFFIXES, open_signal
+from kikuchi.scans.sources import ArrayPatterns
 
 _MAP_SUFFIXES = (".ang", ".ctf", ".cpr", ".crc", ".osc")
 
@@ -40,6 +44,50 @@ def open_scan(path: str | Path, shape: tuple[int, int] | None = None) -> Scan:
         return _open(path, shape)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", path=path, remedy="check it") from None
+
+
+def scan_from_array(
+    patterns: np.ndarray,
+    name: str = "array",
+    *,
+    step: tuple[float, float] = (1.0, 1.0),
+    phase_names: np.ndarray | None = None,
+    space_groups: np.ndarray | None = None,
+) -> Scan:
+    """Make a scan of patterns in memory.
+
+    Parameters
+    ----------
+    patterns
+        NumPy or dask array (R, C, sy, sx), (n, sy, sx) or (sy, sx).
+    name
+        Name of the scan.
+    step
+        (dy, dx) in micrometres.
+    phase_names, space_groups
+        The truth of every pattern, if known, (N,) each, in scan order.
+
+    Examples
+    --------
+    >>> scan_from_array(np.zeros((2, 3, 60, 60), np.uint8), "zeros")
+    <Scan zeros: 6 patterns of 60 x 60 on 2 x 3>
+    """
+    source = ArrayPatterns(patterns)
+    rows, columns = (1, 1, *patterns.shape[:-2])[-2:]
+    grid = full_grid(rows, columns, step)
+    return Scan(
+        name,
+        Path(name),
+        source,
+        grid.row,
+        grid.col,
+        grid.col * step[1],
+        grid.row * step[0],
+        grid.shape,
+        grid.step,
+        phase_names=phase_names,
+        space_groups=space_groups,
+    )
 
 
 def _open(path: Path, shape: tuple[int, int] | None) -> Scan:

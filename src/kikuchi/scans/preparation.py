@@ -25,7 +25,8 @@ class Preparation(BaseModel):
     crop
         How a pattern that is not square becomes one: its "centre", which keeps angles, or all of it, "squeeze"d.
     static_background
-        The detector's own background: "none", the one in the "file", or the "mean" of the scan's patterns.
+        The detector's own background: "none", the one in the "file", the "mean" of the scan's patterns, or "auto":
+        the file's where it has one.
     static_operation
         Whether the static background is taken off by "subtract" or "divide".
     dynamic_background
@@ -47,7 +48,7 @@ class Preparation(BaseModel):
 
     size: int = Field(default=64, ge=16, le=1024)
     crop: Literal["centre", "squeeze"] = "centre"
-    static_background: Literal["none", "file", "mean"] = "none"
+    static_background: Literal["auto", "none", "file", "mean"] = "auto"
     static_operation: Literal["subtract", "divide"] = "subtract"
     dynamic_background: float = Field(default=0.08, ge=0, le=1)
     local_contrast: float = Field(default=0.1, ge=0, le=1)
@@ -71,13 +72,14 @@ def background_for(scan: Scan, preparation: Preparation) -> np.ndarray | None:
         return scan.mean_pattern()
     if preparation.static_background == "none":
         return None
-    if scan.static_background is None:
-        raise InputError(
-            "has no static background",
-            path=scan.path,
-            remedy="prepare with static_background 'mean' or 'none'",
-        )
-    return scan.static_background
+    background = scan.static_background
+    if background is not None and np.all(np.isfinite(background)) and np.mean(background) > 0:
+        return background
+    if preparation.static_background == "auto":
+        return None
+    raise InputError(
+        "has no static background", path=scan.path, remedy="set static_background to 'auto', 'mean' or 'none'"
+    )
 
 
 def prepare(
@@ -97,7 +99,7 @@ def prepare(
     preparation
         What to do.
     static_background
-        (sy, sx), see ``background_for``; needed where ``preparation`` asks for one.
+        (sy, sx), see ``background_for``; needed where ``preparation`` asks for "file" or "mean".
 
     Returns
     -------
@@ -116,7 +118,9 @@ def prepare(
     """
     n, *signal_shape = patterns.shape
     background = None
-    if preparation.static_background != "none":
+    if preparation.static_background in ("file", "mean") or (
+        preparation.static_background == "auto" and static_background is not None
+    ):
         background = _checked_background(static_background, tuple(signal_shape))
     prepared = np.empty((n, preparation.size, preparation.size), np.float32)
     batch = max(1, _BATCH_BYTES // (4 * signal_shape[0] * signal_shape[1]))

@@ -1,0 +1,230 @@
+"""Labelled patterns: materials with their space groups and scans."""
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ensemble.errors import InputError
+from kikuchi.scans.opening import open_scan
+from kikuchi.scans.preparation import Preparation, background_for, prepare
+from kikuchi.scans.scan import Scan
+
+_MAX_BYTES = 10_000_000
+_CHUNK = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """One material of a dataset: patterns that share a label.
+
+    Parameters
+    ----------
+    name
+        Name of the material, unique in its dataset.
+    space_group
+        Number of its space group, 1 to 230.
+    scan
+        Where its patterns are.
+    phase
+        Take only the points of that phase in the scan's own list; None takes all points.
+    pattern_centre
+        (PCx, PCy, PCz) in Bruker's convention; the scan's own where None.
+
+    Raises
+    ------
+    InputError
+        If the space group does not exist, the phase is not in the scan, or the scan has several phases and none
+        is chosen.
+    """
+
+    name: str
+    space_group: int
+    scan: Scan
+    phase: str | None = None
+    pattern_centre: tuple[float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.space_group <= 230:
+            raise InputError(f"material {self.name!r} has space group {self.space_group}", remedy="1 to 230")
+        names = self.scan.phase_names
+        known = [] if names is None else sorted({str(name) for name in names if name})
+        if self.phase is None and len(known) > 1:
+            raise InputError(
+                f"holds the phases {', '.join(known)}",
+                path=self.scan.path,
+                remedy=f"say which one material {self.name!r} is: phase = {known[0]!r}",
+            )
+        if self.phase is not None and self.phase not in known:
+            raise InputError(
+                f"has no phase {self.phase!r}, asked for by material {self.name!r}",
+                path=self.scan.path,
+                remedy=f"its phases are {', '.join(known)}" if known else "it has no phases: leave phase out",
+            )
+
+    @cached_property
+    def indices(self) -> np.ndarray:
+        """Indices in the scan of this material's patterns, ascending."""
+        if self.phase is None or self.scan.phase_names is None:
+            return np.arange(self.scan.n)
+        return np.flatnonzero(self.scan.phase_names == self.phase)
+
+
+class Dataset:
+    """Patterns of some materials, one after the other, each with its label.
+
+    Parameters
+    ----------
+    materials
+        The materials, in order.
+    path
+        The file that they were read from, for messages.
+
+    Raises
+    ------
+    InputError
+        If there is no material, two have one name, or two take the same points.
+    """
+
+    def __init__(self, materials: Sequence[Material], path: Path | None = None) -> None:
+        self.materials = tuple(materials)
+        self.path = path
+        if not self.materials:
+            raise InputError(
+                "has no material", path=path, remedy="add a [[material]] with name, space_group, scan"
+            )
+        seen: dict[object, str] = {}
+        for material in self.materials:
+            scan = material.scan
+            # Scans made of arrays have no file to tell them apart.
+            taken = (scan.path.absolute() if scan.path.exists() else id(scan.source), material.phase)
+            for key, what in ((material.name, "name"), (taken, "scan")):
+                if key in seen:
+                    raise InputError(
+                        f"materials {seen[key]!r} and {material.name!r} have the same {what}",
+                        path=path,
+                        remedy="remove one of them or choose another phase",
+                    )
+                seen[key] = material.name
+        sizes = [len(material.indices) for material in self.materials]
+        self.material = np.repeat(np.arange(len(sizes)), sizes)
+        self.index = np.concatenate([material.indices for material in self.materials])
+        self.space_group = np.repeat([material.space_group for material in self.materials], sizes)
+
+    def __len__(self) -> int:
+        return len(self.material)
+
+    @property
+    def n(self) -> int:
+        """Number of patterns."""
+        return len(self.material)
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Space groups of the dataset, ascending."""
+        return tuple(sorted({material.space_group for material in self.materials}))
+
+    def labels(self, classes: Sequence[int]) -> np.ndarray:
+        """Class index of every pattern, (N,), -1 for a space group that is not in ``classes``."""
+        place = {group: k for k, group in enumerate(classes)}
+        return np.array([place.get(material.space_group, -1) for material in self.materials])[self.material]
+
+    def iter_patterns(
+        self, positions: np.ndarray | None = None
+    ) -> Iterator[tuple[np.ndarray, int, np.ndarray]]:
+        """Yield (positions, material, patterns), at most 512 patterns of one material at a time.
+
+        Parameters
+        ----------
+        positions
+            Which of the dataset's patterns, (n,); all where None. Materials come in order, whatever the order here.
+        """
+        wanted = np.arange(self.n) if positions is None else np.asarray(positions)
+        for number, material in enumerate(self.materials):
+            here = np.sort(wanted[self.material[wanted] == number])
+            for start in range(0, len(here), _CHUNK):
+                chunk = here[start : start + _CHUNK]
+                yield chunk, number, material.scan.read(self.index[chunk])
+
+    def prepared(self, positions: np.ndarray, preparation: Preparation) -> np.ndarray:
+        """Prepare some patterns, (n, size, size) float32 in the order of ``positions``."""
+        positions = np.asarray(positions)
+        order = np.argsort(positions, kind="stable")
+        ordered = positions[order]
+        patterns = np.empty((len(positions), preparation.size, preparation.size), np.float32)
+        backgrounds: dict[int, np.ndarray | None] = {}
+        for chunk, number, raw in self.iter_patterns(np.unique(positions)):
+            if number not in backgrounds:
+                backgrounds[number] = background_for(self.materials[number].scan, preparation)
+            ready = prepare(raw, preparation, backgrounds[number])
+            here = slice(*np.searchsorted(ordered, [chunk[0], chunk[-1] + 1]))
+            patterns[order[here]] = ready[np.searchsorted(chunk, ordered[here])]
+        return patterns
+
+
+class _MaterialEntry(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str = Field(min_length=1, max_length=200)
+    space_group: int = Field(ge=1, le=230)
+    scan: str = Field(min_length=1, max_length=4096)
+    pattern_centre: list[float | int] | None = Field(default=None, min_length=3, max_length=3)
+    phase: str | None = Field(default=None, min_length=1)
+
+
+class _DatasetFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    material: list[_MaterialEntry] = Field(min_length=1)
+
+
+def load_dataset(path: str | Path) -> Dataset:
+    """Open a dataset file.
+
+    Parameters
+    ----------
+    path
+        TOML with one ``[[material]]`` each: ``name``, ``space_group``, ``scan`` (file, folder or glob, relative to
+        the TOML), and if wanted ``pattern_centre`` and ``phase``.
+
+    Raises
+    ------
+    InputError
+        If the file or a scan is missing or damaged, a key is unknown or wrong, or materials repeat.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()[:_MAX_BYTES].decode()
+        entries = _DatasetFile.model_validate(tomllib.loads(content)).material
+    except FileNotFoundError:
+        raise InputError("no such dataset file", path=path, remedy="check the spelling") from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=path, remedy="give a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"is not valid TOML: {error}", path=path, remedy="mend that line") from None
+    except ValidationError as error:
+        raise _explain(error, path) from None
+    materials = []
+    for entry in entries:
+        centre = None if entry.pattern_centre is None else tuple(map(float, entry.pattern_centre))
+        scan = open_scan(path.parent / entry.scan)
+        materials.append(Material(entry.name, entry.space_group, scan, entry.phase, centre))  # type: ignore[arg-type]
+    return Dataset(materials, path)
+
+
+def _explain(error: ValidationError, path: Path) -> InputError:
+    """Turn the first of pydantic's complaints into one line."""
+    first = error.errors()[0]
+    place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        what = f"unknown key {place}"
+    elif first["type"] == "missing":
+        what = f"missing key {place}"
+    else:
+        what = f"{place}: {first['msg'].lower()}, not {str(first['input'])[:80]!r}"
+    known = ", ".join(_MaterialEntry.model_fields)
+    return InputError(what, path=path, remedy=f"a [[material]] has {known}")

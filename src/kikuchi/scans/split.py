@@ -1,0 +1,220 @@
+"""Split a dataset as the paper does, and by whole materials."""
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ensemble.errors import InputError
+from kikuchi.scans.dataset import Dataset
+
+
+def pattern_hash(pattern: np.ndarray) -> str:
+    """Hash of one raw pattern's size, data type and bytes, 32 hexadecimal digits.
+
+    Examples
+    --------
+    >>> a = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    >>> pattern_hash(a) == pattern_hash(a.copy()), pattern_hash(a) == pattern_hash(a.T)
+    (True, False)
+    """
+    digest = hashlib.blake2b(f"{pattern.shape}{pattern.dtype.str}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(pattern).tobytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Which patterns of a dataset train, validate, calibrate and test.
+
+    Parameters
+    ----------
+    train, validation, calibration, test
+        Positions in the dataset, ascending; no pattern's content is in two of them.
+    left_out
+        Positions that are in none: repeats of another pattern, constant ones and ones that cannot be read.
+    hashes
+        ``pattern_hash`` of every pattern of the dataset, (N,).
+    classes
+        Space groups that are trained, ascending.
+    seed
+        What the split was drawn with.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    calibration: np.ndarray
+    test: np.ndarray
+    left_out: np.ndarray
+    hashes: np.ndarray
+    classes: tuple[int, ...]
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON record: the hashes of what was fitted on, and a hash of the test patterns' hashes."""
+        fitted = {part: sorted(self.hashes[getattr(self, part)].tolist()) for part in _FITTED}
+        digest = hashlib.blake2b("".join(sorted(self.hashes[self.test])).encode(), digest_size=16)
+        return {
+            "seed": self.seed,
+            "classes": list(self.classes),
+            **fitted,
+            "test": {"n": len(self.test), "hash": digest.hexdigest()},
+        }
+
+
+_FITTED = ("train", "validation", "calibration")
+
+
+def split_dataset(
+    dataset: Dataset,
+    *,
+    train_per_class: int = 400,
+    validation_per_class: int = 100,
+    calibration_fraction: float = 0.5,
+    seed: int = 0,
+) -> Split:
+    """Split every space group as Kaufmann et al. (Sci. Rep. 11, 8172, 2021) do, with a calibration part of our own.
+
+    Training and validation patterns of a space group come in equal numbers from its materials (a remainder goes
+    one each to the first materials); a part of the rest calibrates, everything else tests. Every material is
+    drawn with a generator of its own, so that adding a material leaves the order of the others as it was.
+
+    Parameters
+    ----------
+    dataset
+        What to split. All its patterns are read once, for their hashes.
+    train_per_class, validation_per_class
+        Patterns per space group.
+    calibration_fraction
+        Share of the rest of every material that calibrates, 0 to 1.
+    seed
+        Not negative; the same seed gives the same split.
+
+    Raises
+    ------
+    InputError
+        If a material has too few patterns, or one pattern has two space groups.
+    """
+    return _split(dataset, frozenset(), train_per_class, validation_per_class, calibration_fraction, seed)
+
+
+def split_by_material(
+    dataset: Dataset,
+    held_out: Collection[str],
+    *,
+    train_per_class: int = 400,
+    validation_per_class: int = 100,
+    calibration_fraction: float = 1.0,
+    seed: int = 0,
+) -> Split:
+    """Test on materials that no member ever sees: the held-out ones are all test, and only they, by default.
+
+    Parameters
+    ----------
+    dataset
+        What to split.
+    held_out
+        Names of the materials to test on.
+    train_per_class, validation_per_class, calibration_fraction, seed
+        As in ``split_dataset``, for the other materials; what they leave over calibration is tested as well.
+
+    Raises
+    ------
+    InputError
+        As ``split_dataset``, and if a held-out material does not exist or no other is left.
+    """
+    names = {material.name for material in dataset.materials}
+    unknown = sorted(set(held_out) - names)
+    if unknown:
+        raise InputError(
+            f"has no material {unknown[0]!r}", path=dataset.path, remedy=f"it has {', '.join(sorted(names))}"
+        )
+    if names == set(held_out):
+        raise InputError("every material is held out", path=dataset.path, remedy="hold fewer out")
+    return _split(
+        dataset, frozenset(held_out), train_per_class, validation_per_class, calibration_fraction, seed
+    )
+
+
+def _split(
+    dataset: Dataset,
+    held_out: frozenset[str],
+    train: int,
+    validation: int,
+    calibration_fraction: float,
+    seed: int,
+) -> Split:
+    if train < 1 or validation < 0 or not 0 <= calibration_fraction <= 1 or seed < 0:
+        raise InputError(
+            f"cannot split into {train} training and {validation} validation patterns per class, "
+            f"calibration fraction {calibration_fraction}, seed {seed}",
+            remedy="counts and seed are not negative, the fraction is 0 to 1",
+        )
+    hashes, usable = _hash_patterns(dataset)
+    parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "calibration": [], "test": []}
+    trained = [m for m in dataset.materials if m.name not in held_out]
+    classes = tuple(sorted({material.space_group for material in trained}))
+    for number, material in enumerate(dataset.materials):
+        positions = np.flatnonzero((dataset.material == number) & usable)
+        if material.name in held_out:
+            parts["test"].append(positions)
+            continue
+        peers = [m.name for m in trained if m.space_group == material.space_group]
+        n_train = _share(train, peers, material.name)
+        n_validation = _share(validation, peers, material.name)
+        if len(positions) < n_train + n_validation:
+            raise InputError(
+                f"space group {material.space_group}, material {material.name!r}: {len(positions)} usable patterns, "
+                f"{n_train + n_validation} needed ({n_train} to train, {n_validation} to validate)",
+                path=dataset.path or material.scan.path,
+                remedy="add patterns or materials of this space group, or ask for fewer per class",
+            )
+        drawn = _generator(seed, material.name).permutation(positions)
+        rest = len(positions) - n_train - n_validation
+        cuts = np.cumsum([n_train, n_validation, round(calibration_fraction * rest)])
+        for part, chosen in zip(parts.values(), np.split(drawn, cuts), strict=True):
+            part.append(chosen)
+    ordered = {
+        part: np.sort(np.concatenate(chosen)) if chosen else np.empty(0, int)
+        for part, chosen in parts.items()
+    }
+    return Split(**ordered, left_out=np.flatnonzero(~usable), hashes=hashes, classes=classes, seed=seed)
+
+
+def _share(total: int, peers: list[str], name: str) -> int:
+    """Part of ``total`` that falls to one of its peers; the first ones take the remainder."""
+    each, remainder = divmod(total, len(peers))
+    return each + (peers.index(name) < remainder)
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    word = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
+    return np.random.default_rng([seed, word])
+
+
+def _hash_patterns(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Hash of every pattern, and which are the first of their content, neither constant nor unreadable."""
+    hashes = np.empty(dataset.n, dtype="U32")
+    usable = np.zeros(dataset.n, dtype=bool)
+    owner: dict[str, int] = {}
+    for positions, number, patterns in dataset.iter_patterns():
+        material = dataset.materials[number]
+        for position, pattern in zip(positions, patterns, strict=True):
+            found = hashes[position] = pattern_hash(pattern)
+            if int(dataset.index[position]) in material.scan.problems or not np.ptp(pattern) > 0:
+                continue
+            other = dataset.materials[owner.setdefault(found, number)]
+            if other.space_group != material.space_group:
+                raise InputError(
+                    f"the same pattern is in material {other.name!r} ({other.space_group}) "
+                    f"and in {material.name!r} ({material.space_group}, index {dataset.index[position]})",
+                    path=dataset.path or material.scan.path,
+                    remedy="remove it from one of them",
+                )
+            usable[position] = True
+    _, first = np.unique(np.where(usable, hashes, ""), return_index=True)
+    is_first = np.zeros(dataset.n, dtype=bool)
+    is_first[first] = True
+    return hashes, usable & is_first
