@@ -38,9 +38,6 @@ _LEAST_PER_CLASS = {"vector": 20, "beta": 50, "isotonic": 200, "histogram": 200}
 """Held-out patterns of the rarest class below which ``auto`` does not try a method."""
 
 _LEAST_IN_ALL = 10
-_MOST_CLASSES = 30
-"""netcal differentiates numerically, which costs K evaluations of the loss a step."""
-
 _FOLDS = 5
 _MOST_PATTERNS = 4000
 """Choosing between methods needs no more than this; the chosen one is fitted to everything."""
@@ -198,8 +195,6 @@ def _refusals(y: NDArray[np.intp], n_classes: int) -> dict[str, str]:
     for method, least in _LEAST_PER_CLASS.items():
         if counts[rarest] < least:
             refused[method] = f"class {rarest} has {counts[rarest]} held-out patterns"
-        elif n_classes > _MOST_CLASSES:
-            refused[method] = f"{n_classes} classes are more than {_MOST_CLASSES}"
     return refused
 
 
