@@ -1,0 +1,61 @@
+"""How well a score tells unfamiliar from familiar."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ensemble.errors import InputError
+
+
+def auroc(familiar: ArrayLike, unfamiliar: ArrayLike) -> float:
+    """Probability that an unfamiliar pattern scores above a familiar one, ties counting half.
+
+    Parameters
+    ----------
+    familiar, unfamiliar
+        Scores, higher = stranger, shapes (N,) and (U,), each at least one.
+
+    Returns
+    -------
+    In [0, 1]; 0.5 is chance.
+
+    Examples
+    --------
+    >>> auroc([0.1, 0.2], [0.2, 0.9])
+    0.875
+    """
+    from sklearn.metrics import roc_auc_score
+
+    known, strange = _scores(familiar, unfamiliar)
+    truth = np.repeat([0, 1], [len(known), len(strange)])
+    return float(roc_auc_score(truth, np.concatenate([known, strange])))
+
+
+def fpr_at(familiar: ArrayLike, unfamiliar: ArrayLike, familiar_share: float = 0.95) -> float:
+    """Share of unfamiliar patterns let through where this share of familiar ones is (FPR95).
+
+    Parameters
+    ----------
+    familiar, unfamiliar
+        Scores, higher = stranger, shapes (N,) and (U,), each at least one.
+    familiar_share
+        Share of familiar patterns to let through, in (0, 1].
+
+    Returns
+    -------
+    In [0, 1]; lower is better.
+
+    Examples
+    --------
+    >>> fpr_at([1.0, 2.0, 3.0, 4.0], [3.5, 5.0], 1.0)
+    0.5
+    """
+    known, strange = _scores(familiar, unfamiliar)
+    return float((strange <= np.quantile(known, familiar_share, method="higher")).mean())
+
+
+def _scores(familiar: ArrayLike, unfamiliar: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    pair = np.asarray(familiar, dtype=np.float64), np.asarray(unfamiliar, dtype=np.float64)
+    for scores in pair:
+        if scores.ndim != 1 or len(scores) == 0 or np.isnan(scores).any():
+            raise InputError("detection needs at least one finite score of each kind")
+    return pair
