@@ -53,13 +53,9 @@ def draw_map(axes, phase_map: PhaseMap, image: NDArray, *, scale: bool = True, *
         What was drawn.
     """
     width, height = extent(phase_map)
-    drawn = axes.imshow(
-        image,
-        extent=(0, width, height, 0),
-        interpolation="nearest",
-        aspect="equal" if 1 / LONGEST_RATIO <= width / height <= LONGEST_RATIO else "auto",
-        **style,
-    )
+    drawn = axes.imshow(image, extent=(0, width, height, 0), interpolation="nearest", aspect="auto", **style)
+    across, down = map_size(phase_map, 1.0)
+    axes.set_box_aspect(down / across)
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(linewidth=0.6, color="0.4")
@@ -68,10 +64,11 @@ def draw_map(axes, phase_map: PhaseMap, image: NDArray, *, scale: bool = True, *
     return drawn
 
 
-def add_words(figure, title: str, caption: str) -> None:
-    """Put a title above and a caption below, both wrapped to the figure's width."""
+def add_words(figure, title: str, caption: str, beside: float = 0.0) -> None:
+    """Put a title above and a caption below, wrapped to the figure's width, the title less `beside` inches."""
     width = figure.get_size_inches()[0]
-    figure.suptitle("\n".join(textwrap.wrap(title, int(width * 8.5))), fontsize=11, x=0.01, ha="left")
+    title_lines = textwrap.wrap(title, max(12, int((width - beside) * 9)))
+    figure.suptitle("\n".join(title_lines), fontsize=11, x=0.01, ha="left")
     figure.supxlabel(
         "\n".join(textwrap.wrap(caption, int(width * 14))), fontsize=7.5, color="0.25", x=0.01, ha="left"
     )
@@ -82,6 +79,8 @@ def about(phase_map: PhaseMap) -> str:
     rows, cols = phase_map.shape
     points = f"{phase_map.n} pattern" + ("s" if phase_map.n != 1 else "")
     text = f"{points} on {rows} x {cols} points"
+    if phase_map.n < rows * cols:
+        text += ", white where none was recorded"
     if is_hexagonal(phase_map):
         text += " of a hexagonal grid"
     step = usable_step(phase_map)
@@ -94,5 +93,5 @@ def about(phase_map: PhaseMap) -> str:
     )
     width, height = extent(phase_map)
     if not 1 / LONGEST_RATIO <= width / height <= LONGEST_RATIO:
-        text += " Stretched across its length."
+        text += " Not to scale: stretched across, and the scale bar holds along x only."
     return text

@@ -58,8 +58,9 @@ def full_grid(phase_map: PhaseMap) -> FullGrid:
     dy, dx = (float(s) if s and np.isfinite(s) else 1.0 for s in phase_map.step)
     hexagonal = is_hexagonal(phase_map)
 
-    index = np.full((rows, cols), -1, dtype=np.intp)
-    index[phase_map.row, phase_map.col] = np.arange(phase_map.n)
+    lying = np.full((rows, cols), -1, dtype=np.intp)
+    lying[phase_map.row, phase_map.col] = np.arange(phase_map.n)
+    index = lying.ravel()
     row, col = (a.ravel() for a in np.indices((rows, cols)))
     y = dy * row + np.median(phase_map.y - dy * phase_map.row)
     offset = phase_map.x - dx * phase_map.col
@@ -68,7 +69,6 @@ def full_grid(phase_map: PhaseMap) -> FullGrid:
         odd = phase_map.row % 2 == 1
         x = dx * col + np.where(row % 2 == 1, np.median(offset[odd]), np.median(offset[~odd]))
 
-    index = index.ravel()
     recorded = np.flatnonzero(index >= 0)
     for ideal, given, step in ((x, phase_map.x, dx), (y, phase_map.y, dy)):
         there = np.asarray(given, dtype=float)[index[recorded]]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANEL = 2.9
+LEGEND_WIDTH = 2.9
 
 
 def outvoted_share(votes: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -55,7 +56,7 @@ def members_picture(phase_map: PhaseMap) -> "Figure":
     down = math.ceil(panels / across)
     entries = class_entries(phase_map.classes, counts.member_counts.sum(axis=0), m * counts.n)
     figure = new_figure(
-        across * (max(width, 1.3) + 0.15) + 3.4,
+        across * (max(width, 1.3) + 0.15) + LEGEND_WIDTH,
         max(down * (max(height, 0.5) + 0.55), legend_height(entries)) + 1.1,
     )
     axes = figure.subplots(down, across, squeeze=False).ravel()
@@ -81,6 +82,7 @@ def members_picture(phase_map: PhaseMap) -> "Figure":
         f"What each member says · {phase_map.name}",
         f"{about(phase_map)} Every pattern in the colour of the space group a member puts first, whether the ensemble "
         f"answers or not; legend: all members together. All members agree on {100 * agree:.1f} % of the patterns.",
+        beside=LEGEND_WIDTH,
     )
     return figure
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LONGEST = 5.5
+NARROWEST = 3.0
 LEGEND_WIDTH = 2.7
 WORDS_HEIGHT = 1.2
 
@@ -92,10 +93,12 @@ def _map_and_legend(
     phase_map: PhaseMap, image: NDArray[np.uint8], entries: list, title: str, caption: str
 ) -> "Figure":
     width, height = map_size(phase_map, LONGEST)
-    figure = new_figure(width + LEGEND_WIDTH, max(height, legend_height(entries)) + WORDS_HEIGHT)
+    figure = new_figure(
+        max(width, NARROWEST) + LEGEND_WIDTH, max(height, legend_height(entries)) + WORDS_HEIGHT
+    )
     draw_map(figure.subplots(), phase_map, image)
     add_legend(figure, entries)
-    add_words(figure, title, caption)
+    add_words(figure, title, caption, beside=LEGEND_WIDTH)
     return figure
 
 
@@ -110,7 +113,7 @@ def _measure_picture(
     share_label: str | None = None,
 ) -> "Figure":
     width, height = map_size(phase_map, LONGEST)
-    figure = new_figure(max(width, 2.5) + 1.6, max(height, 1.8) + WORDS_HEIGHT)
+    figure = new_figure(max(width, NARROWEST) + 1.6, max(height, 1.8) + WORDS_HEIGHT)
     axes = figure.subplots()
     image = pixels(phase_map, np.asarray(values, dtype=np.float32), np.float32(np.nan))
     drawn = draw_map(axes, phase_map, image, cmap=colours, vmin=0.0, vmax=highest)

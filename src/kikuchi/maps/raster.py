@@ -5,25 +5,28 @@ from numpy.typing import NDArray
 
 from ensemble.abstention import Status
 from kikuchi.maps.colours import NO_PATTERN_COLOUR, SPACE_GROUP_COLOURS, STATUS_TONES, rgb_of
+from kikuchi.maps.frame import map_size
 from kikuchi.maps.full_grid import is_hexagonal
 from kikuchi.maps.phase_map import PhaseMap
 
 PIXELS = 900
-"""Pixels along the longer side, at least: fine enough for stripes on a map of a few points."""
+"""Pixels along the longer side, about: fine enough for stripes on a map of a few points."""
+STRIPE = 12
+"""Distance of stripes, pixels."""
 
 
 def pixels(phase_map: PhaseMap, values: NDArray, fill: object) -> NDArray:
-    """Lay values of patterns out as pixels, shape (R', C', ...): the grid, enlarged by a whole number.
+    """Lay values of patterns out as nearly square pixels, shape (R', C', ...).
 
-    Every other row of a hexagonal map is shifted by half a point, which makes it wider by one.
+    Every point is enlarged by whole numbers. Every other row of a hexagonal map is shifted by half a point.
     """
     image = phase_map.image(values, fill)
-    longer = max(image.shape[:2])
-    enlarge = max(1, -(-PIXELS // longer))
-    if not is_hexagonal(phase_map):
-        return image.repeat(enlarge, axis=0).repeat(enlarge, axis=1)
-    half = max(1, enlarge // 2)
     rows, cols = phase_map.shape
+    width, height = map_size(phase_map, PIXELS)
+    down, across = max(1, round(height / rows)), max(1, round(width / cols))
+    if not is_hexagonal(phase_map):
+        return image.repeat(down, axis=0).repeat(across, axis=1)
+    half = max(1, across // 2)
     bricks = np.full((rows, (2 * cols + 1) * half, *image.shape[2:]), fill, dtype=image.dtype)
     wide = image.repeat(2 * half, axis=1)
     odd = phase_map.row % 2 == 1
@@ -31,7 +34,7 @@ def pixels(phase_map: PhaseMap, values: NDArray, fill: object) -> NDArray:
     shifted = 1 if np.median(offset[odd]) > np.median(offset[~odd]) else 0
     bricks[1 - shifted :: 2, : 2 * cols * half] = wide[1 - shifted :: 2]
     bricks[shifted::2, half:] = wide[shifted::2]
-    return bricks.repeat(2 * half, axis=0)
+    return bricks.repeat(down, axis=0)
 
 
 def class_pixels(phase_map: PhaseMap, indices: NDArray[np.integer]) -> NDArray[np.uint8]:
@@ -64,13 +67,12 @@ def status_pixels(phase_map: PhaseMap) -> NDArray[np.uint8]:
 def _tones_over(image: NDArray[np.uint8], phase_map: PhaseMap, statuses: list[Status]) -> NDArray[np.uint8]:
     """Paint points of some statuses in their tones, stripes running through neighbouring points."""
     status = pixels(phase_map, phase_map.decision.status, np.int8(-1))
-    row, col = np.indices(status.shape, sparse=True)
-    period = max(6, max(status.shape) // 75)
+    row, col = np.ogrid[: status.shape[0], : status.shape[1]]
     for s in statuses:
         tone = STATUS_TONES[s]
         here = status == s
         image[here] = rgb_of(tone.colour)
         if tone.slope:
             diagonal = row + col if tone.slope == "/" else row - col
-            image[here & (diagonal % period < period // 3)] = rgb_of(tone.stripes)
+            image[here & (diagonal % STRIPE < STRIPE // 3)] = rgb_of(tone.stripes)
     return image
