@@ -6,7 +6,7 @@ def headline(text: str, length: int = 80) -> str:
 
     Examples
     --------
-    >>> headline("Ni\\tγ′\\n# Phases")
+    >>> headline("Ni\tγ′\n# Phases")
     'Ni ?? ? Phases'
     """
     words = " ".join(text.split()).replace("#", "?")
