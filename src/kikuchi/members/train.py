@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,10 +86,15 @@ class History:
         return len(self.epochs) - self.converged_at(min_delta)
 
 
+#: Patterns with their class indices, or a function that gives fresh ones for each epoch.
+Patterns = tuple[np.ndarray, np.ndarray]
+Source = Patterns | Callable[[int], Patterns]
+
+
 def train_member(
     model: "keras.Model",
-    train: tuple[np.ndarray, np.ndarray],
-    validation: tuple[np.ndarray, np.ndarray],
+    train: Source,
+    validation: Patterns,
     training: Training,
     *,
     seed: int,
@@ -102,7 +108,9 @@ def train_member(
     model
         As `build_member` gives it.
     train, validation
-        Prepared patterns (n, size, size) in [-1, 1], float16 or float32, and class indices (n,).
+        Prepared patterns (n, size, size) in [-1, 1], float16 or float32, and class indices (n,). To train on data
+        without end, `train` is a function from the epoch's number (from 1) to such a pair; the next epoch's is made
+        in a thread while this one's is learned.
     training
         The schedule.
     seed
@@ -124,7 +132,6 @@ def train_member(
     """
     import keras
 
-    patterns, labels = train
     trained = _compiled(model, training)
     history = History()
     best: list[np.ndarray] | None = None
@@ -134,6 +141,7 @@ def train_member(
             best, rows = state
             history.epochs = [Epoch(int(r[0]), *map(float, r[1:])) for r in rows]
     dropout = model.get_layer("dropout")
+    source = _Ahead(train, len(history.epochs) + 1, training.epochs)
     while len(history.epochs) < training.epochs and history.waited(training.min_delta) < training.patience:
         epoch = len(history.epochs) + 1
         begin = time.perf_counter()
@@ -143,6 +151,7 @@ def train_member(
         if training.warm_down:
             cosine = 0.5 * (1 + np.cos(np.pi * (epoch - 1) / training.epochs))
             trained.optimizer.learning_rate = training.learning_rate * cosine
+        patterns, labels = source.take(epoch)
         loss, accuracy = _one_pass(trained, patterns, labels, training, rng)
         logits, _ = predict(model, validation[0])
         validation_loss, validation_accuracy = _score(logits, validation[1])
@@ -162,6 +171,27 @@ def train_member(
     if best is not None:
         model.set_weights(best)
     return history
+
+
+class _Ahead:
+    """Training data of one epoch after another, those of an endless source made one epoch ahead."""
+
+    def __init__(self, train: Source, first: int, last: int) -> None:
+        self._train = train
+        self._last = last
+        self._pool = ThreadPoolExecutor(1) if callable(train) else None
+        self._next: Future[Patterns] | None = None
+        if callable(train) and self._pool is not None and first <= last:
+            self._next = self._pool.submit(train, first)
+
+    def take(self, epoch: int) -> Patterns:
+        if not callable(self._train) or self._pool is None:
+            return self._train  # type: ignore[return-value]
+        assert self._next is not None
+        patterns = self._next.result()
+        if epoch < self._last:
+            self._next = self._pool.submit(self._train, epoch + 1)
+        return patterns
 
 
 def _compiled(model: "keras.Model", training: Training) -> "keras.Model":

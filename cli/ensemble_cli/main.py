@@ -1,0 +1,27 @@
+"""The command `ensemble` and its exit codes: 0 done, 1 wrong input, 2 usage, 130 interrupted."""
+
+import typer
+
+from ensemble_cli import demo, evaluate, fit, info, simulate
+from ensemble_cli import map as map_command
+
+app = typer.Typer(
+    name="ensemble",
+    help="Which space group has the crystal at every point of an EBSD scan, how sure that is, "
+    "and when nobody should answer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("demo")(demo.demo)
+app.command("simulate")(simulate.simulate)
+app.command("fit")(fit.fit)
+app.command("evaluate")(evaluate.evaluate)
+app.command("map")(map_command.map_scan)
+app.command("info")(info.info)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,30 @@
+"""`ensemble map`: phase and uncertainty maps of a scan."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ensemble_cli.console import guarded, load_keras, progress, result
+from ensemble_cli.options import Familiar, Json, Out, Quiet, Risk, Rule
+
+
+@guarded
+def map_scan(
+    scan: Annotated[str, typer.Argument(help="A scan file, a folder of images, a glob or a single image.")],
+    run: Annotated[Path, typer.Option("--run", help="The bundle that `ensemble fit` wrote.")],
+    out: Out = Path("maps"),
+    rule: Rule = None,
+    risk: Risk = None,
+    familiar: Familiar = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Map a scan: which space group, how sure, and where nobody should answer."""
+    load_keras()
+    import kikuchi
+
+    phase_map = kikuchi.map_scan(
+        scan, run, out, rule=rule, risk=risk, familiar=familiar, progress=progress(quiet)
+    )
+    result(kikuchi.describe_map(phase_map, out), kikuchi.summarise(phase_map), as_json)

@@ -1,0 +1,21 @@
+"""Options that several commands share, worded once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path, typer.Option("--out", help="Folder to write; made if missing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**20, help="Seed of everything random.")]
+Rule = Annotated[
+    str | None,
+    typer.Option("--rule", help="vote, average, geometric or mc-dropout; the bundle's own if not given."),
+]
+Risk = Annotated[
+    float | None, typer.Option("--risk", help="Error rate allowed among the answered, e.g. 0.02.")
+]
+Familiar = Annotated[
+    float | None, typer.Option("--familiar", help="Share of familiar patterns let through, e.g. 0.99.")
+]

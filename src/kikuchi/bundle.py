@@ -1,0 +1,380 @@
+"""The bundle: the folder `fit` writes, with all that `map` needs. Nothing in it is run on load."""
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ensemble.abstention import AbstentionRule, Decision, Familiarity, decide
+from ensemble.calibration import Calibration
+from ensemble.errors import InputError
+from ensemble.pooling import Combined, DropoutDraws, combine
+from kikuchi import files
+from kikuchi.members import MemberSpec, dropout_draws, load_member, predict, read_spec
+from kikuchi.recipe import Recipe
+from kikuchi.scans import Preparation, pattern_quality, prepare
+
+if TYPE_CHECKING:
+    import keras
+
+VERSION = 1
+MANIFEST = "bundle.json"
+CALIBRATION = "calibration.json"
+ABSTENTION = "abstention.json"
+FEATURES = "features.npz"
+HELD_OUT = "held_out.npz"
+_DAMAGED = "copy the bundle again or refit it"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class MemberOutputs:
+    """What all members say of some patterns, before anything is combined.
+
+    Attributes
+    ----------
+    logits
+        (M, N, K) float32.
+    draws
+        Sufficient statistics of each member's dropout draws.
+    unfamiliarity
+        (N,), about 1 for familiar patterns; higher = stranger.
+    quality
+        (N,), signal against noise of the patterns themselves.
+    """
+
+    logits: np.ndarray
+    draws: DropoutDraws
+    unfamiliarity: np.ndarray
+    quality: np.ndarray
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What the members said of labelled patterns that none of them was trained on.
+
+    Attributes
+    ----------
+    outputs
+        Of all held-out patterns.
+    labels
+        True class indices, (N,).
+    material
+        Index of the material of each pattern, (N,).
+    part
+        0 calibration, 1 certification, 2 test, (N,).
+    """
+
+    outputs: MemberOutputs
+    labels: np.ndarray
+    material: np.ndarray
+    part: np.ndarray
+
+    def select(self, chosen: np.ndarray) -> "HeldOut":
+        """Return the patterns where `chosen` is true."""
+        o = self.outputs
+        draws = DropoutDraws(o.draws.mean[:, chosen], o.draws.entropy[:, chosen], o.draws.votes[:, chosen])
+        outputs = MemberOutputs(o.logits[:, chosen], draws, o.unfamiliarity[chosen], o.quality[chosen])
+        return HeldOut(outputs, self.labels[chosen], self.material[chosen], self.part[chosen])
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A fitted ensemble.
+
+    Attributes
+    ----------
+    path
+        Its folder.
+    manifest
+        What ``bundle.json`` holds.
+    recipe
+        What it was fitted by.
+    members
+        Specs of the M members, in order.
+    calibrations, abstentions
+        By rule; `rule` is the one the bundle answers with unless told otherwise.
+    rule
+        ``"vote"``, ``"average"``, ``"geometric"`` or ``"mc-dropout"``.
+    familiarity
+        What unfamiliarity is measured against.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+    recipe: Recipe
+    members: tuple[MemberSpec, ...]
+    rule: str
+    calibrations: dict[str, Calibration]
+    abstentions: dict[str, AbstentionRule]
+    familiarity: Familiarity
+    _models: dict[str, "keras.Model"] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Bundle":
+        """Open a bundle and check every file in it against its SHA-256.
+
+        Raises
+        ------
+        InputError
+            There is no bundle, it is unfinished or of a newer format, or a file is missing or altered.
+        """
+        folder = Path(path)
+        if not (folder / MANIFEST).is_file():
+            unfinished = (folder / "fit.json").is_file()
+            raise InputError(
+                "an unfinished fit" if unfinished else "no bundle here",
+                path=folder,
+                remedy="run the same `ensemble fit` again, it goes on"
+                if unfinished
+                else "give a folder that `ensemble fit` wrote",
+            )
+        manifest = files.read_json(folder / MANIFEST, remedy=_DAMAGED)
+        _check_manifest(manifest, folder)
+        try:
+            recipe = Recipe.model_validate(manifest["recipe"])
+            abstention = files.read_json(folder / ABSTENTION, remedy=_DAMAGED)
+            calibration = files.read_json(folder / CALIBRATION, remedy=_DAMAGED)
+            members = tuple(read_spec(folder / "members" / name) for name in manifest["members"])
+            with np.load(folder / FEATURES, allow_pickle=False) as arrays:
+                familiarity = Familiarity.from_arrays({k: arrays[k] for k in arrays.files})
+            return cls(
+                path=folder,
+                manifest=manifest,
+                recipe=recipe,
+                members=members,
+                rule=str(manifest["rule"]),
+                calibrations={r: Calibration.from_dict(d) for r, d in calibration.items()},
+                abstentions={r: AbstentionRule.from_dict(d) for r, d in abstention.items()},
+                familiarity=familiarity,
+            )
+        except InputError as error:
+            raise InputError(
+                error.what, path=error.path or folder, remedy=error.remedy or _DAMAGED
+            ) from error
+        except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+            raise InputError(f"not a complete bundle: {error}", path=folder, remedy=_DAMAGED) from error
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Space-group numbers of the K classes, ascending."""
+        return tuple(self.manifest["classes"])
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the manifest, which itself holds the SHA-256 of every other file."""
+        return files.sha256(self.path / MANIFEST)
+
+    def model(self, name: str) -> "keras.Model":
+        """Return a member's network, built and filled once."""
+        if name not in self._models:
+            self._models[name] = load_member(self.path / "members" / name)[0]
+        return self._models[name]
+
+    def preparation(self, member: MemberSpec) -> Preparation:
+        """Return how patterns are prepared for a member: the same in `fit` and in `map`."""
+        return self.recipe.preparation(member.size)
+
+    def member_outputs(
+        self, patterns: np.ndarray, static_background: np.ndarray | None = None
+    ) -> MemberOutputs:
+        """Run every member on patterns as a detector gave them.
+
+        Parameters
+        ----------
+        patterns
+            (N, sy, sx), any dtype.
+        static_background
+            (sy, sx), where the recipe's preparation wants one.
+        """
+        models = [self.model(spec.name) for spec in self.members]
+        return run_members(models, self.members, self.recipe, self.familiarity, patterns, static_background)
+
+    def predict_proba(self, patterns: np.ndarray, *, rule: str | None = None) -> np.ndarray:
+        """Return calibrated probabilities of the space groups.
+
+        Parameters
+        ----------
+        patterns
+            (N, sy, sx) as a detector gave them, any size and dtype.
+        rule
+            Another than the bundle's own.
+
+        Returns
+        -------
+        numpy.ndarray
+            (N, K), columns as in `classes`.
+        """
+        outputs = self.member_outputs(np.asarray(patterns))
+        return self.calibrated(outputs, rule)[1]
+
+    def calibrated(self, outputs: MemberOutputs, rule: str | None = None) -> tuple[Combined, np.ndarray]:
+        """Combine the members by a rule and calibrate the pool.
+
+        Returns
+        -------
+        combined, probabilities
+            The pool with its uncertainties before calibration, and the calibrated (N, K).
+        """
+        rule = self.check_rule(rule)
+        combined = combine(outputs.logits, rule, draws=outputs.draws)
+        return combined, self.calibrations[rule].apply(combined.probabilities)
+
+    def decide(
+        self, outputs: MemberOutputs, *, rule: str | None = None, abstention: AbstentionRule | None = None
+    ) -> Decision:
+        """Answer, or say why not, for patterns whose member outputs are known.
+
+        Parameters
+        ----------
+        outputs
+            As `member_outputs` or a logits store gives them.
+        rule
+            Another than the bundle's own.
+        abstention
+            Another than the one fitted with the rule, e.g. from `kikuchi.fitting.fit_decision`.
+        """
+        rule = self.check_rule(rule)
+        combined, probabilities = self.calibrated(outputs, rule)
+        return decide(
+            combined,
+            probabilities,
+            abstention or self.abstentions[rule],
+            unfamiliarity=outputs.unfamiliarity,
+            quality=outputs.quality,
+        )
+
+    def check_rule(self, rule: str | None) -> str:
+        """Return the rule to use; an `InputError` for one this bundle was not calibrated for."""
+        if rule is None:
+            return self.rule
+        if rule not in self.calibrations:
+            raise InputError(f"unknown rule {rule!r}", remedy=f"one of {', '.join(self.calibrations)}")
+        return rule
+
+    @cached_property
+    def held_out(self) -> HeldOut:
+        """Everything the members said of the held-out patterns, with the truth."""
+        try:
+            with np.load(self.path / HELD_OUT, allow_pickle=False) as a:
+                draws = DropoutDraws(a["draw_mean"], a["draw_entropy"], a["draw_votes"])
+                outputs = MemberOutputs(a["logits"], draws, a["unfamiliarity"], a["quality"])
+                return HeldOut(outputs, a["labels"], a["material"], a["part"])
+        except (OSError, KeyError, ValueError) as error:
+            raise InputError("missing or broken", path=self.path / HELD_OUT, remedy=_DAMAGED) from error
+
+
+def run_members(
+    models: list["keras.Model"],
+    specs: tuple[MemberSpec, ...],
+    recipe: Recipe,
+    familiarity: Familiarity,
+    patterns: np.ndarray,
+    static_background: np.ndarray | None = None,
+) -> MemberOutputs:
+    """Prepare patterns once per input size and run every member on them.
+
+    Parameters
+    ----------
+    models, specs
+        The M members.
+    recipe
+        Says the preparation and the number of dropout draws.
+    familiarity
+        What unfamiliarity is measured against.
+    patterns
+        (N, sy, sx) as a detector gave them.
+    static_background
+        (sy, sx) or None.
+    """
+    prepared = {
+        size: prepare(patterns, recipe.preparation(size), static_background)
+        for size in {spec.size for spec in specs}
+    }
+    logits, features, drawn = [], [], []
+    for model, spec in zip(models, specs, strict=True):
+        one_logits, one_features = predict(model, prepared[spec.size])
+        kernel, bias = model.get_layer("head").get_weights()
+        logits.append(one_logits)
+        features.append(one_features)
+        drawn.append(
+            dropout_draws(
+                one_features, kernel, bias, rate=spec.dropout, draws=recipe.combine.draws, seed=spec.seed
+            )
+        )
+    return MemberOutputs(
+        logits=np.stack(logits),
+        draws=DropoutDraws(
+            np.stack([d.mean for d in drawn]),
+            np.stack([d.entropy for d in drawn]),
+            np.stack([d.votes for d in drawn]),
+        ),
+        unfamiliarity=familiarity.score(features),
+        quality=pattern_quality(patterns),
+    )
+
+
+def joined(parts: list[MemberOutputs]) -> MemberOutputs:
+    """Put the outputs of several batches one after another."""
+    return MemberOutputs(
+        logits=np.concatenate([p.logits for p in parts], axis=1),
+        draws=DropoutDraws(
+            np.concatenate([p.draws.mean for p in parts], axis=1),
+            np.concatenate([p.draws.entropy for p in parts], axis=1),
+            np.concatenate([p.draws.votes for p in parts], axis=1),
+        ),
+        unfamiliarity=np.concatenate([p.unfamiliarity for p in parts]),
+        quality=np.concatenate([p.quality for p in parts]),
+    )
+
+
+def write_held_out(path: Path, held_out: HeldOut) -> None:
+    """Write held-out outputs as one compressed npz."""
+    o = held_out.outputs
+    with files.replaced(path) as partial:
+        np.savez_compressed(
+            partial,
+            allow_pickle=False,
+            logits=o.logits,
+            draw_mean=o.draws.mean,
+            draw_entropy=o.draws.entropy,
+            draw_votes=o.draws.votes,
+            unfamiliarity=o.unfamiliarity,
+            quality=o.quality,
+            labels=held_out.labels,
+            material=held_out.material,
+            part=held_out.part,
+        )
+
+
+def _check_manifest(manifest: Any, folder: Path) -> None:
+    """Refuse what is not a bundle of this format, reaches outside its folder, or was altered."""
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise InputError("not a bundle", path=folder / MANIFEST, remedy=_DAMAGED)
+    version = manifest.get("format_version")
+    if version != VERSION:
+        raise InputError(
+            f"bundle of format {version!r}, this version reads {VERSION}",
+            path=folder,
+            remedy="install the version that wrote it, or refit",
+        )
+    members = manifest.get("members")
+    if not isinstance(members, list) or not all(isinstance(m, str) and _NAME.fullmatch(m) for m in members):
+        raise InputError("a member's name is not allowed", path=folder / MANIFEST, remedy=_DAMAGED)
+    needed = {CALIBRATION, ABSTENTION, FEATURES, HELD_OUT}
+    needed |= {f"members/{m}/{f}" for m in members for f in ("member.json", "member.weights.h5")}
+    missing = sorted(needed - set(manifest["files"]))
+    if missing:
+        raise InputError("not in the bundle's list of files", path=folder / missing[0], remedy=_DAMAGED)
+    for name, digest in manifest["files"].items():
+        relative = PurePosixPath(name)
+        if relative.is_absolute() or ".." in relative.parts or "\\" in name:
+            raise InputError(f"the file {name!r} lies outside the bundle", path=folder, remedy=_DAMAGED)
+        file = folder / relative
+        if not file.is_file():
+            raise InputError("missing from the bundle", path=file, remedy=_DAMAGED)
+        if files.sha256(file) != digest:
+            raise InputError("altered since the bundle was written", path=file, remedy=_DAMAGED)

@@ -1,0 +1,67 @@
+"""Files that appear whole or not at all, and their SHA-256."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ensemble.errors import InputError
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`, and put it in its place when the block ends well.
+
+    The file is flushed to disk before it is renamed, so that a power cut leaves the old file or the new one.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written or the disk is full; nothing is left behind.
+    """
+    # The ending is kept because some writers (Keras, orix) choose the format by it.
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"cannot be written: {error.strerror or error}",
+            path=path,
+            remedy="give another --out or free space",
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file atomically."""
+    with replaced(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON atomically; NaN and infinity, which JSON does not have, are refused by Python."""
+    write_text(path, json.dumps(data, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, *, remedy: str) -> Any:
+    """Read a JSON file; an `InputError` with the remedy where it is missing or broken."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError("no such file", path=path, remedy=remedy) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError("not readable as JSON", path=path, remedy=remedy) from error
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

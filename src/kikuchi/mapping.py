@@ -1,0 +1,237 @@
+"""The journey of `map`: a scan and a bundle become decisions on a grid, files and a report."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.abstention import AbstentionRule
+from ensemble.calibration import Calibration
+from ensemble.errors import InputError
+from ensemble.pooling import DropoutDraws
+from ensemble.softmax import softmax
+from kikuchi.bundle import Bundle, MemberOutputs
+from kikuchi.fitting import fit_decision, versions
+from kikuchi.locking import locked
+from kikuchi.maps import PhaseMap, write_map
+from kikuchi.progress import SILENT, Progress
+from kikuchi.reports import write_map_report
+from kikuchi.scans import Scan, background_for, open_scan, prepare
+from kikuchi.store import LogitsStore, StoreIdentity
+
+#: Patterns read, prepared and run at a time: memory does not grow with the scan.
+CHUNK = 1024
+
+STORE = "logits.store"
+
+
+def map_scan(
+    scan: str | Path | Scan,
+    run: str | Path | Bundle,
+    out: str | Path,
+    *,
+    rule: str | None = None,
+    risk: float | None = None,
+    familiar: float | None = None,
+    progress: Progress = SILENT,
+) -> PhaseMap:
+    """Say for every pattern of a scan which space group it has, how sure that is, or why nobody should answer.
+
+    The members' outputs are kept in ``logits.store`` in the output folder. With them there, another rule, risk or
+    familiar share takes seconds; an interrupted run goes on where it stopped.
+
+    Parameters
+    ----------
+    scan
+        Anything `kikuchi.scans.open_scan` opens, or a scan.
+    run
+        A bundle or its folder.
+    out
+        Folder for everything that is written: ``map.h5``, ``map.csv``, ``map.ang``, ``map.ctf``, ``summary.json``,
+        ``report.html``, the pictures and the store.
+    rule
+        ``"vote"``, ``"average"``, ``"geometric"`` or ``"mc-dropout"``; the bundle's own where None.
+    risk
+        Error rate allowed among the answered; the bundle's own where None.
+    familiar
+        Share of familiar patterns let through; the bundle's own where None.
+    progress
+        Listener of the work.
+
+    Raises
+    ------
+    InputError
+        The scan or the bundle cannot be read, or the folder holds another scan's store.
+    """
+    begin = time.perf_counter()
+    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    rule = bundle.check_rule(rule)
+    calibration, abstention = wanted_decision(bundle, rule, risk, familiar)
+    opened = scan if isinstance(scan, Scan) else open_scan(scan)
+    folder = Path(out)
+    with locked(folder):
+        # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
+        store, seconds = run_store(opened, bundle, folder / STORE, progress)
+        outputs = MemberOutputs(
+            logits=store.logits,
+            draws=DropoutDraws(store.draw_mean, store.draw_entropy, store.draw_votes),
+            unfamiliarity=np.asarray(store.unfamiliarity),
+            quality=np.asarray(store.quality),
+        )
+        decision = replace(bundle, calibrations={rule: calibration}).decide(
+            outputs, rule=rule, abstention=abstention
+        )
+        phase_map = PhaseMap(
+            name=opened.name,
+            classes=bundle.classes,
+            members=tuple(m.name for m in bundle.members),
+            member_kinds=tuple(m.kind for m in bundle.members),
+            shape=opened.shape,
+            row=opened.row,
+            col=opened.col,
+            x=opened.x,
+            y=opened.y,
+            step=opened.step,
+            decision=decision,
+            member_probabilities=softmax(store.logits).astype(np.float32),
+            orientations=_orientations(opened),
+            problems=dict(opened.problems),
+            meta=_meta(opened, bundle, rule, calibration, abstention)
+            | {"timings": {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}},
+        )
+        progress.say("writing the map")
+        write_map(phase_map, folder)
+        write_map_report(
+            phase_map, folder / "report.html", patterns=as_seen(opened, bundle), threshold=abstention
+        )
+    return phase_map
+
+
+def wanted_decision(
+    bundle: Bundle, rule: str, risk: float | None, familiar: float | None
+) -> tuple[Calibration, AbstentionRule]:
+    """Return the bundle's own decision rule, or one fitted anew for another risk or familiar share."""
+    if risk is None and familiar is None:
+        return bundle.calibrations[rule], bundle.abstentions[rule]
+    for name, value in (("risk", risk), ("familiar", familiar)):
+        if value is not None and not 0 < value < 1:
+            raise InputError(f"{name} {value} is out of range", remedy="between 0 and 1, e.g. 0.02")
+    changed = {k: v for k, v in (("risk", risk), ("familiar", familiar)) if v is not None}
+    recipe = bundle.recipe.model_copy(update={"abstain": bundle.recipe.abstain.model_copy(update=changed)})
+    return fit_decision(bundle.held_out, rule, recipe)
+
+
+def run_store(scan: Scan, bundle: Bundle, path: Path, progress: Progress) -> tuple[LogitsStore, float]:
+    """Run the members on every pattern that the store does not have yet.
+
+    Returns
+    -------
+    store, seconds
+        The full store and how long the members took, 0 where there was nothing left to do.
+    """
+    begin = time.perf_counter()
+    identity = StoreIdentity(
+        scan=scan.fingerprint(),
+        bundle=bundle.fingerprint,
+        members=tuple(m.name for m in bundle.members),
+        n_patterns=scan.n,
+        n_classes=len(bundle.classes),
+        draws=bundle.recipe.combine.draws,
+        chunk=CHUNK,
+    )
+    store = LogitsStore.open(path, identity)
+    missing = store.missing()
+    if not missing:
+        return store, 0.0
+    background = background_for(scan, bundle.preparation(bundle.members[0]))
+    with progress.bar(f"mapping {scan.name}", sum(part.stop - part.start for part in missing)) as step:
+        for part in missing:
+            patterns = scan.read(part)
+            outputs = bundle.member_outputs(patterns, background)
+            quality = outputs.quality.copy()
+            # A pattern that could not be read came as zeros; its quality says so whatever the members say.
+            for index in scan.problems:
+                if part.start <= index < part.stop:
+                    quality[index - part.start] = 0
+            store.write(
+                part,
+                logits=outputs.logits,
+                draw_mean=outputs.draws.mean,
+                draw_entropy=outputs.draws.entropy,
+                draw_votes=outputs.draws.votes,
+                unfamiliarity=outputs.unfamiliarity,
+                quality=quality,
+            )
+            step(len(patterns))
+    return store, time.perf_counter() - begin
+
+
+def as_seen(scan: Scan, bundle: Bundle, side: int = 64) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that gives patterns as the first member saw them, small, for the report.
+
+    Parameters
+    ----------
+    scan, bundle
+        As mapped.
+    side
+        Pixels.
+
+    Returns
+    -------
+    callable
+        From indices (n,) to (n, side, side) uint8.
+    """
+    preparation = bundle.preparation(bundle.members[0]).model_copy(update={"size": side})
+    background = background_for(scan, preparation)
+
+    def read(indices: np.ndarray) -> np.ndarray:
+        prepared = prepare(scan.read(indices), preparation, background)
+        return np.round((prepared + 1) * 127.5).astype(np.uint8)
+
+    return read
+
+
+def _orientations(scan: Scan) -> np.ndarray | None:
+    """Return the user's orientations of the same scan as unit quaternions (N, 4), where the file has them."""
+    if scan.xmap is None:
+        return None
+    quaternions = np.asarray(scan.xmap.rotations.data, float).reshape(scan.n, -1, 4)[:, 0]
+    identity = np.allclose(np.abs(quaternions), [1, 0, 0, 0])
+    return None if identity else quaternions
+
+
+def _meta(
+    scan: Scan, bundle: Bundle, rule: str, calibration: Calibration, abstention: AbstentionRule
+) -> dict[str, Any]:
+    """Gather what a reader of the map needs to judge it."""
+    known = bundle.manifest.get("voltages_kv") or []
+    warnings = []
+    if scan.voltage_kv is not None and known and not any(abs(scan.voltage_kv - v) <= 1 for v in known):
+        trained = ", ".join(f"{v:g}" for v in known)
+        warnings.append(
+            f"this scan was taken at {scan.voltage_kv:g} kV, the bundle was fitted at {trained} kV: "
+            "the promised risk does not carry over"
+        )
+    return {
+        "scan": {
+            "name": scan.name,
+            "patterns": scan.n,
+            "pattern_shape": list(scan.signal_shape),
+            "voltage_kv": scan.voltage_kv,
+            "fingerprint": scan.fingerprint(),
+        },
+        "bundle": {
+            "name": bundle.path.name,
+            "fingerprint": bundle.fingerprint,
+            "created": bundle.manifest["created"],
+        },
+        "rule": rule,
+        "calibration": calibration.to_dict(),
+        "abstention": abstention.to_dict(),
+        "promised_risk": abstention.certificate.to_dict(),
+        "warnings": warnings,
+        "versions": versions(),
+    }

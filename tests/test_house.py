@@ -1,0 +1,71 @@
+"""The house keeps its shape: arrows one way, light imports, a fast help."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = {
+    "ensemble": ROOT / "ensemble",
+    "kikuchi": ROOT / "src" / "kikuchi",
+    "ensemble_cli": ROOT / "cli" / "ensemble_cli",
+}
+FORBIDDEN = {
+    "ensemble": {"kikuchi", "ensemble_cli", "keras"},
+    "kikuchi": {"ensemble_cli"},
+    "ensemble_cli": set(),
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of everything a file imports anywhere, inside functions too."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add((node.module or "").split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_arrows_go_one_way(package):
+    for path in PACKAGES[package].rglob("*.py"):
+        assert not imported(path) & FORBIDDEN[package], path
+
+
+def test_members_need_keras_numpy_and_the_standard_library_only():
+    allowed = {"keras", "numpy", "kikuchi", "ensemble"} | set(sys.stdlib_module_names)
+    for path in (PACKAGES["kikuchi"] / "members").rglob("*.py"):
+        assert imported(path) <= allowed, path
+
+
+def test_no_pickle_anywhere():
+    for folder in PACKAGES.values():
+        for path in folder.rglob("*.py"):
+            assert not imported(path) & {"pickle", "dill", "joblib", "cloudpickle", "shelve"}, path
+
+
+def test_importing_the_packages_loads_nothing_heavy():
+    heavy = (
+        "{'tensorflow', 'keras', 'torch', 'shap', 'netcal', 'matplotlib', 'kikuchipy', 'hyperspy', 'pandas'}"
+    )
+    code = f"import sys, ensemble, kikuchi, ensemble_cli.main; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_lists_every_command():
+    done = subprocess.run([sys.executable, "-m", "ensemble_cli", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0
+    for command in ("demo", "simulate", "fit", "evaluate", "map", "info"):
+        assert command in done.stdout
+
+
+def test_no_file_holds_more_than_400_lines():
+    for folder in PACKAGES.values():
+        for path in folder.rglob("*.py"):
+            assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
