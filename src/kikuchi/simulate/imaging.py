@@ -9,7 +9,7 @@ import numpy as np
 #: What a shadow lets through: scattered light, not darkness.
 SHADOW_LIGHT = 0.15
 
-#: From so many expected electrons in its darkest pixel, a pattern's Poisson noise is made of normal numbers.
+#: From so many expected electrons on, a pixel's Poisson noise is made of a normal number.
 NORMAL_FROM = 20
 
 #: Share of full scale that a camera records without any light.
@@ -90,13 +90,11 @@ def blur(patterns: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     numpy.ndarray
         Shape (n, rows, columns), float32.
     """
-    from scipy.ndimage import gaussian_filter1d
+    from kikuchi.simulate.blur_kernel import blur_each
 
-    blurred = np.array(patterns, dtype=np.float32)
-    # Below a sixth of a pixel a sampled Gaussian is a single 1.
-    for i in np.flatnonzero(np.asarray(sigma) > 1 / 6):
-        down = gaussian_filter1d(blurred[i], sigma[i], axis=0, mode="nearest", truncate=3)
-        gaussian_filter1d(down, sigma[i], axis=1, mode="nearest", truncate=3, output=blurred[i])
+    patterns = np.ascontiguousarray(patterns, dtype=np.float32)
+    blurred = np.empty_like(patterns)
+    blur_each(patterns, np.asarray(sigma, dtype=float), blurred)
     return blurred
 
 
@@ -175,11 +173,9 @@ def count_electrons(
         Electrons per pixel and frame, shape (n, rows, columns), float32.
     """
     expected = np.maximum(rate * _cube(np.asarray(dose) * frames), 0)
-    counts = np.empty_like(expected)
-    few = expected.min(axis=(1, 2)) < NORMAL_FROM
+    counts = _many_electrons(expected, rng)
+    few = expected < NORMAL_FROM
     counts[few] = rng.poisson(expected[few])
-    if not few.all():
-        counts[~few] = _many_electrons(expected[~few], rng)
     if np.any(np.asarray(read_noise) > 0):
         noise = rng.standard_normal(rate.shape, dtype=np.float32)
         noise *= _cube(np.asarray(read_noise) * np.sqrt(frames))

@@ -80,7 +80,7 @@ class Microscope(BaseModel):
     read_noise
         Electrons, standard deviation per frame.
     exposure
-        Mean grey level as a share of full scale; with `dose` this is the gain.
+        Grey level of the brightest background as a share of full scale; with `dose` this is the gain.
     saturation
         Share of full scale at which the sensor is full.
     gamma
@@ -105,18 +105,18 @@ class Microscope(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    contrast: Distribution = between(0.08, 0.25)
-    background_height: Distribution = between(0.5, 0.9)
-    background_width: Distribution = between(0.35, 0.6)
+    contrast: Distribution = log_between(0.03, 0.15)
+    background_height: Distribution = between(0.7, 1.0)
+    background_width: Distribution = between(0.3, 0.6)
     background_x: Distribution = between(0.4, 0.6)
-    background_y: Distribution = between(0.3, 0.6)
+    background_y: Distribution = between(0.35, 0.55)
     gradient_x: Distribution = between(-0.2, 0.2)
     gradient_y: Distribution = between(-0.2, 0.2)
-    blur: Distribution = between(0.3, 0.9)
-    dose: Distribution = log_between(100, 2000)
+    blur: Distribution = between(0.3, 1.0)
+    dose: Distribution = log_between(800, 8000)
     frames: Distribution = constant(1)
-    read_noise: Distribution = constant(3)
-    exposure: Distribution = between(0.3, 0.55)
+    read_noise: Distribution = constant(5)
+    exposure: Distribution = between(0.5, 0.9)
     saturation: Distribution = constant(1)
     gamma: Distribution = constant(1)
     gain_variation: Distribution = constant(0)
@@ -214,7 +214,7 @@ def degrade(
     rate *= drawn["contrast"].astype(np.float32)[:, None, None]
     rate += 1
     np.maximum(rate, 0, out=rate)
-    rate *= imaging.background(
+    light = imaging.background(
         shape,
         drawn["background_height"],
         drawn["background_width"],
@@ -223,6 +223,7 @@ def degrade(
         drawn["gradient_x"],
         drawn["gradient_y"],
     )
+    rate *= light
     if np.any(drawn["occlusion"] > 0):
         rate *= imaging.shadow(shape, drawn["occlusion"], drawn["occlusion_direction"])
     rate = imaging.blur(rate, drawn["blur"])
@@ -236,11 +237,11 @@ def degrade(
         rate *= imaging.screen(shape, drawn["screen_radius"])
     counts = imaging.count_electrons(rate, drawn["dose"], drawn["frames"], drawn["read_noise"], rng)
     full_scale = 2.0**microscope.bits - 1
-    gain = drawn["exposure"] / drawn["dose"]
+    gain = drawn["exposure"] / (drawn["dose"] * light.max(axis=(1, 2)))
     levels = imaging.digitise(counts, full_scale, gain, drawn["gamma"], drawn["saturation"])
     if np.any(drawn["dead_pixels"] > 0):
-        chance = camera.random((fields, *shape))
-        dead = chance < drawn["dead_pixels"][:, None, None]
-        stuck = np.where(chance < drawn["dead_pixels"][:, None, None] / 2, 0, full_scale)
-        levels = np.where(dead, stuck, levels)
+        chance = camera.random((fields, *shape), dtype=np.float32)
+        share = drawn["dead_pixels"].astype(np.float32)[:, None, None]
+        levels[chance < share] = full_scale
+        levels[chance < share / 2] = 0
     return levels.astype(np.uint8 if microscope.bits == 8 else np.uint16), drawn

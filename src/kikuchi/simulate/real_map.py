@@ -89,7 +89,7 @@ def load_microstructure(
 def find_grains(
     shape: tuple[int, int], phase: np.ndarray, rotations: np.ndarray, symmetry: Mapping[int, np.ndarray]
 ) -> np.ndarray:
-    """Number the grains: connected points of one phase whose neighbours differ by less than `GRAIN_ANGLE`.
+    """Find the grains: connected points of one phase whose neighbours differ by less than `GRAIN_ANGLE`.
 
     Parameters
     ----------
@@ -144,7 +144,9 @@ def _nearest_other_grain(
     for down in range(-reach, reach + 1):
         for across in range(-reach, reach + 1):
             there_row, there_column = row + down, column + across
-            on_map = (there_row >= 0) & (there_row < shape[0]) & (there_column >= 0) & (there_column < shape[1])
+            on_map = (
+                (there_row >= 0) & (there_row < shape[0]) & (there_column >= 0) & (there_column < shape[1])
+            )
             there = np.where(on_map, there_row * shape[1] + there_column, np.arange(len(grain)))
             # The boundary runs half a step before the first point beyond it.
             away = np.hypot(down, across) - 0.5

@@ -173,6 +173,6 @@ def build_microstructure(
     for region in table.foreign:
         where = disc(structure.shape, region.centre, region.radius)
         structure = add_foreign(structure, where, place[region.material], rng)
-    for region in table.unreadable:
-        structure = make_unreadable(structure, disc(structure.shape, region.centre, region.radius))
+    for patch in table.unreadable:
+        structure = make_unreadable(structure, disc(structure.shape, patch.centre, patch.radius))
     return structure, step

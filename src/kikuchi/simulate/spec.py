@@ -199,8 +199,9 @@ class Spec(_Table):
             if names.count(name) > 1:
                 raise ValueError(f"two materials are called {name}")
         if self.map is not None:
-            users = (*self.map.phase, *self.map.precipitate, *self.map.foreign)
-            wanted = [user.material for user in users] + [user.matrix for user in self.map.precipitate]
+            wanted = [phase.material for phase in self.map.phase]
+            wanted += [name for both in self.map.precipitate for name in (both.material, both.matrix)]
+            wanted += [region.material for region in self.map.foreign]
             for name in wanted:
                 if name not in names:
                     raise ValueError(f"map names {name}, which is no [[material]]")
@@ -251,13 +252,13 @@ def spec_from_dict(content: dict[str, Any], *, path: Path | None = None) -> Spec
         A key or a value makes no sense; the first one is named.
     """
     try:
-        spec = Spec.model_validate(content)
+        spec: Spec = Spec.model_validate(content)
     except ValidationError as error:
         first, more = error.errors()[0], error.error_count() - 1
-        key = ".".join(str(part) for part in first["loc"]) or "the whole"
+        key = ".".join(str(part) for part in first["loc"])
         what = first["msg"].removeprefix("Value error, ")
         also = f" and {more} more" if more else ""
-        raise InputError(f"{key}: {what}{also}", path=path, remedy="mend this key") from None
+        raise InputError(f"{key}: {what}{also}" if key else what, path=path, remedy="mend it") from None
     return spec if path is None else _beside(spec, path.parent)
 
 
