@@ -21,7 +21,12 @@ def extent(phase_map: PhaseMap) -> tuple[float, float]:
 
 
 def usable_step(phase_map: PhaseMap) -> tuple[float, float] | None:
-    """Return the steps (dy, dx), micrometres, one standing in for the other in a map of one line; None if unknown."""
+    """Return the steps (dy, dx), micrometres, one standing in for the other in a map of one line.
+
+    None where neither is known, and for a single point, which has none.
+    """
+    if phase_map.shape == (1, 1):
+        return None
     known = [s if s and np.isfinite(s) else None for s in phase_map.step]
     dy, dx = known[0] or known[1], known[1] or known[0]
     return None if dy is None or dx is None else (float(dy), float(dx))
@@ -84,6 +89,8 @@ def about(phase_map: PhaseMap) -> str:
     if is_hexagonal(phase_map):
         text += " of a hexagonal grid"
     step = usable_step(phase_map)
+    if phase_map.shape == (1, 1):
+        return text + "."
     if step is None:
         return text + ", step unknown."
     text += (

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ensemble.fractions import Fractions
 from kikuchi.maps.atomic import replacing
 from kikuchi.maps.phase_map import PhaseMap
 from kikuchi.maps.plain import plain
@@ -14,7 +15,7 @@ from kikuchi.maps.tally import status_rows, tally, tally_rows
 _FROM_META = ("rule", "calibration", "abstention", "promised_risk", "measured_risk", "timings", "versions")
 
 
-def summarise(phase_map: PhaseMap, fractions: Any = None) -> dict[str, Any]:
+def summarise(phase_map: PhaseMap, fractions: Fractions | None = None) -> dict[str, Any]:
     """Return what `summary.json` holds.
 
     Parameters
@@ -22,7 +23,7 @@ def summarise(phase_map: PhaseMap, fractions: Any = None) -> dict[str, Any]:
     phase_map
         The map.
     fractions
-        Phase fractions with their 95 % intervals, as `ensemble.fractions` returns them.
+        Phase fractions with their intervals, in the order of the classes.
 
     Returns
     -------
@@ -46,7 +47,7 @@ def summarise(phase_map: PhaseMap, fractions: Any = None) -> dict[str, Any]:
         ],
         "status": status_rows(counts),
         "tally": tally_rows(counts),
-        "phase_fractions": fractions,
+        "phase_fractions": _fraction_rows(phase_map.classes, fractions),
         "mean": {name: _mean(getattr(d, name)) for name in measures},
         "problems": phase_map.problems,
         **dict.fromkeys(_FROM_META),
@@ -55,7 +56,7 @@ def summarise(phase_map: PhaseMap, fractions: Any = None) -> dict[str, Any]:
     return plain(summary)
 
 
-def write_summary(phase_map: PhaseMap, path: str | Path, fractions: Any = None) -> None:
+def write_summary(phase_map: PhaseMap, path: str | Path, fractions: Fractions | None = None) -> None:
     """Write `summarise` as JSON.
 
     Raises
@@ -66,6 +67,20 @@ def write_summary(phase_map: PhaseMap, path: str | Path, fractions: Any = None) 
     text = json.dumps(summarise(phase_map, fractions), indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(Path(path)) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _fraction_rows(classes: tuple[int, ...], fractions: Fractions | None) -> dict[str, Any] | None:
+    if fractions is None:
+        return None
+    of_a_class = ("fraction", "low", "high", "plain")
+    of_the_map = ("answered", "abstained", "left_out", "confidence")
+    return {
+        "space_groups": [
+            {"space_group": g} | {name: getattr(fractions, name)[k] for name in of_a_class}
+            for k, g in enumerate(classes)
+        ],
+        **{name: getattr(fractions, name) for name in of_the_map},
+    }
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ensemble.fractions import Fractions
 from kikuchi.maps.ang_file import write_ang
 from kikuchi.maps.atomic import replacing
 from kikuchi.maps.csv_file import write_csv
@@ -23,7 +24,7 @@ PICTURES: dict[str, Callable[[PhaseMap], Any]] = {
 }
 
 
-def write_map(phase_map: PhaseMap, out_dir: str | Path, *, fractions: Any = None) -> list[Path]:
+def write_map(phase_map: PhaseMap, out_dir: str | Path, *, fractions: Fractions | None = None) -> list[Path]:
     """Write a map for people and for other programs.
 
     Parameters
@@ -33,7 +34,7 @@ def write_map(phase_map: PhaseMap, out_dir: str | Path, *, fractions: Any = None
     out_dir
         Folder to write to; it is made. Files of the same names are replaced, each as a whole.
     fractions
-        Phase fractions for `summary.json`, as `ensemble.fractions` returns them.
+        Phase fractions for `summary.json`.
 
     Returns
     -------

@@ -118,3 +118,13 @@ def hexagonal() -> PhaseMap:
     """4 x 5 points, odd rows shifted by half a step to the right."""
     row, col = (a.ravel() for a in np.indices((4, 5)))
     return make_map((4, 5), decision(20), x=0.5 * col + 0.25 * (row % 2), y=0.433 * row, step=(0.433, 0.5))
+
+
+@pytest.fixture
+def with_orientations():
+    """A maker of maps, all 225, with the orientations given, shape (N, 4)."""
+
+    def make(shape: tuple[int, int], orientations: np.ndarray) -> PhaseMap:
+        return make_map(shape, decision(len(orientations)), orientations=orientations)
+
+    return make

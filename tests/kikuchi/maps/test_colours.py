@@ -6,6 +6,7 @@ from matplotlib.colors import to_rgb
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from ensemble.abstention import Status
+from kikuchi.maps.colour_derivation import HAND_PICKED, RESERVED
 from kikuchi.maps.colour_vision import seen_by
 from kikuchi.maps.colours import NO_PATTERN_COLOUR, SPACE_GROUP_COLOURS, STATUS_TONES
 
@@ -67,6 +68,12 @@ def test_reasons_are_told_apart_by_tone_alone_and_by_stripes():
     reasons = [STATUS_TONES[s] for s in Status if s != Status.SOLVED]
     assert smallest_distance([r.colour for r in reasons]) > 20
     assert len({r.slope for r in reasons}) == 3
+
+
+def test_table_was_derived_from_the_colours_in_use():
+    assert {g: SPACE_GROUP_COLOURS[g] for g in M_3M} == HAND_PICKED
+    reasons = [STATUS_TONES[s].colour for s in Status if s != Status.SOLVED]
+    assert set(RESERVED) == {NO_PATTERN_COLOUR, *reasons}
 
 
 def test_greys_stay_grey_to_dichromats():

@@ -42,6 +42,25 @@ def test_orientations_are_carried_through(four_statuses, tmp_path):
     assert turns == pytest.approx(np.ones(6))
 
 
+def test_orientations_at_the_poles_of_euler_angles_survive(with_orientations, tmp_path):
+    # Phi = 0 (turns about z) and Phi = 180 degrees (half turns about x, y and between) have no unique phi1, phi2.
+    r = np.sqrt(0.5)
+    orientations = np.array(
+        [[1, 0, 0, 0], [r, 0, 0, r], [0, 1, 0, 0], [0, 0, 1, 0], [0, r, r, 0], [0.5, 0.5, -0.5, 0.5]]
+    )
+    crystal_map = reload(with_orientations((2, 3), orientations), tmp_path)
+    turns = np.abs(np.sum(crystal_map.rotations.data * orientations, axis=1))
+    assert turns == pytest.approx(np.ones(6), abs=1e-6)
+
+
+def test_real_orientations_are_carried_through(shared, with_orientations, tmp_path):
+    steel = load(shared / "real" / "duplex_steel_map" / "sdss_ferrite_austenite.ang")[:40, :40]
+    n = steel.size
+    given = with_orientations((40, 40), steel.rotations.data)
+    turns = np.abs(np.sum(reload(given, tmp_path).rotations.data * steel.rotations.data, axis=1))
+    assert turns == pytest.approx(np.ones(n), abs=1e-6)
+
+
 def test_missing_points_leave_the_grid_whole(cropped, tmp_path):
     crystal_map = reload(cropped, tmp_path)
     assert crystal_map.size == 10

@@ -1,7 +1,21 @@
 import json
 
+import numpy as np
+
+from ensemble.fractions import Fractions
 from kikuchi.maps import summarise, tally
 from kikuchi.maps.summary_file import write_summary
+
+FRACTIONS = Fractions(
+    fraction=np.array([0.3, 0.5, 0.2]),
+    low=np.array([0.2, 0.4, 0.1]),
+    high=np.array([0.4, 0.6, 0.3]),
+    plain=np.array([0.333, 0.333, 0.333]),
+    answered=3,
+    abstained=1,
+    left_out=2,
+    confidence=0.95,
+)
 
 
 def test_tally_counts_members_ensemble_and_statuses(four_statuses):
@@ -13,13 +27,15 @@ def test_tally_counts_members_ensemble_and_statuses(four_statuses):
 
 
 def test_summary_is_json_with_shares_of_all_patterns(four_statuses, tmp_path):
-    write_summary(four_statuses, tmp_path / "summary.json", fractions={225: [0.1, 0.2]})
+    write_summary(four_statuses, tmp_path / "summary.json", fractions=FRACTIONS)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["status"]["solved"] == {"count": 3, "share": 0.5}
     row = next(r for r in summary["tally"] if r["space_group"] == 225)
     assert row["symbol"] == "Fm-3m"
     assert row["members"]["transfer, 1"] == {"count": 4, "share": 4 / 6}
-    assert summary["phase_fractions"] == {"225": [0.1, 0.2]}
+    austenite = summary["phase_fractions"]["space_groups"][1]
+    assert austenite == {"space_group": 225, "fraction": 0.5, "low": 0.4, "high": 0.6, "plain": 0.333}
+    assert summary["phase_fractions"]["confidence"] == 0.95
     assert summary["problems"] == {"4": "every pixel is NaN"}
 
 
