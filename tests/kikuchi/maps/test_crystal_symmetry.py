@@ -1,28 +1,35 @@
 import pytest
-from orix.quaternion.symmetry import get_point_group
+import spglib
 
 from kikuchi.maps.crystal_symmetry import ctf_laue_code, edax_symmetry_code, phase_name, symbol, unit_cell
 
-# The order of Laue classes in Channel text files, and EDAX's names of them (OIM Analysis).
-LAUE = {
-    "-1": (1, "1"),
-    "2/m": (2, "20"),
-    "mmm": (3, "22"),
-    "4/m": (4, "4"),
-    "4/mmm": (5, "42"),
-    "-3": (6, "3"),
-    "-3m": (7, "32"),
-    "6/m": (8, "6"),
-    "6/mmm": (9, "62"),
-    "m-3": (10, "23"),
-    "m-3m": (11, "43"),
-}
+# Point groups of each Laue class (International Tables A), in the order in which Channel text files number the
+# classes, with EDAX's name of the class (OIM Analysis).
+LAUE_CLASSES = [
+    ("1 -1", "1"),
+    ("2 m 2/m", "20"),
+    ("222 mm2 mmm", "22"),
+    ("4 -4 4/m", "4"),
+    ("422 4mm -42m -4m2 4/mmm", "42"),
+    ("3 -3", "3"),
+    ("32 3m -3m", "32"),
+    ("6 -6 6/m", "6"),
+    ("622 6mm -6m2 -62m 6/mmm", "62"),
+    ("23 m-3", "23"),
+    ("432 -43m m-3m", "43"),
+]
 
 
-def test_laue_codes_of_all_groups_agree_with_orix():
-    for space_group in range(1, 231):
-        laue = get_point_group(space_group).laue.name
-        assert (ctf_laue_code(space_group), edax_symmetry_code(space_group)) == LAUE[laue], space_group
+def test_laue_codes_of_all_groups_agree_with_spglib():
+    codes = {
+        point_group: (position, edax)
+        for position, (point_groups, edax) in enumerate(LAUE_CLASSES, start=1)
+        for point_group in point_groups.split()
+    }
+    types = [spglib.get_spacegroup_type(hall) for hall in range(1, 531)]
+    for t in types:
+        assert (ctf_laue_code(t.number), edax_symmetry_code(t.number)) == codes[t.pointgroup_international], t
+    assert {t.number for t in types} == set(range(1, 231))
 
 
 @pytest.mark.parametrize(
