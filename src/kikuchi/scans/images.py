@@ -71,9 +71,11 @@ def _tiff_header(path: Path) -> tuple[tuple[int, int], np.dtype]:
     with tifffile.TiffFile(path) as tiff:
         page = tiff.pages.first
         check_pattern_size(page.imagelength, page.imagewidth, path)
-        if page.dtype is None:
+        if page.dtype is None or page.dtype.kind not in "uif":
+            raise InputError("has an unknown pixel type", path=path, remedy="export as 8 or 16 bit")
+        if page.samplesperpixel > 4 or page.imagedepth > 1:
             raise InputError(
-                "has a pixel type that cannot be read", path=path, remedy="export as 8 or 16 bit"
+                "is no single grey or colour image", path=path, remedy="export one image per point"
             )
         return (page.imagelength, page.imagewidth), np.dtype(page.dtype)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BINARY_SUFFIXES = (".dat", ".up1", ".up2", ".ebsp")
 SIGNAL_SUFFIXES = HDF5_SUFFIXES + BINARY_SUFFIXES
+_WITHOUT_GEOMETRY = (".up1", ".up2", ".ebsp")
 _COPY_AGAIN = "copy or export the scan again"
 
 
@@ -119,6 +120,8 @@ def _from_signal(
         k: float(getattr(detector, k)) for k in ("tilt", "azimuthal", "binning", "px_size")
     }
     background = signal.static_background
+    # AZtec has already taken its background off.
+    processed = dataset is not None and dataset.endswith("/Processed Patterns")
     return Scan(
         name=stem_of(path),
         path=path,
@@ -130,12 +133,13 @@ def _from_signal(
         shape=grid.shape,
         step=grid.step,
         voltage_kv=_voltage(metadata.get("microscope", {}).get("beam_energy")),
-        sample_tilt=_finite(detector.sample_tilt),
+        # Where the file does not tell, kikuchipy says 70.
+        sample_tilt=None if path.suffix.lower() in _WITHOUT_GEOMETRY else _finite(detector.sample_tilt),
         pattern_centre=_pattern_centre(detector.pc),
         xmap=xmap,
         phase_names=names,
         space_groups=groups,
-        static_background=background if np.shape(background) == signal_shape else None,
+        static_background=background if np.shape(background) == signal_shape and not processed else None,
         metadata=metadata,
     )
 
@@ -176,8 +180,8 @@ def _known_map(xmap: Any, n: int) -> "CrystalMap | None":
 
 def _pattern_centre(pc: np.ndarray) -> tuple[float, float, float] | None:
     centre = np.asarray(pc, dtype=float).reshape(-1, 3).mean(axis=0)
-    # kikuchipy puts the middle of everything where the file has none.
-    if not np.all(np.isfinite(centre)) or np.all(centre == 0.5):
+    # kikuchipy puts the middle of everything where the file has none, and some files hold zeros.
+    if not np.all(np.isfinite(centre)) or np.all(centre == 0.5) or centre[2] <= 0:
         return None
     return float(centre[0]), float(centre[1]), float(centre[2])
 
