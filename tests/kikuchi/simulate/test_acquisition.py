@@ -1,5 +1,7 @@
 """Patterns of given crystals: reproducible, uniform in orientation, mixed and blurred as asked."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -99,10 +101,10 @@ def test_a_failing_item_raises_where_the_results_are_used():
 
 
 def test_a_stream_repeats_with_its_seed_and_goes_on_where_it_stopped():
-    settings = {"batch": 70, "detector": DETECTOR, "seed": 3}
-    with PatternStream([MASTER, MASTER], [0, 1], workers=1, **settings) as stream:
+    open_stream = partial(PatternStream, [MASTER, MASTER], [0, 1], batch=70, detector=DETECTOR, seed=3)
+    with open_stream(workers=1) as stream:
         first = [next(stream) for _ in range(3)]
-    with PatternStream([MASTER, MASTER], [0, 1], workers=3, start=2, **settings) as stream:
+    with open_stream(workers=3, start=2) as stream:
         patterns, labels = next(stream)
     np.testing.assert_array_equal(patterns, first[2][0])
     np.testing.assert_array_equal(labels, first[2][1])
