@@ -52,26 +52,29 @@ def members_picture(phase_map: PhaseMap) -> "Figure":
     counts = tally(phase_map)
     panels = m + 1
     width, height = map_size(phase_map, PANEL)
-    across = min(panels, max(1, round(math.sqrt(panels * 1.6 * (height + 0.4) / width))))
+    across = panels if panels <= 3 else round(math.sqrt(panels * 1.6 * (height + 0.4) / width))
+    across = min(panels, max(1, across))
     down = math.ceil(panels / across)
     entries = class_entries(phase_map.classes, counts.member_counts.sum(axis=0), m * counts.n)
     figure = new_figure(
         across * (max(width, 1.3) + 0.15) + LEGEND_WIDTH,
-        max(down * (max(height, 0.5) + 0.55), legend_height(entries)) + 1.1,
+        max(down * (max(height, 0.5) + 0.6), legend_height(entries)) + 1.1,
     )
     axes = figure.subplots(down, across, squeeze=False).ravel()
+    letters = int(max(width, 1.3) * 11)
     for i in range(m):
         draw_map(axes[i], phase_map, class_pixels(phase_map, d.votes[i]), scale=i == 0)
-        axes[i].set_title(_panel_title(phase_map.members[i], phase_map.member_kinds[i]), fontsize=8.5)
+        axes[i].set_title(
+            _panel_title(phase_map.members[i], phase_map.member_kinds[i], letters), fontsize=8.5
+        )
     share = pixels(phase_map, outvoted_share(d.votes).astype(np.float32), np.float32(np.nan))
     highest = max(0.5, 1.0 - 1.0 / m)
     drawn = draw_map(
         axes[m], phase_map, share, scale=False, cmap=DISAGREEMENT_COLOURS, vmin=0.0, vmax=highest
     )
-    axes[m].set_title("disagreement", fontsize=8.5)
+    axes[m].set_title("share of members outvoted", fontsize=8.5)
     # Inside the panel's own cell, so that the panels stay of one size.
     bar = figure.colorbar(drawn, cax=axes[m].inset_axes((0.0, -0.1, 1.0, 0.05)), orientation="horizontal")
-    bar.set_label("share of members outvoted", fontsize=8)
     bar.ax.tick_params(labelsize=7.5)
     for left_over in axes[panels:]:
         left_over.remove()
@@ -87,6 +90,9 @@ def members_picture(phase_map: PhaseMap) -> "Figure":
     return figure
 
 
-def _panel_title(name: str, kind: str) -> str:
-    short = name if len(name) <= 26 else name[:25] + "…"
-    return short if kind in name else f"{short} ({kind})"
+def _panel_title(name: str, kind: str, length: int) -> str:
+    """Return name and kind, the name shortened in the middle, since members differ at the end."""
+    ending = "" if kind in name else f" ({kind})"
+    room = max(8, length - len(ending))
+    short = name if len(name) <= room else f"{name[: room // 2]}…{name[-(room - room // 2 - 1) :]}"
+    return short + ending
