@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from ensemble.abstention import AbstentionRule, Status
 from ensemble.abstention.conformal import conformal_sets
+from kikuchi.maps.frame import usable_step
+from kikuchi.maps.full_grid import is_hexagonal
 from kikuchi.maps.phase_map import PhaseMap
 from kikuchi.reports.columns import pack, quantise
 
@@ -46,7 +48,8 @@ def map_payload(phase_map: PhaseMap, rule: AbstentionRule | None) -> dict[str, A
         "n": phase_map.n,
         "rows": rows,
         "columns": columns,
-        "step": [_positive_or_none(length) for length in phase_map.step],
+        "step": usable_step(phase_map),
+        "shifted": _shifted_parity(phase_map),
         "classes": [int(number) for number in phase_map.classes],
         "members": list(phase_map.members),
         "cells": None if np.array_equal(cells, np.arange(rows * columns)) else pack(cells, "u4"),
@@ -134,5 +137,10 @@ def _axis(positions: NDArray[np.floating], counts: NDArray[np.integer]) -> dict[
     return {"values": pack(positions, "f4")}
 
 
-def _positive_or_none(length: float) -> float | None:
-    return float(length) if np.isfinite(length) and length > 0 else None
+def _shifted_parity(phase_map: PhaseMap) -> int | None:
+    """0 or 1: which rows of a hexagonal grid lie half a step to the right; None for a square grid."""
+    if not is_hexagonal(phase_map):
+        return None
+    odd = phase_map.row % 2 == 1
+    offset = phase_map.x - phase_map.step[1] * phase_map.col
+    return int(np.median(offset[odd]) > np.median(offset[~odd]))

@@ -8,13 +8,14 @@ whatever the size of the map. What is lost is what the libraries would have draw
 Measured numbers are in ``reports/gallery/browser_speed.json``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ensemble.abstention import AbstentionRule
 from ensemble.errors import InputError
+from ensemble.fractions import Fractions
 from kikuchi.files import write_text
+from kikuchi.maps.frame import usable_step
 from kikuchi.maps.phase_map import PhaseMap
 from kikuchi.reports.frame import png_uri, render_page, script_json
 from kikuchi.reports.map_payload import map_payload, report_id
@@ -22,21 +23,12 @@ from kikuchi.reports.map_tables import fraction_table, origin_table, problem_tab
 from kikuchi.reports.page_colours import page_colours
 from kikuchi.reports.point_detail import INLINE_BYTES, Patterns, detail_payload, pattern_payload
 from kikuchi.reports.side_folder import empty_folder, folder_of
-from kikuchi.reports.tables import Table
+from kikuchi.reports.tables import Table, count
 
 _SCRIPTS = (
-    "basics",
-    "columns",
-    "pieces",
-    "decision",
-    "layers",
-    "view",
-    "legend",
-    "point",
-    "histogram",
-    "export",
+    *("basics", "columns", "pieces", "decision", "layers", "view", "legend"),
+    *("point", "histogram", "selection", "export", "pointer", "main"),
 )
-_WIRING = ("selection", "pointer", "main")
 _NO_PROMISE = "Nothing: no risk was certified for this map, so that its statuses carry no guarantee."
 
 
@@ -46,7 +38,7 @@ def write_map_report(
     *,
     patterns: Patterns | None = None,
     threshold: AbstentionRule | None = None,
-    fractions: Sequence[Mapping[str, Any]] | None = None,
+    fractions: Fractions | None = None,
     explanations: Mapping[int, tuple[bytes | str | Path, str]] | None = None,
     evaluation_link: str | None = None,
     inline_bytes: int = INLINE_BYTES,
@@ -66,7 +58,7 @@ def write_map_report(
         The rule the map was decided with: where the slider starts, which points it can change, and what is
         promised there. Without it nothing is promised and the slider can only hold more points back.
     fractions
-        Phase fractions with intervals, as `kikuchi.reports.map_tables.fraction_table` takes them.
+        Phase fractions with intervals, as `ensemble.fractions.phase_fractions` returns them.
     explanations
         A picture (PNG bytes, or a PNG file) and a caption for points that were explained, by index.
     evaluation_link
@@ -112,7 +104,7 @@ def write_map_report(
     beside = "pieces" in detail or "pieces" in (thumbnails or {})
     html = render_page(
         "map_report.html",
-        scripts=[f"map/{script}.js" for script in (*_SCRIPTS, *_WIRING)],
+        scripts=[f"map/{script}.js" for script in _SCRIPTS],
         styles=["map.css"],
         chunk_scripts=beside,
         title=phase_map.name,
@@ -131,16 +123,16 @@ def write_map_report(
 
 def _subtitle(phase_map: PhaseMap) -> str:
     rows, columns = phase_map.shape
-    dy, dx = phase_map.step
-    steps = f", step {dx:.4g} µm by {dy:.4g} µm" if dx > 0 and dy > 0 else ", step not known"
-    members = f"{len(phase_map.members)} members"
-    return f"{phase_map.n:,} points on {rows:,} rows by {columns:,} columns{steps}; {members}"
+    step = usable_step(phase_map)
+    steps = "step not known" if step is None else f"step {step[1]:.4g} µm by {step[0]:.4g} µm"
+    members = count(len(phase_map.members), "member")
+    return f"{count(phase_map.n, 'point')} on a grid of {rows:,} by {columns:,}, {steps}; {members}"
 
 
-def _tables(phase_map: PhaseMap, fractions: Sequence[Mapping[str, Any]] | None) -> list[Table]:
+def _tables(phase_map: PhaseMap, fractions: Fractions | None) -> list[Table]:
     tables = [tally_table(phase_map)]
     if fractions is not None:
-        tables.append(fraction_table(fractions))
+        tables.append(fraction_table(fractions, phase_map.classes))
     tables.append(origin_table(phase_map))
     if phase_map.problems:
         tables.append(problem_table(phase_map))

@@ -1,15 +1,16 @@
 """The tables below a map: who said what, phase fractions, how the map was made, what could not be read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ensemble.abstention import STATUS_NAMES, Status
+from ensemble.fractions import Fractions
 from kikuchi.maps.crystal_symmetry import symbol
 from kikuchi.maps.phase_map import PhaseMap
 from kikuchi.maps.tally import tally
-from kikuchi.reports.tables import Table, share
+from kikuchi.reports.tables import Table, count, percent
 
 _MOST_PROBLEMS = 50
 
@@ -41,36 +42,38 @@ def tally_table(phase_map: PhaseMap) -> Table:
         "Points per space group, as the map was decided",
         ["Space group", "Ensemble", *phase_map.members],
         rows,
-        f"{share(answered, phase_map.n)} of {phase_map.n:,} points answered. Members never abstain.",
+        f"{percent(answered / phase_map.n)} of {count(phase_map.n, 'point')} answered. Members never abstain.",
     )
 
 
-def fraction_table(fractions: Sequence[Mapping[str, Any]]) -> Table:
+def fraction_table(fractions: Fractions, classes: tuple[int, ...]) -> Table:
     """Phase fractions with their intervals.
 
     Parameters
     ----------
     fractions
-        One mapping per space group: ``space_group``, ``counted`` (share of the answered points), ``estimate``,
-        ``low`` and ``high`` (fraction corrected for misclassification and abstention, and its 95 % credible
-        interval), all fractions in 0..1.
+        As `ensemble.fractions.phase_fractions` returns them, of K classes.
+    classes
+        Space-group numbers, K of them.
 
     Returns
     -------
     Table
         A row per space group, in per cent.
     """
-    rows = []
-    for entry in fractions:
-        counted, estimate, low, high = (
-            f"{100 * entry[key]:.2f} %" for key in ("counted", "estimate", "low", "high")
+    rows = [
+        [_label(number), percent(plain), percent(fraction), f"{percent(low)} to {percent(high)}"]
+        for number, plain, fraction, low, high in zip(
+            classes, fractions.plain, fractions.fraction, fractions.low, fractions.high, strict=True
         )
-        rows.append([_label(entry["space_group"]), counted, estimate, f"{low} to {high}"])
+    ]
+    points = fractions.answered + fractions.abstained
     return Table(
         "Phase fractions",
-        ["Space group", "Of the answered points", "Corrected", "95 % credible interval"],
+        ["Space group", "Counted", "Corrected", f"{100 * fractions.confidence:.3g} % credible interval"],
         rows,
-        "Corrected for misclassification and abstention as they were seen on held-out patterns.",
+        f"Counted: of {count(fractions.answered, 'answered point')}. Corrected for what held-out patterns show the "
+        f"ensemble confuses and where it abstains, over {count(points, 'readable, familiar point')}.",
     )
 
 
@@ -114,7 +117,7 @@ def problem_table(phase_map: PhaseMap) -> Table:
     return Table(
         f"Patterns that could not be used: {len(problems):,}",
         ["Point", "Why"],
-        [[int(index), why] for index, why in problems[:_MOST_PROBLEMS]],
+        [[str(index), why] for index, why in problems[:_MOST_PROBLEMS]],
         f"and {more:,} more, listed in summary.json" if more > 0 else "",
     )
 

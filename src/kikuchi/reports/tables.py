@@ -13,7 +13,7 @@ _NOTHING = "\N{EN DASH}"
 
 
 class Cell(NamedTuple):
-    """Text of one cell, and whether it is a number."""
+    """Text of one cell, and whether it is a number: columns of numbers are aligned to the right."""
 
     text: str
     number: bool
@@ -46,12 +46,17 @@ class Table:
     rows: Iterable[Sequence[Any]]
     note: str = ""
     cells: tuple[tuple[Cell, ...], ...] = field(init=False, repr=False)
+    numeric: tuple[bool, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         cells = tuple(tuple(cell_of(value) for value in row) for row in self.rows)
         if any(len(row) != len(self.columns) for row in cells):
             raise InputError(f"a row of the table {self.caption!r} does not have {len(self.columns)} cells")
+        columns = [[row[c] for row in cells if row[c].text != _NOTHING] for c in range(len(self.columns))]
         object.__setattr__(self, "cells", cells)
+        object.__setattr__(
+            self, "numeric", tuple(bool(c) and all(cell.number for cell in c) for c in columns)
+        )
 
 
 def cell_of(value: Any) -> Cell:
@@ -86,15 +91,26 @@ def cell_of(value: Any) -> Cell:
     return Cell(str(value), False)
 
 
-def share(part: float, whole: float) -> str:
-    """Return a share in per cent.
+def percent(fraction: float) -> str:
+    """Return a fraction in per cent.
 
     Examples
     --------
-    >>> share(1, 8), share(0, 0)
-    ('12.5 %', '–')
+    >>> percent(0.125), percent(float("nan"))
+    ('12.50 %', '–')
     """
-    return f"{100 * part / whole:.1f} %" if whole else _NOTHING
+    return f"{100 * fraction:.2f} %" if np.isfinite(fraction) else _NOTHING
+
+
+def count(number: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> count(1, "point"), count(1200, "point")
+    ('1 point', '1,200 points')
+    """
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _real(value: Any) -> str:

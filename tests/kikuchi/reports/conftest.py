@@ -53,7 +53,8 @@ def draw_map(
     decision = Decision(
         status=status.astype(np.int8), winner=winner, candidates=candidates, probabilities=p, confidence=confidence,
         entropy=entropy, expected_entropy=expected, mutual_information=entropy - expected,
-        variation_ratio=(votes != winner).mean(axis=0), unfamiliarity=np.where(unfamiliar, 2.0, 0.5) + 0.1 * rng.random(n),
+        variation_ratio=(votes != winner).mean(axis=0),
+        unfamiliarity=np.where(unfamiliar, 2.0, 0.5) + 0.1 * rng.random(n),
         quality=np.where(unreadable, np.nan, 3.0 + rng.random(n)), votes=votes,
     )  # fmt: skip
     phase_map = PhaseMap(
@@ -82,7 +83,13 @@ def drawn() -> Drawn:
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory):
+def make_map():
+    """The function that draws other maps."""
+    return draw_map
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
     """Headless Chromium with a fresh profile; tests that need it skip where there is none."""
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (binary and driver):
@@ -93,9 +100,9 @@ def browser(tmp_path_factory):
     options.binary_location = binary
     downloads = tmp_path_factory.mktemp("downloads")
     for argument in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1400,1100",
-        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
+        "--disable-sync", "--window-size=1400,1100", f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
     ):  # fmt: skip
         options.add_argument(argument)
     options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
@@ -105,3 +112,12 @@ def browser(tmp_path_factory):
     window.downloads = Path(downloads)
     yield window
     window.quit()
+
+
+@pytest.fixture
+def browser(chromium):
+    """The browser for one test, which fails when a page wrote an error to the console."""
+    chromium.get_log("browser")
+    yield chromium
+    errors = [entry["message"] for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"]
+    assert errors == []

@@ -20,8 +20,9 @@ const significant = new Intl.NumberFormat("en", { maximumSignificantDigits: 4, u
 const grouped = new Intl.NumberFormat("en");
 const formatNumber = (value) => (Number.isFinite(value) ? significant.format(value) : "–");
 const formatCount = (value) => grouped.format(value);
+const formatPoints = (count) => `${formatCount(count)} point${count === 1 ? "" : "s"}`;
 const formatShare = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)} %` : "–");
-const formatMicrometres = (value) => (Number.isFinite(value) ? `${significant.format(value)} µm` : "–");
+const formatMicrometres = (value) => (Number.isFinite(value) ? `${significant.format(value)}\u00a0µm` : "–");
 
 /** The colour a CSS variable has in the theme that is shown. */
 function themeColour(name) {

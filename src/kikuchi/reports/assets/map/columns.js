@@ -55,6 +55,8 @@ async function unpackMap(data) {
   map.cellOf = cells ? (index) => cells[index] : (index) => index;
   map.rowOf = (index) => Math.floor(map.cellOf(index) / map.columns);
   map.colOf = (index) => map.cellOf(index) % map.columns;
+  /** How far a row of a hexagonal grid lies to the right, in columns. */
+  map.shiftOf = (row) => (map.shifted !== null && (row & 1) === map.shifted ? 0.5 : 0);
   map.xOf = (index) => x(map.colOf(index), index);
   map.yOf = (index) => y(map.rowOf(index), index);
   map.voteOf = (member, index) => votes[member * map.n + index];

@@ -50,7 +50,7 @@ function makeHistogram(map, state, onBrush) {
       context.fillText(formatNumber(value), margin.left + share * inner.width, height - 5);
     }
     context.textAlign = "left";
-    context.fillText(`highest bar ${formatCount(tallest)} points`, margin.left, 11);
+    context.fillText(`${score.title} (${score.unit}); highest bar: ${formatPoints(tallest)}`, margin.left, 11);
     const at = (value) => margin.left + ((value - score.low) / (score.high - score.low || 1)) * inner.width;
     if (score.id === "confidence" && state.threshold >= score.low && state.threshold <= score.high) {
       context.setLineDash([4, 3]);

@@ -21,10 +21,11 @@ function scoreLayer(map, score) {
   };
   const [first, last] = [percentile(0.005), percentile(0.995)];
   const ramp = map.colours.ramps[score.id] ?? map.colours.ramps.other;
+  const rampWords = ramp.map(pixelWord);
   const lut = new Uint32Array(65536);
   for (let code = 0; code < score.missing; code++) {
     const share = last > first ? Math.min(1, Math.max(0, (code - first) / (last - first))) : 0;
-    lut[code] = pixelWord(ramp[Math.round(share * (ramp.length - 1))]);
+    lut[code] = rampWords[Math.round(share * (ramp.length - 1))];
   }
   lut[score.missing] = pixelWord(map.colours.missing);
   const value = (code) => score.low + code * score.step;

@@ -10,7 +10,7 @@ function drawLegend(map, state, select) {
     const ramp = element("span", { class: "ramp", role: "img", "aria-label": "colour scale" });
     ramp.style.background = `linear-gradient(to right, ${layer.ramp.join(",")})`;
     legend.append(
-      element("span", { class: "scale", style: { flex: "1" } },
+      element("span", { class: "scale" },
         element("span", {}, (layer.clippedLow ? "≤ " : "") + formatNumber(layer.low)),
         ramp,
         element("span", {}, (layer.clippedHigh ? "≥ " : "") + formatNumber(layer.high))),

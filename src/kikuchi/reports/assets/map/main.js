@@ -80,12 +80,12 @@ async function start() {
     byId("threshold-number").value = Number(state.threshold.toFixed(4));
     const solved = countOf(state.status, 0);
     byId("coverage").textContent = `Coverage ${formatShare(solved, map.n)}`;
-    byId("coverage-note").textContent = `(${formatCount(solved)} of ${formatCount(map.n)} points answered)`;
+    byId("coverage-note").textContent = `(${formatCount(solved)} of ${formatPoints(map.n)} answered)`;
     const asDecided = state.threshold === decided;
     const certified = asDecided && map.threshold.certified;
     byId("promise").dataset.certified = certified;
     byId("promise").textContent = asDecided
-      ? map.threshold.message
+      ? map.threshold.message + (certified ? " A guarantee never survives a change of sample, voltage or detector." : "")
       : "Not certified: no risk was tested at this threshold. Go back to the map's own to see what is promised.";
     byId("threshold-reset").disabled = asDecided;
     redraw();
@@ -119,7 +119,6 @@ async function start() {
   byId("loading").remove();
   act.fit();
   setThreshold(map.threshold.value);
-  setLayer(state.layer);
   const redrawAll = () => {
     redraw();
     showPoint(map, state, state.pinned);

@@ -17,7 +17,9 @@ async function showPoint(map, state, index) {
   const bars = element("div", { class: "bars-slot" });
   const parts = [
     element("p", { class: "where" },
-      `Point ${index} · row ${map.rowOf(index)}, column ${map.colOf(index)} · x ${formatMicrometres(map.xOf(index))}, y ${formatMicrometres(map.yOf(index))}`),
+      `Point ${index} · row ${map.rowOf(index)}, column ${map.colOf(index)}`,
+      element("br"),
+      `x ${formatMicrometres(map.xOf(index))}, y ${formatMicrometres(map.yOf(index))}`),
     element("p", { class: "verdict" },
       element("span", { class: "swatch", style: swatch }), verdict),
     element("p", { class: "reason" }, reasonOf(map, state, index)),

@@ -11,7 +11,7 @@ function listenToMap(map, state, view, act) {
   };
   const indexUnder = ([x, y]) => {
     const [col, row] = view.gridAt(x, y);
-    return map.indexAt(Math.floor(row), Math.floor(col));
+    return map.indexAt(Math.floor(row), Math.floor(col - map.shiftOf(Math.floor(row))));
   };
 
   function hover(position) {

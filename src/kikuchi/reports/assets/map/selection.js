@@ -15,7 +15,8 @@ function insideOutline(map, outline) {
   const rows = outline.map(([, row]) => row);
   const box = [Math.min(...columns), Math.max(...columns), Math.min(...rows), Math.max(...rows)];
   return (index) => {
-    const [x, y] = [map.colOf(index) + 0.5, map.rowOf(index) + 0.5];
+    const row = map.rowOf(index);
+    const [x, y] = [map.colOf(index) + map.shiftOf(row) + 0.5, row + 0.5];
     if (x < box[0] || x > box[1] || y < box[2] || y > box[3]) return false;
     let inside = false;
     for (let i = 0, j = outline.length - 1; i < outline.length; j = i++) {
@@ -29,7 +30,7 @@ function insideOutline(map, outline) {
 function describeSelection(map, state) {
   const count = state.selected ? countOf(state.selected, 1) : 0;
   byId("selection-count").textContent = state.selected
-    ? `${formatCount(count)} points selected`
+    ? `${formatPoints(count)} selected`
     : "No points selected";
   byId("selection-note").textContent = state.selected
     ? `(${formatShare(count, map.n)}; ${state.selectedBy})`

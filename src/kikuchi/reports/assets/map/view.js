@@ -3,35 +3,42 @@
 function makeView(map, state) {
   const base = byId("map-base");
   const overlay = byId("map-overlay");
-  const points = new OffscreenCanvas(map.columns, map.rows);
-  const veil = new OffscreenCanvas(map.columns, map.rows);
+  // Rows of a hexagonal grid are shifted by half a point: there, a point is two pixels wide.
+  const hexagonal = map.shifted !== null;
+  const across = hexagonal ? 2 * map.columns + 1 : map.columns;
+  const columns = hexagonal ? map.columns + 0.5 : map.columns;
+  const points = new OffscreenCanvas(across, map.rows);
+  const veil = new OffscreenCanvas(across, map.rows);
   let stripeMasks = [];
-  const [stepY, stepX] = map.step;
-  const aspect = stepX && stepY ? stepY / stepX : 1;
+  const [stepY, stepX] = map.step ?? [1, 1];
+  const aspect = stepY / stepX;
+  byId("map").style.aspectRatio = `${columns} / ${map.rows * aspect}`;
   const view = { scale: 1, left: 0, top: 0 };
 
   function paintPoints() {
-    const context = points.getContext("2d");
-    const image = context.createImageData(map.columns, map.rows);
-    const words = new Uint32Array(image.data.buffer);
     const codes = state.layer.codes();
     const { lut } = state.layer;
-    if (map.cells) for (let i = 0; i < map.n; i++) words[map.cells[i]] = lut[codes[i]];
-    else for (let i = 0; i < map.n; i++) words[i] = lut[codes[i]];
-    context.putImageData(image, 0, 0);
+    fillPoints(points, (i) => lut[codes[i]]);
     stripeMasks = (state.layer.entries ?? []).filter((entry) => entry.slope).map((entry) => {
-      const mask = new OffscreenCanvas(map.columns, map.rows);
-      fillPoints(mask, (i) => codes[i] === entry.codes[0], 0xff000000);
+      const mask = new OffscreenCanvas(across, map.rows);
+      fillPoints(mask, (i) => (codes[i] === entry.codes[0] ? 0xff000000 : 0));
       return { entry, mask };
     });
   }
 
-  /** One colour on every point that passes a test. */
-  function fillPoints(canvas, test, word) {
+  /** One colour word per point, zero for nothing. */
+  function fillPoints(canvas, wordOf) {
     const context = canvas.getContext("2d");
-    const image = context.createImageData(map.columns, map.rows);
+    const image = context.createImageData(across, map.rows);
     const words = new Uint32Array(image.data.buffer);
-    for (let i = 0; i < map.n; i++) if (test(i)) words[map.cellOf(i)] = word;
+    if (hexagonal) {
+      for (let i = 0; i < map.n; i++) {
+        const row = map.rowOf(i);
+        const at = row * across + 2 * (map.colOf(i) + map.shiftOf(row));
+        words[at] = words[at + 1] = wordOf(i);
+      }
+    } else if (map.cells) for (let i = 0; i < map.n; i++) words[map.cells[i]] = wordOf(i);
+    else for (let i = 0; i < map.n; i++) words[i] = wordOf(i);
     context.putImageData(image, 0, 0);
   }
 
@@ -61,24 +68,33 @@ function makeView(map, state) {
     if (!state.selected) return;
     const [red, green, blue] = themeColour("--paper").match(/[\d.]+/g).map(Number);
     const word = ((212 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-    fillPoints(veil, (i) => !state.selected[i], word);
+    fillPoints(veil, (i) => (state.selected[i] ? 0 : word));
   }
 
   function drawBase() {
     const { context, width, height } = sizedContext(base);
     context.imageSmoothingEnabled = false;
-    const box = [view.left, view.top, map.columns * view.scale, map.rows * view.scale * aspect];
+    const box = [view.left, view.top, columns * view.scale, map.rows * view.scale * aspect];
     context.drawImage(points, ...box);
     for (const stripe of stripeMasks) drawStripes(context, stripe, box, width, height);
     if (state.selected) context.drawImage(veil, ...box);
-    if (stepX) drawScaleBar(context, view.scale / stepX, width, height);
+    if (map.step) drawScaleBar(context, view.scale / stepX, width, height);
+  }
+
+  /** Centre of a point in canvas pixels. */
+  function centreOf(index) {
+    const row = map.rowOf(index);
+    return [
+      view.left + (map.colOf(index) + map.shiftOf(row) + 0.5) * view.scale,
+      view.top + (row + 0.5) * view.scale * aspect,
+    ];
   }
 
   function outlinePoint(context, index, colour, thickness) {
     if (index < 0) return;
     const size = [Math.max(view.scale, 7), Math.max(view.scale * aspect, 7)];
-    const x = view.left + (map.colOf(index) + 0.5) * view.scale - size[0] / 2;
-    const y = view.top + (map.rowOf(index) + 0.5) * view.scale * aspect - size[1] / 2;
+    const centre = centreOf(index);
+    const [x, y] = [centre[0] - size[0] / 2, centre[1] - size[1] / 2];
     context.lineWidth = thickness + 2;
     context.strokeStyle = themeColour("--paper");
     context.strokeRect(x, y, ...size);
@@ -110,9 +126,9 @@ function makeView(map, state) {
 
   function fit() {
     const { clientWidth: width, clientHeight: height } = base;
-    const largest = Math.min((width - 24) / map.columns, (height - 24) / (map.rows * aspect));
+    const largest = Math.min((width - 24) / columns, (height - 24) / (map.rows * aspect));
     view.scale = Math.max(Math.min(largest, 160), 1e-3);
-    view.left = (width - map.columns * view.scale) / 2;
+    view.left = (width - columns * view.scale) / 2;
     view.top = (height - map.rows * view.scale * aspect) / 2;
   }
 
@@ -124,18 +140,13 @@ function makeView(map, state) {
   }
 
   return {
-    base, overlay, fit, zoom, drawBase, drawOverlay, paintPoints, paintVeil,
+    base, overlay, centreOf, fit, zoom, drawBase, drawOverlay, paintPoints, paintVeil,
     move(dx, dy) {
       view.left += dx;
       view.top += dy;
     },
     /** Canvas pixels to fractional (column, row). */
     gridAt: (x, y) => [(x - view.left) / view.scale, (y - view.top) / (view.scale * aspect)],
-    /** Centre of a point in canvas pixels. */
-    centreOf: (index) => [
-      view.left + (map.colOf(index) + 0.5) * view.scale,
-      view.top + (map.rowOf(index) + 0.5) * view.scale * aspect,
-    ],
   };
 }
 
