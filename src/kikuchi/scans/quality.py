@@ -64,7 +64,8 @@ def _quality(patterns: np.ndarray) -> np.ndarray:
     x -= x.mean(axis=(1, 2), keepdims=True)
     x = _binned(x)
     window, polynomials, rows, columns, bands, noise = _transform(*x.shape[1:])
-    flat = (x * window).reshape(len(x), -1)
+    # One product per pattern: a single large one rounds differently with every batch size.
+    flat = (x * window).reshape(len(x), 1, -1)
     flat -= (flat @ polynomials) @ polynomials.T
     spectrum = (rows @ flat.reshape(x.shape)) @ columns
     power = spectrum.real**2 + spectrum.imag**2

@@ -42,10 +42,12 @@ def test_dummy_bruker_file_holds_the_same_patterns(tmp_path, nickel):
     np.testing.assert_array_equal(scan.read(slice(None)), nickel)
 
 
-def test_oxford_patterns_are_the_processed_ones_where_both_are_stored(tmp_path, nickel):
+def test_oxford_patterns_are_the_processed_ones_where_both_are_stored(tmp_path):
     path = _oxford_file(tmp_path)
     with h5py.File(path) as file:
-        processed = file["1/EBSD/Data/Processed Patterns"][()]
+        processed, unprocessed = (
+            file[f"1/EBSD/Data/{kind} Patterns"][()] for kind in ("Processed", "Unprocessed")
+        )
     scan = open_scan(path)
     np.testing.assert_array_equal(scan.read(slice(None)), processed)
     assert scan.static_background is None  # it is taken off already
@@ -53,7 +55,7 @@ def test_oxford_patterns_are_the_processed_ones_where_both_are_stored(tmp_path, 
     raw.write_bytes(path.read_bytes())
     with h5py.File(raw, "r+") as file:
         del file["1/EBSD/Data/Processed Patterns"]
-    np.testing.assert_array_equal(open_scan(raw).read([4, 0]), nickel[[4, 0]])
+    np.testing.assert_array_equal(open_scan(raw).read([4, 0]), unprocessed[[4, 0]])
 
 
 def test_oh5_is_read_as_edax_hdf5(vendor_files, tmp_path, nickel):
