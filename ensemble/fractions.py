@@ -19,7 +19,7 @@ LEFT_OUT = -2
 """Outcome of a pattern that is of no known class, or is no pattern: unfamiliar or unreadable."""
 
 _MOST_STEPS = 2000
-_TOLERANCE = 1e-8
+_TOLERANCE = 1e-7
 _CHUNK_BYTES = 64 * 2**20
 
 
@@ -149,7 +149,7 @@ def phase_fractions(
         frequency = _resample_blocks(np.asarray(blocks)[kept], column, n_classes + 1, n_draws, rng)
     else:
         size = float(effective_sample_size or len(column))
-        frequency = _dirichlet(tally * (size / len(column)), n_draws, rng)
+        frequency = _dirichlet(np.asarray(tally * (size / len(column))), n_draws, rng)
     fraction = _solve_all(counts, frequency, rng)
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(fraction, [tail, 1.0 - tail], axis=0)
@@ -167,7 +167,7 @@ def phase_fractions(
 
 
 def square_blocks(row: ArrayLike, col: ArrayLike, size: int) -> NDArray[np.intp]:
-    """Number the square blocks of a map, for a block-wise interval.
+    """Give each point the number of its square block, for block-wise intervals.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def _confusion(labels: NDArray, seen: NDArray, n_classes: int) -> NDArray[np.flo
     return counts
 
 
-def _dirichlet(counts: NDArray[np.float64], n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _dirichlet(counts: NDArray[np.floating], n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Posterior draws of multinomial probabilities, shape (n, ..., J).
 
     Prior 1/J per cell, worth one observation in all: the overall objective prior of Berger, Bernardo & Sun

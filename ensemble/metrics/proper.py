@@ -82,11 +82,11 @@ def brier(probabilities: ArrayLike, labels: ArrayLike) -> float:
 
 
 def brier_decomposition(probabilities: ArrayLike, labels: ArrayLike) -> BrierDecomposition:
-    """Uncertainty, resolution and reliability of the Brier score, grouped by the predicted class.
+    """Uncertainty, resolution and reliability of the Brier score (Murphy 1973; Bröcker 2009).
 
-    The estimate of `tensorflow_probability.stats.brier_decomposition` (Murphy 1973; Bröcker 2009): patterns
-    are stratified by the class that is put first, so the parts add up to the Brier score of a forecast
-    that is constant within a stratum, minus the 1 that its convention leaves out.
+    Patterns are stratified by the class that is put first, as in tensorflow-probability. Its function of
+    the same name is not used: up to 0.25 it subtracts the class shares along the wrong axis, so that its
+    resolution is right for equally frequent classes only (and its uncertainty leaves out the constant 1).
 
     Parameters
     ----------
@@ -94,16 +94,30 @@ def brier_decomposition(probabilities: ArrayLike, labels: ArrayLike) -> BrierDec
         Shape (N, K), rows summing to 1.
     labels
         True class indices, shape (N,), N at least 1.
-    """
-    from tensorflow_probability import stats
 
+    Returns
+    -------
+    Uncertainty in [0, 1 - 1/K], resolution and reliability at least 0. They add up to the Brier score for
+    forecasts that are constant within a stratum, and up to the covariance within strata else.
+
+    Examples
+    --------
+    >>> [round(x, 3) for x in brier_decomposition([[0.8, 0.2], [0.8, 0.2], [0.2, 0.8]], [0, 1, 1])]
+    [0.444, 0.111, 0.147]
+    """
     p = as_probabilities(probabilities)
     y = as_labels(labels, *p.shape)
-    if len(y) == 0:
+    n, k = p.shape
+    if n == 0:
         raise InputError("no patterns to score")
-    logits = np.log(np.clip(p, np.finfo(np.float64).tiny, 1.0))
-    uncertainty, resolution, reliability = stats.brier_decomposition(y.astype(np.int32), logits)
-    return BrierDecomposition(float(uncertainty), float(resolution), float(reliability))
+    stratum = p.argmax(axis=1)
+    counts = np.bincount(stratum * k + y, minlength=k * k).reshape(k, k)
+    size = counts.sum(axis=1)
+    share = counts.sum(axis=0) / n
+    within = counts / np.maximum(size, 1)[:, None]
+    resolution = size @ ((within - share) ** 2).sum(axis=1) / n
+    reliability = ((p - within[stratum]) ** 2).sum(axis=1).mean()
+    return BrierDecomposition(float(1.0 - share @ share), float(resolution), float(reliability))
 
 
 def _mean(scores: NDArray[np.float64]) -> float:
