@@ -14,7 +14,7 @@ from kikuchi.simulate.imaging import standardise
 from kikuchi.simulate.master import MasterPattern
 from kikuchi.simulate.microscope import Detector, Microscope, Parameters, degrade
 from kikuchi.simulate.orientations import product, random_orientations, small_turns
-from kikuchi.simulate.projection import project
+from kikuchi.simulate.projection import crystal_basis, project_basis
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -187,20 +187,20 @@ def _seen(
 ) -> np.ndarray:
     """One crystal per pattern, blurred by deformation, standardised; 0 where `phase` is -1."""
     signal = np.zeros((len(phase), *geometry.shape), dtype=np.float32)
-    for index, bins, bent in np.unique(np.stack([phase, binning, spread > 0]), axis=1).T:
-        if index < 0:
-            continue
-        chosen = np.flatnonzero((phase == index) & (binning == bins) & ((spread > 0) == bent))
-        there = geometry.take(chosen).scaled(int(bins))
-        turned = rotations[chosen]
-        if bent:
-            patterns = np.zeros((len(chosen), *there.shape), dtype=np.float32)
-            for _ in range(DEFORMATION_SAMPLES):
+    for bins, bent in np.unique(np.stack([binning, spread > 0]), axis=1).T:
+        chosen = np.flatnonzero((binning == bins) & ((spread > 0) == bent))
+        there, turned = geometry.take(chosen).scaled(int(bins)), rotations[chosen]
+        patterns = np.zeros((len(chosen), *there.shape), dtype=np.float32)
+        for _ in range(DEFORMATION_SAMPLES if bent else 1):
+            if bent:
                 # Lengths of normal vectors in three dimensions: the spread is alike about every axis.
                 angles = spread[chosen] * np.sqrt(rng.chisquare(3, len(chosen)) / 3)
-                patterns += project(masters[index], product(small_turns(angles, rng), turned), there)
-        else:
-            patterns = project(masters[index], turned, there)
+                turned = product(small_turns(angles, rng), rotations[chosen])
+            basis = crystal_basis(turned, there)
+            for index in np.unique(phase[chosen]):
+                if index >= 0:
+                    here = phase[chosen] == index
+                    patterns[here] += project_basis(masters[index], basis[here], there.shape)
         signal[chosen] = standardise(_bin(patterns, int(bins)))
     return signal
 

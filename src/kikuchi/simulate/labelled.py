@@ -188,10 +188,11 @@ def _record(
         step_um=step_um,
         voltage_kv=masters[0].voltage_kv,
         pattern_centre=centre[0] if np.ptp(centre, axis=0).max() == 0 else centre,
-        sample_tilt=detector.sample_tilt.typical,
-        tilt=detector.tilt.typical,
-        azimuthal=detector.azimuthal.typical,
-        twist=detector.twist.typical,
+        # The format has one of each for a scan; the truth table has them all.
+        **{
+            angle: float(np.mean(parameters[angle]))
+            for angle in ("sample_tilt", "tilt", "azimuthal", "twist")
+        },
     )
 
 

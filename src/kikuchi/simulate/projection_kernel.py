@@ -11,14 +11,14 @@ import numpy as np
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def project_lambert(
-    hemispheres: np.ndarray, basis: np.ndarray, shape: tuple[int, int], out: np.ndarray
+    north: np.ndarray, south: np.ndarray, basis: np.ndarray, shape: tuple[int, int], out: np.ndarray
 ) -> None:
     """Fill `out` with the master pattern seen by every pixel of every pattern.
 
     Parameters
     ----------
-    hemispheres
-        Upper and lower Lambert square, shape (2, h, h), float32.
+    north, south
+        Lambert squares, shape (h, h), float32.
     basis
         First pixel, column step and row step in the crystal frame, shape (n, 3, 3), float32.
     shape
@@ -33,12 +33,9 @@ def project_lambert(
     (x^2 + y^2) / (1 + |z|): in float32 the difference would lose all its digits at the pole.
     """
     four_over_pi = np.float32(4 / math.pi)
-    one = np.float32(1)
-    size = hemispheres.shape[1]
-    half = np.float32((size - 1) / 2)
-    last = size - 2
+    half = np.float32((len(north) - 1) / 2)
+    last = len(north) - 2
     tiny = np.float32(1e-30)
-    flat = hemispheres.reshape(2 * size * size)
     for i in range(basis.shape[0]):
         x0, y0, z0 = basis[i, 0]
         xc, yc, zc = basis[i, 1]
@@ -67,10 +64,19 @@ def project_lambert(
                 top = min(int(v), last)
                 du = u - np.float32(left)
                 dv = v - np.float32(top)
-                at = (0 if z >= 0 else size * size) + top * size + left
-                upper = flat[at] * (one - du) + flat[at + 1] * du
-                lower = flat[at + size] * (one - du) + flat[at + size + 1] * du
-                out[i, row, column] = upper * (one - dv) + lower * dv
+                if z >= 0:
+                    out[i, row, column] = _between(north, top, left, dv, du)
+                else:
+                    out[i, row, column] = _between(south, top, left, dv, du)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _between(plane: np.ndarray, row: int, column: int, down: np.float32, across: np.float32) -> np.float32:
+    """Bilinear interpolation between four pixels."""
+    one = np.float32(1)
+    upper = plane[row, column] * (one - across) + plane[row, column + 1] * across
+    lower = plane[row + 1, column] * (one - across) + plane[row + 1, column + 1] * across
+    return upper * (one - down) + lower * down
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, inline="always")

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 
 import numpy as np
@@ -39,6 +39,8 @@ class PatternStream:
         Threads that simulate; by default one per core.
     ahead
         Batches kept ready.
+    prepare
+        Applied to every batch's patterns in the background: the preparation that members are trained with.
 
     Examples
     --------
@@ -62,11 +64,12 @@ class PatternStream:
         start: int = 0,
         workers: int | None = None,
         ahead: int = 4,
+        prepare: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         self._masters, self._labels = masters, np.asarray(labels)
         self._batch, self._workers = batch, workers
         self._detector, self._microscope = detector or varied_detector(), microscope or varied_microscope()
-        self._seed, self._next = seed, start
+        self._seed, self._next, self._prepare = seed, start, prepare
         self._ready: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=ahead)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pattern-stream", daemon=True)
@@ -113,28 +116,55 @@ class PatternStream:
                     continue
 
     def _make(self, number: int) -> Batch:
-        entropy = [self._seed, number]
-        rng = np.random.default_rng(np.random.SeedSequence([*entropy, 4]))
-        classes, member_of = np.unique(self._labels, return_inverse=True)
-        weights = 1 / np.bincount(member_of)[member_of] / len(classes)
-        phase = rng.choice(len(self._masters), size=self._batch, p=weights)
-        parameters = draw_parameters(self._detector, self._microscope, self._batch, entropy)
-        crystals = random_crystals(phase, parameters["overlap"], entropy)
-        patterns = np.concatenate(
-            [
-                block
-                for _, block in acquire(
-                    self._masters,
-                    crystals,
-                    parameters,
-                    self._detector,
-                    self._microscope,
-                    entropy,
-                    self._workers,
-                )
-            ]
+        patterns, labels = labelled_batch(
+            self._masters,
+            self._labels,
+            self._batch,
+            self._detector,
+            self._microscope,
+            [self._seed, number],
+            self._workers,
         )
-        return patterns, self._labels[phase]
+        return patterns if self._prepare is None else self._prepare(patterns), labels
+
+
+def labelled_batch(
+    masters: Sequence[MasterPattern],
+    labels: np.ndarray,
+    n: int,
+    detector: Detector,
+    microscope: Microscope,
+    seed: Sequence[int],
+    workers: int | None = None,
+) -> Batch:
+    """Simulate patterns of classes drawn with equal chances, then a master pattern within the class.
+
+    Parameters
+    ----------
+    masters, labels
+        Master patterns and the class of each, shape (len(masters),).
+    n
+        Number of patterns.
+    detector, microscope
+        What every pattern's recording is drawn from.
+    seed
+        The same seed gives the same patterns, whatever the number of workers.
+    workers
+        Threads; by default one per core.
+
+    Returns
+    -------
+    patterns, labels
+        Shapes (n, rows, columns) and (n,).
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([*seed, 4]))
+    classes, member_of = np.unique(labels, return_inverse=True)
+    weights = 1 / np.bincount(member_of)[member_of] / len(classes)
+    phase = rng.choice(len(masters), size=n, p=weights)
+    parameters = draw_parameters(detector, microscope, n, seed)
+    crystals = random_crystals(phase, parameters["overlap"], seed)
+    blocks = acquire(masters, crystals, parameters, detector, microscope, seed, workers)
+    return np.concatenate([block for _, block in blocks]), labels[phase]
 
 
 def varied_detector(shape: tuple[int, int] = (64, 64)) -> Detector:

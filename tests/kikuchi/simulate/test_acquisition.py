@@ -120,6 +120,16 @@ def test_a_stream_draws_classes_with_equal_chances():
     assert np.mean(drawn == 9) == pytest.approx(0.5, abs=0.08)
 
 
+def test_a_stream_prepares_in_the_background():
+    def prepare(patterns):
+        return patterns.astype(np.float32) / 255
+
+    with PatternStream([MASTER], [0], batch=5, detector=DETECTOR) as raw:
+        expected = next(raw)[0] / np.float32(255)
+    with PatternStream([MASTER], [0], batch=5, detector=DETECTOR, prepare=prepare) as stream:
+        np.testing.assert_array_equal(next(stream)[0], expected)
+
+
 def test_what_goes_wrong_in_the_background_is_raised_in_front():
     broken = MasterPattern("broken", 1, 20.0, HALF, HALF[:5], "kinematical")
     with PatternStream([broken], [0], batch=4) as stream, pytest.raises(ValueError):

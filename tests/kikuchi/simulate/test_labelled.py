@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.simulate.distribution import constant
-from kikuchi.simulate.labelled import simulate_labelled, simulate_map
+from kikuchi.simulate.distribution import Distribution, constant
+from kikuchi.simulate.labelled import Vary, simulate_labelled, simulate_map
 from kikuchi.simulate.master import MasterPattern
 from kikuchi.simulate.microscope import Detector, Microscope
 from kikuchi.simulate.microstructure import add_foreign, disc, make_unreadable, voronoi_grains
@@ -95,6 +95,34 @@ def test_a_map_says_where_the_foreign_and_the_unreadable_are(tmp_path):
     assert (truth.status_truth[unreadable] == "unreadable").all() and truth.phase[unreadable].isna().all()
     assert truth.space_group[unreadable].isna().all() and (truth.contrast[unreadable] == 0).all()
     assert truth.x.max() == pytest.approx(19 * 0.25) and truth.row.max() == 11
+
+
+def test_a_map_has_one_geometry_unless_told_otherwise(tmp_path):
+    grains = voronoi_grains((6, 8), np.array([1.0]), 3, 0, np.random.default_rng(1))
+    detector = Detector(shape=(12, 12), sample_tilt=Distribution(kind="uniform", values=(60, 80)))
+    import kikuchipy
+
+    expected: list[tuple[Vary, int]] = [("scan", 1), ("pattern", 48)]
+    for vary, different in expected:
+        path = simulate_map(MASTERS, grains, tmp_path / f"{vary}.h5", detector=detector, vary=vary)
+        truth = pd.read_csv(tmp_path / f"{vary}.truth.csv")
+        assert truth.pcx.nunique() == truth.sample_tilt.nunique() == truth.dose.nunique() == different
+        header = kikuchipy.load(path, lazy=True).detector
+        assert header.sample_tilt == pytest.approx(truth.sample_tilt.mean(), abs=1e-3)
+
+
+def test_points_without_bands_differ_only_by_noise(tmp_path):
+    import h5py
+
+    grains = voronoi_grains((6, 8), np.array([1.0]), 3, 0, np.random.default_rng(1))
+    grains = make_unreadable(grains, np.ones(48, dtype=bool))
+    path = simulate_map(MASTERS, grains, tmp_path / "blank.h5", detector=DETECTOR)
+    with h5py.File(path) as file:
+        patterns = file["Scan 1/EBSD/Data/patterns"][:].astype(float)
+    # Nothing but noise is left when the common background is taken away, and noise is not alike.
+    rest = (patterns - patterns.mean(axis=0)).reshape(48, -1)
+    alike = np.corrcoef(rest)[np.triu_indices(48, 1)]
+    assert np.abs(alike).max() < 5 / np.sqrt(rest.shape[1]) + 1 / 47
 
 
 def test_the_same_seed_gives_the_same_patterns_for_any_number_of_workers(tmp_path):

@@ -102,3 +102,16 @@ def test_an_intensity_linear_in_z_comes_out_as_the_cosine():
     seen = Rotation(rotations).outer(Vector3d(geometry.directions()[0])).data[..., 2]
     # The square has a kink on its diagonals, where interpolation over a step of 1/200 rounds it off.
     np.testing.assert_allclose(project(master, rotations, geometry), seen, atol=2e-3)
+
+
+def test_an_orientation_that_is_no_number_is_refused(nickel):
+    with pytest.raises(ValueError, match="finite"):
+        project(nickel, np.array([[1, 0, np.nan, 0]]), Geometry((4, 4), np.full(3, 0.5)))
+
+
+def test_hemispheres_of_unequal_size_are_refused():
+    master = MasterPattern(
+        "odd", 1, 20.0, np.ones((5, 5), np.float32), np.ones((7, 7), np.float32), "dynamical"
+    )
+    with pytest.raises(ValueError, match="equal squares"):
+        project(master, np.array([[1.0, 0, 0, 0]]), Geometry((4, 4), np.full(3, 0.5)))
