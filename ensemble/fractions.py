@@ -279,9 +279,8 @@ def _solve_all(
 
 def _solve(theta: NDArray[np.float64], frequency: NDArray[np.float64]) -> NDArray[np.float64]:
     """Fractions (S, K) of largest likelihood for confusions (S, K, J) and frequencies (S, J), by EM."""
-    s, k, _ = theta.shape
-    fraction = np.full((s, k), 1.0 / k)
-    active = np.arange(s)
+    fraction = _least_squares(theta, frequency)
+    active = np.arange(len(theta))
     for _ in range(_MOST_STEPS):
         t, f = theta[active], fraction[active]
         expected = np.matmul(f[:, None, :], t)[:, 0]
@@ -293,3 +292,17 @@ def _solve(theta: NDArray[np.float64], frequency: NDArray[np.float64]) -> NDArra
         if len(active) == 0:
             break
     return fraction
+
+
+def _least_squares(theta: NDArray[np.float64], frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Start of the EM: weighted least squares, every fraction at least a little above 0.
+
+    From equal fractions the EM takes four times as many steps; from 0 it could not rise.
+    """
+    weighted = theta / np.maximum(frequency, 1e-9)[:, None, :]
+    normal = np.matmul(weighted, theta.transpose(0, 2, 1))
+    # Classes that no outcome tells apart make the matrix singular.
+    ridge = 1e-9 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(theta.shape[1])
+    right = np.matmul(weighted, frequency[:, :, None])
+    start = np.maximum(np.linalg.solve(normal + ridge, right)[:, :, 0], 1e-6)
+    return start / start.sum(axis=1, keepdims=True)
