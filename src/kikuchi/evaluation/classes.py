@@ -1,0 +1,122 @@
+"""Precision, recall and F1 per space group and per material: the paper's Tables 1, S1 and S2."""
+
+from typing import Any
+
+import numpy as np
+
+from ensemble.abstention import STATUS_NAMES
+from ensemble.metrics import class_report
+from kikuchi.evaluation.contenders import Contender
+from kikuchi.evaluation.patterns import Labelled
+
+
+def per_class(contender: Contender, labels: np.ndarray, classes: tuple[int, ...]) -> dict[str, Any]:
+    """Judge the class put first in every pattern of a known space group, whether it was answered or not.
+
+    Parameters
+    ----------
+    contender
+        Who answers.
+    labels
+        True class indices, (N,); -1 is left aside.
+    classes
+        Space-group numbers, K.
+
+    Returns
+    -------
+    dict
+        ``rows``, one per class: ``space_group``, ``precision``, ``recall``, ``f1``, ``support``, and of what was
+        answered after abstaining ``answered`` (share of the class) and ``risk_answered`` (share of wrong ones
+        among the answers that name the class); ``weighted``, the means weighted by support.
+    """
+    winner, solved = contender.decision.winner, contender.decision.status == 0
+    judged = (labels >= 0) & (winner >= 0)
+    if not judged.any():
+        return {"rows": [], "weighted": {}}
+    report = class_report(labels[judged], winner[judged], len(classes))
+    rows = []
+    for k, space_group in enumerate(classes):
+        named = solved & (winner == k)
+        rows.append(
+            {
+                "space_group": space_group,
+                "precision": float(report.precision[k]),
+                "recall": float(report.recall[k]),
+                "f1": float(report.f1[k]),
+                "support": int(report.support[k]),
+                "answered": _share(solved[labels == k]),
+                "risk_answered": _share(labels[named] != k),
+            }
+        )
+    weighted = {
+        "precision": report.weighted_precision,
+        "recall": report.weighted_recall,
+        "f1": report.weighted_f1,
+    }
+    return {"rows": rows, "weighted": weighted}
+
+
+def per_material(contender: Contender, patterns: Labelled, classes: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Judge every material alone against all other space groups.
+
+    A member answers with a space group, not with a material. A material's numbers are therefore those of its space
+    group on its own patterns and the ones of all other space groups; other materials of its group are left aside.
+
+    Returns
+    -------
+    list of dict
+        ``material``, ``space_group``, ``precision``, ``recall``, ``f1``, ``support``, ``answered``,
+        ``risk_answered`` (wrong among its own answered patterns). Of an unknown space group only the last three.
+    """
+    winner, solved = contender.decision.winner, contender.decision.status == 0
+    labels = patterns.labels
+    judged = (labels >= 0) & (winner >= 0)
+    rows = []
+    for number, (name, space_group) in enumerate(patterns.materials):
+        own = patterns.material == number
+        if not own.any():
+            continue
+        row: dict[str, Any] = {"material": name, "space_group": space_group}
+        row |= dict.fromkeys(("precision", "recall", "f1"))
+        if space_group in classes:
+            k = classes.index(space_group)
+            taken = judged & (own | (labels != k))
+            if taken[own].any():
+                report = class_report(labels[taken], winner[taken], len(classes))
+                row |= {m: float(getattr(report, m)[k]) for m in ("precision", "recall", "f1")}
+        row["support"] = int(own.sum())
+        row["answered"] = _share(solved[own])
+        row["risk_answered"] = _share(contender.wrong(labels)[own & solved])
+        rows.append(row)
+    return rows
+
+
+def confusion(contender: Contender, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Patterns by truth and by the class put first, (K + 1, K); the last row is of unknown space groups."""
+    return _count(labels, contender.decision.winner, n_classes)[:, :n_classes]
+
+
+def decided(contender: Contender, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Patterns by truth and by what became of them, (K + 1, K + 3).
+
+    The columns are the answers, then ambiguous, unfamiliar and unreadable; the last row is of unknown space groups.
+    """
+    d = contender.decision
+    outcome = np.where(d.status == 0, d.winner, n_classes - 1 + d.status)
+    return _count(labels, outcome, n_classes)
+
+
+#: Names of the columns of `decided` after the classes.
+REASONS = STATUS_NAMES[1:]
+
+
+def _count(labels: np.ndarray, outcome: np.ndarray, n_classes: int) -> np.ndarray:
+    width = n_classes + len(REASONS)
+    truth = np.where(labels < 0, n_classes, labels)
+    there = outcome >= 0
+    cells = truth[there] * width + outcome[there]
+    return np.bincount(cells, minlength=(n_classes + 1) * width).reshape(n_classes + 1, width)
+
+
+def _share(hits: np.ndarray) -> float | None:
+    return float(hits.mean()) if len(hits) else None
