@@ -105,7 +105,7 @@ class Microscope(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    contrast: Distribution = log_between(0.03, 0.15)
+    contrast: Distribution = log_between(0.02, 0.12)
     background_height: Distribution = between(0.7, 1.0)
     background_width: Distribution = between(0.3, 0.6)
     background_x: Distribution = between(0.4, 0.6)
@@ -113,9 +113,9 @@ class Microscope(BaseModel):
     gradient_x: Distribution = between(-0.2, 0.2)
     gradient_y: Distribution = between(-0.2, 0.2)
     blur: Distribution = between(0.3, 1.0)
-    dose: Distribution = log_between(800, 8000)
+    dose: Distribution = log_between(2000, 20_000)
     frames: Distribution = constant(1)
-    read_noise: Distribution = constant(5)
+    read_noise: Distribution = constant(10)
     exposure: Distribution = between(0.5, 0.9)
     saturation: Distribution = constant(1)
     gamma: Distribution = constant(1)
