@@ -7,14 +7,13 @@ Writes ``browser_speed.json`` beside itself. Needs Chromium and its driver, and 
 
 import json
 import os
-import shutil
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from selenium import webdriver
+from headless import open_browser, open_report
 
 from ensemble.abstention import AbstentionRule, decide
 from ensemble.abstention.guarantee import certify
@@ -62,19 +61,6 @@ def thumbnails(indices: np.ndarray) -> np.ndarray:
     return rng.integers(0, 255, (len(indices), THUMBNAIL, THUMBNAIL), dtype=np.uint8)
 
 
-def open_browser(profile: str) -> webdriver.Chrome:
-    """Start headless Chromium with a fresh profile."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage",
-                     "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                     "--window-size=1400,1100", f"--user-data-dir={profile}"):  # fmt: skip
-        options.add_argument(argument)
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    browser.set_script_timeout(60)
-    return browser
-
-
 # Each measures from the event to the second frame after it: when the answer is on the screen.
 _HOVER = """
 const done = arguments[arguments.length - 1], map = document.getElementById("map-overlay");
@@ -109,14 +95,9 @@ def measure(rows: int, columns: int, folder: Path) -> dict[str, object]:
     beside = sum(file.stat().st_size for file in folder.glob("report_data/*"))
     n, name = phase_map.n, phase_map.name
     del phase_map
-    browser = open_browser(str(folder / "profile"))
+    browser = open_browser(folder / "profile")
     try:
-        browser.get("about:blank")
-        begin = time.perf_counter()
-        browser.get(page.as_uri())
-        while not browser.execute_script("return document.documentElement.dataset.ready"):
-            time.sleep(0.01)
-        opened = time.perf_counter() - begin
+        opened = open_report(browser, page)
         points = np.random.default_rng(1).integers(0, n, HOVERS)
         hovers = [browser.execute_async_script(_HOVER, int(i)) for i in points]
         pins = [browser.execute_async_script(_PIN, int(i)) for i in points[:15]]

@@ -274,6 +274,22 @@ def test_theme_button_goes_from_auto_to_light_to_dark(shown):
     assert button.text == "Theme: auto"
 
 
+def test_paper_is_white_and_shows_the_pinned_point(shown):
+    for _ in range(2):
+        shown.find_element("id", "theme").click()  # auto, light, dark
+    pin(shown, POINT)
+    colour = "return getComputedStyle(document.body).backgroundColor"
+    pixels = "return document.getElementById('map-base').toDataURL()"
+    screen = shown.execute_script(pixels)
+    shown.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert shown.execute_script(colour) == "rgb(255, 255, 255)"
+    assert shown.execute_script(pixels) != screen
+    shown.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert shown.execute_script(colour) == "rgb(20, 23, 27)"
+    assert shown.execute_script(pixels) == screen
+    shown.find_element("id", "theme").click()
+
+
 def test_names_that_are_markup_stay_text(browser, tmp_path, make_map):
     name = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
     drawn = make_map(4, 4, name=name, members=(name, '=1+1,"x"'))
@@ -328,7 +344,10 @@ def test_rows_of_a_hexagonal_grid_are_shifted(browser, tmp_path, make_map):
 def test_a_million_points_open_and_answer(browser, tmp_path, make_map):
     drawn = make_map(1000, 1000, members=("a",))
     page = write_map_report(
-        drawn.phase_map, tmp_path / "report.html", threshold=drawn.rule, patterns=lambda i: drawn.patterns[i]
+        drawn.phase_map,
+        tmp_path / "report.html",
+        threshold=drawn.rule,
+        patterns=lambda i: drawn.patterns[i, :4, :4],
     )
     open_page(browser, page)
     decision = drawn.phase_map.decision

@@ -7,6 +7,7 @@ async function start() {
   const state = {
     status: map.status, threshold: map.threshold.value, pinned: -1, hover: -1, tool: "pan",
     layer: null, histogram: map.score.confidence, brush: null, outline: null, selected: null, selectedBy: "",
+    printing: false,
   };
   const layers = buildLayers(map, state);
   state.layer = layers[0];
@@ -124,6 +125,12 @@ async function start() {
     showPoint(map, state, state.pinned);
   };
   document.addEventListener("themechange", redrawAll);
+  for (const event of ["beforeprint", "afterprint"]) {
+    addEventListener(event, () => {
+      state.printing = event === "beforeprint";
+      redraw();
+    });
+  }
   new ResizeObserver(() => {
     act.fit();
     histogram.draw();
@@ -136,6 +143,7 @@ async function start() {
       return [box.left + x, box.top + y];
     },
     state,
+    score: (id) => map.score[id],
     selectionCsv: () => selectionCsv(map, state),
   };
   document.documentElement.dataset.ready = "true";

@@ -7,8 +7,8 @@ function makeView(map, state) {
   const hexagonal = map.shifted !== null;
   const across = hexagonal ? 2 * map.columns + 1 : map.columns;
   const columns = hexagonal ? map.columns + 0.5 : map.columns;
-  const points = new OffscreenCanvas(across, map.rows);
-  const veil = new OffscreenCanvas(across, map.rows);
+  const points = element("canvas", { width: across, height: map.rows });
+  const veil = element("canvas", { width: across, height: map.rows });
   let stripeMasks = [];
   const [stepY, stepX] = map.step ?? [1, 1];
   const aspect = stepY / stepX;
@@ -20,7 +20,7 @@ function makeView(map, state) {
     const { lut } = state.layer;
     fillPoints(points, (i) => lut[codes[i]]);
     stripeMasks = (state.layer.entries ?? []).filter((entry) => entry.slope).map((entry) => {
-      const mask = new OffscreenCanvas(across, map.rows);
+      const mask = element("canvas", { width: across, height: map.rows });
       fillPoints(mask, (i) => (codes[i] === entry.codes[0] ? 0xff000000 : 0));
       return { entry, mask };
     });
@@ -44,12 +44,12 @@ function makeView(map, state) {
 
   /** Stripes over the points of an entry, as wide on the screen at every zoom. */
   function drawStripes(context, { entry, mask }, box, width, height) {
-    const layer = new OffscreenCanvas(width, height);
+    const layer = element("canvas", { width, height });
     const stripes = layer.getContext("2d");
     stripes.imageSmoothingEnabled = false;
     stripes.drawImage(mask, ...box);
     stripes.globalCompositeOperation = "source-in";
-    const tile = new OffscreenCanvas(8, 8);
+    const tile = element("canvas", { width: 8, height: 8 });
     const pen = tile.getContext("2d");
     pen.strokeStyle = entry.stripes;
     pen.lineWidth = 1.6;
@@ -79,6 +79,8 @@ function makeView(map, state) {
     for (const stripe of stripeMasks) drawStripes(context, stripe, box, width, height);
     if (state.selected) context.drawImage(veil, ...box);
     if (map.step) drawScaleBar(context, view.scale / stepX, width, height);
+    // On paper the upper canvas would hide the lower one: Chromium prints what was cleared as white.
+    if (state.printing) drawMarks(context);
   }
 
   /** Centre of a point in canvas pixels. */
@@ -103,8 +105,9 @@ function makeView(map, state) {
     context.strokeRect(x, y, ...size);
   }
 
-  function drawOverlay() {
-    const { context } = sizedContext(overlay);
+  const drawOverlay = () => drawMarks(sizedContext(overlay).context);
+
+  function drawMarks(context) {
     for (const index of Object.keys(map.explanations)) outlinePoint(context, Number(index), themeColour("--warn"), 1.5);
     outlinePoint(context, state.hover, themeColour("--soft"), 1);
     outlinePoint(context, state.pinned, themeColour("--ink"), 2);
