@@ -32,7 +32,7 @@ class Grid:
 
 def full_grid(rows: int, columns: int, step: tuple[float, float] = (1.0, 1.0)) -> Grid:
     """Every point of a rectangle, row by row."""
-    row, col = np.divmod(np.arange(rows * columns), columns)
+    row, col = np.divmod(np.arange(rows * columns, dtype=np.int32), np.int32(columns))
     return Grid(row, col, (rows, columns), step)
 
 
@@ -69,7 +69,7 @@ def grid_from_positions(x: np.ndarray, y: np.ndarray) -> Grid | None:
     if col is None:
         return None
     shape = (int(row.max()) + 1, int(col.max()) + 1)
-    if shape[0] * shape[1] > MAX_GRID or len(np.unique(row * shape[1] + col)) < len(row):
+    if shape[0] * shape[1] > MAX_GRID or len(np.unique(row.astype(np.int64) * shape[1] + col)) < len(row):
         return None
     return Grid(row, col, shape, (dy, dx), hexagonal)
 
@@ -98,4 +98,4 @@ def _places(values: np.ndarray, step: float) -> np.ndarray | None:
     places = (values - values.min()) / step
     if places.max() > MAX_GRID or np.any(np.abs(places - np.rint(places)) > 0.25):
         return None
-    return np.rint(places).astype(np.int64)
+    return np.rint(places).astype(np.int32)

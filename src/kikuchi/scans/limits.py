@@ -7,7 +7,7 @@ from ensemble.errors import InputError
 #: Longest side of a pattern in pixels: twice that of the largest EBSD detector sold.
 MAX_SIDE = 8192
 #: Most points of a scan's grid, gaps counted.
-MAX_GRID = 200_000_000
+MAX_GRID = 50_000_000
 
 
 def check_pattern_size(rows: int, columns: int, path: Path) -> None:

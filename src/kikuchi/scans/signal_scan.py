@@ -1,6 +1,7 @@
 """Scans in the formats of the microscopes' makers, read through kikuchipy."""
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,9 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi.scans.grid import full_grid
 from kikuchi.scans.hdf5_file import HDF5_SUFFIXES, inspect_hdf5
+from kikuchi.scans.hdf5_signal import load_hdf5_signal
 from kikuchi.scans.limits import check_grid_size, check_pattern_size
-from kikuchi.scans.scan import Scan, stem_of
+from kikuchi.scans.scan import PatternSource, Scan, stem_of
 from kikuchi.scans.sources import ArrayPatterns, Hdf5Patterns
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ def open_signal(path: Path, shape: tuple[int, int] | None = None) -> Scan:
     """
     if path.stat().st_size == 0:
         raise InputError("is empty", path=path, remedy=_COPY_AGAIN)
+    if path.suffix.lower() == ".dat":
+        _check_nordif_settings(path)
     metadata: dict[str, Any] = {"format": path.suffix.lower().lstrip(".")}
     dataset = None
     if path.suffix.lower() in HDF5_SUFFIXES:
@@ -52,26 +56,27 @@ def open_signal(path: Path, shape: tuple[int, int] | None = None) -> Scan:
         if content.scans > 1:
             metadata["note"] = f"the first of {content.scans} scans in the file"
     with _quiet():
-        signal = _load(path, dataset)
-        return _from_signal(signal, path, dataset, shape, metadata)
+        signal, order = _load(path, dataset)
+        source = (
+            ArrayPatterns(signal.data, files=(path,))
+            if dataset is None
+            else Hdf5Patterns(path, dataset, order)
+        )
+        return _from_signal(signal, source, path, shape, metadata)
 
 
-def _load(path: Path, dataset: str | None) -> Any:
-    import kikuchipy
-
+def _load(path: Path, dataset: str | None) -> tuple[Any, np.ndarray | None]:
+    """Signal of a file, and the order of its patterns where it is not that of the map."""
+    order = None
     try:
-        if path.suffix.lower() == ".oh5":  # EDAX's newer name of the same format, unknown to kikuchipy.load
-            from kikuchipy.io.plugins.edax_h5ebsd import file_reader
+        if dataset is None:
+            import kikuchipy
 
-            return kikuchipy.signals.LazyEBSD(**file_reader(str(path), lazy=True)[0])
-        options: dict[str, Any] = {}
-        if path.suffix.lower() == ".h5oina":
-            options["processed"] = dataset is None or not dataset.endswith("Unprocessed Patterns")
-        signal = kikuchipy.load(path, lazy=True, **options)
-    except UserWarning as warning:  # kikuchipy would fill up with zeros
-        raise InputError(
-            f"is truncated: {str(warning).splitlines()[0]}", path=path, remedy=_COPY_AGAIN
-        ) from None
+            signal = kikuchipy.load(path, lazy=True)
+        else:
+            signal, order = load_hdf5_signal(path, dataset)
+    except InputError:
+        raise
     except Exception as error:  # the readers raise whatever a damaged header leads to
         detail = str(error).replace(str(path), path.name).splitlines() or [type(error).__name__]
         remedy = _COPY_AGAIN
@@ -83,11 +88,11 @@ def _load(path: Path, dataset: str | None) -> Any:
     signal = signal[0] if isinstance(signal, list) else signal
     if type(signal).__name__ not in ("EBSD", "LazyEBSD"):
         raise _no_patterns(path, "master pattern")
-    return signal
+    return signal, order
 
 
 def _from_signal(
-    signal: Any, path: Path, dataset: str | None, shape: tuple[int, int] | None, metadata: dict[str, Any]
+    signal: Any, source: PatternSource, path: Path, shape: tuple[int, int] | None, metadata: dict[str, Any]
 ) -> Scan:
     scan_shape, signal_shape = signal.data.shape[:-2], signal.data.shape[-2:]
     check_pattern_size(signal_shape[0], signal_shape[1], path)
@@ -121,11 +126,11 @@ def _from_signal(
     }
     background = signal.static_background
     # AZtec has already taken its background off.
-    processed = dataset is not None and dataset.endswith("/Processed Patterns")
+    processed = isinstance(source, Hdf5Patterns) and source.dataset.endswith("/Processed Patterns")
     return Scan(
         name=stem_of(path),
         path=path,
-        source=_source(signal, path, dataset),
+        source=source,
         row=grid.row,
         col=grid.col,
         x=grid.col * grid.step[1],
@@ -142,14 +147,6 @@ def _from_signal(
         static_background=background if np.shape(background) == signal_shape and not processed else None,
         metadata=metadata,
     )
-
-
-def _source(signal: Any, path: Path, dataset: str | None) -> "Hdf5Patterns | ArrayPatterns":
-    if dataset is not None and not dataset.endswith("/RawPatterns"):  # Bruker's may be out of order
-        source = Hdf5Patterns(path, dataset)
-        if source.signal_shape == signal.data.shape[-2:] and source.n == int(np.prod(signal.data.shape[:-2])):
-            return source
-    return ArrayPatterns(signal.data, files=(path,))
 
 
 def phases_of(xmap: "CrystalMap") -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -216,6 +213,20 @@ def _check_not_truncated(path: Path, n: int, signal: Any) -> None:
         )
 
 
+def _check_nordif_settings(path: Path) -> None:
+    """Refuse settings of more patterns than the file can hold before a map of that many is made."""
+    settings = path.with_name("Setting.txt")
+    if not settings.is_file():
+        return  # kikuchipy says so
+    match = re.search(r"Number of samples\t(\d+)x(\d+)", settings.read_bytes()[:1_000_000].decode("latin-1"))
+    if match and int(match[1]) * int(match[2]) * 16 > path.stat().st_size:
+        raise InputError(
+            f"is truncated: its Setting.txt tells of {match[1]} x {match[2]} patterns",
+            path=path,
+            remedy=_COPY_AGAIN,
+        )
+
+
 def _no_patterns(path: Path, kind: str) -> InputError:
     if kind == "master pattern":
         return InputError(
@@ -236,12 +247,11 @@ def _no_patterns(path: Path, kind: str) -> InputError:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep readers' warnings about missing metadata from the user; padding of a short file stays an error."""
+    """Keep readers' warnings about missing metadata from the user."""
     logger = logging.getLogger("kikuchipy")
     level = logger.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.filterwarnings("error", message="(?s).*larger than file size.*", category=UserWarning)
         logger.setLevel(logging.CRITICAL)
         try:
             yield

@@ -34,11 +34,14 @@ class Hdf5Patterns:
         HDF5 file.
     dataset
         Name of the data set, (n, sy, sx) or (R, C, sy, sx).
+    order
+        Place in the data set of every pattern of the scan, (n,); None where it is the same.
     """
 
-    def __init__(self, path: Path, dataset: str) -> None:
+    def __init__(self, path: Path, dataset: str, order: np.ndarray | None = None) -> None:
         self.path = path
         self.dataset = dataset
+        self.order = order
         self.problems: dict[int, str] = {}
         self._file: Any = None
         self._process = 0
@@ -73,7 +76,8 @@ class Hdf5Patterns:
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Read patterns (n, sy, sx); runs of neighbours, and neighbours within one chunk, in one go."""
         data = self._open()
-        wanted, inverse = np.unique(indices, return_inverse=True)
+        stored = indices if self.order is None else self.order[indices]
+        wanted, inverse = np.unique(stored, return_inverse=True)
         per_chunk = data.chunks[0] if data.ndim == 3 and data.chunks else 1
         found = np.zeros((len(wanted), *self.signal_shape), self.dtype)
         for start, stop in runs_of(wanted, longest_gap=min(per_chunk - 1, 256)):
@@ -82,14 +86,18 @@ class Hdf5Patterns:
                 found[here] = self._read_run(data, start, stop)[wanted[here] - start]
             except OSError:
                 for place in range(here.start, here.stop):
-                    self._read_one(data, int(wanted[place]), found[place])
+                    problem = self._read_one(data, int(wanted[place]), found[place])
+                    if problem:
+                        self.problems |= {int(index): problem for index in indices[inverse == place]}
         return found[inverse]
 
-    def _read_one(self, data: Any, index: int, into: np.ndarray) -> None:
+    def _read_one(self, data: Any, place: int, into: np.ndarray) -> str | None:
+        """Read one pattern, or say why it cannot be read."""
         try:
-            into[...] = self._read_run(data, index, index + 1)[0]
+            into[...] = self._read_run(data, place, place + 1)[0]
         except OSError as error:
-            self.problems[index] = f"cannot be read from the file: {str(error).splitlines()[0]}"
+            return f"cannot be read from the file: {str(error).splitlines()[0]}"
+        return None
 
     def identity(self) -> list[str]:
         """Size of the file and name of the data set."""

@@ -165,3 +165,35 @@ def test_nordif_file_without_settings_says_what_is_missing(vendor_files, tmp_pat
     path.write_bytes((vendor_files / "nordif/Pattern.dat").read_bytes())
     with pytest.raises(InputError, match=r"Setting\.txt"):
         open_scan(path)
+
+
+def test_bruker_map_of_a_region_is_put_in_order(tmp_path):
+    import kikuchipy
+    from kikuchipy.data._dummy_files.bruker_h5ebsd import create_dummy_bruker_h5ebsd_roi_file
+
+    path = tmp_path / "region.h5"
+    create_dummy_bruker_h5ebsd_roi_file(path)
+    expected = kikuchipy.load(path).data
+    scan = open_scan(path)
+    assert scan.shape == expected.shape[:2]
+    patterns = scan.read(slice(None))
+    np.testing.assert_array_equal(patterns, expected.reshape(-1, *scan.signal_shape))
+    np.testing.assert_array_equal(scan.read([3, 1]), patterns[[3, 1]])
+
+
+def test_map_of_more_points_than_patterns_is_truncated(nickel_file):
+    with h5py.File(nickel_file, "r+") as file:
+        file["Scan 1/EBSD/Header/n_rows"][...] = 30_000
+    with pytest.raises(InputError, match="90000 points and 9 patterns"):
+        open_scan(nickel_file)
+
+
+def test_nordif_settings_of_a_billion_patterns_are_refused_at_once(vendor_files, tmp_path):
+    for name in ("Pattern.dat", "Setting.txt"):
+        (tmp_path / name).write_bytes((vendor_files / "nordif" / name).read_bytes())
+    settings = (tmp_path / "Setting.txt").read_text(encoding="latin-1")
+    changed = settings.replace("Number of samples\t3x3", "Number of samples\t30000x30000")
+    assert changed != settings
+    (tmp_path / "Setting.txt").write_text(changed, encoding="latin-1")
+    with pytest.raises(InputError, match="truncated"):
+        open_scan(tmp_path / "Pattern.dat")
