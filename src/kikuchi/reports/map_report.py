@@ -23,7 +23,7 @@ from kikuchi.reports.map_tables import fraction_table, origin_table, problem_tab
 from kikuchi.reports.page_colours import page_colours
 from kikuchi.reports.point_detail import INLINE_BYTES, Patterns, detail_payload, pattern_payload
 from kikuchi.reports.side_folder import empty_folder, folder_of
-from kikuchi.reports.tables import Table, count
+from kikuchi.reports.tables import Table, count, sentence
 
 _SCRIPTS = (
     *("basics", "columns", "pieces", "decision", "layers", "view", "legend"),
@@ -97,7 +97,7 @@ def write_map_report(
         "threshold": {
             "value": 0.0 if threshold is None else float(threshold.threshold),
             "certified": certificate is not None and certificate.certified_risk < 1.0,
-            "message": _NO_PROMISE if certificate is None else certificate.message,
+            "message": _NO_PROMISE if certificate is None else sentence(certificate.message),
         },
         **page_colours(phase_map.classes),
     }
@@ -112,6 +112,7 @@ def write_map_report(
         subtitle=_subtitle(phase_map),
         points=phase_map.n,
         explained=[{"index": i, "label": text or f"point {i}"} for i, (_, text) in pictures.items()],
+        warnings=[sentence(text) for text in phase_map.meta.get("warnings", [])],
         promise_text=payload["threshold"]["message"],
         evaluation_link=evaluation_link,
         tables=_tables(phase_map, fractions),

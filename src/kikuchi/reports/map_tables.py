@@ -13,6 +13,7 @@ from kikuchi.maps.tally import tally
 from kikuchi.reports.tables import Table, count, percent
 
 _MOST_PROBLEMS = 50
+_ELSEWHERE = {"promised_risk", "certificate", "warnings"}
 
 
 def tally_table(phase_map: PhaseMap) -> Table:
@@ -78,7 +79,7 @@ def fraction_table(fractions: Fractions, classes: tuple[int, ...]) -> Table:
 
 
 def origin_table(phase_map: PhaseMap) -> Table:
-    """How the map was made, as its `meta` says.
+    """How the map was made, as its `meta` says; the promise and the warnings have places of their own.
 
     Parameters
     ----------
@@ -92,8 +93,11 @@ def origin_table(phase_map: PhaseMap) -> Table:
     """
     rows: list[list[Any]] = [["members", _listed(phase_map)]]
     for name, value in phase_map.meta.items():
-        if isinstance(value, Mapping):
-            rows += [[f"{_words(name)}: {_words(inner)}", _plain(item)] for inner, item in value.items()]
+        if name in _ELSEWHERE:
+            continue
+        if isinstance(value, Mapping) and name != "versions":
+            inner = {key: item for key, item in value.items() if key not in _ELSEWHERE}
+            rows += [[f"{_words(name)}: {_words(key)}", _plain(item)] for key, item in inner.items()]
         else:
             rows.append([_words(name), _plain(value)])
     return Table("How this map was made", ["What", "Value"], rows)

@@ -113,6 +113,18 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def sentence(clause: str) -> str:
+    """Return a clause as a sentence.
+
+    Examples
+    --------
+    >>> sentence("at most 2 % of the answers are wrong"), sentence("Nothing.")
+    ('At most 2 % of the answers are wrong.', 'Nothing.')
+    """
+    text = clause.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
 def _real(value: Any) -> str:
     number = float(value)
     return f"{number:.4g}" if np.isfinite(number) else _NOTHING

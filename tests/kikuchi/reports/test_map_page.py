@@ -2,6 +2,7 @@
 
 import csv
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -290,6 +291,23 @@ def test_paper_is_white_and_shows_the_pinned_point(shown):
     shown.find_element("id", "theme").click()
 
 
+def test_a_pattern_that_no_member_could_read_has_no_bars(browser, tmp_path, make_map):
+    phase_map = make_map(8, 5).phase_map
+    decision, last = phase_map.decision, 39
+    probabilities, winner, votes = (
+        decision.probabilities.copy(),
+        decision.winner.copy(),
+        decision.votes.copy(),
+    )
+    probabilities[last], winner[last], votes[:, last] = np.nan, -1, -1
+    confidence = np.where(np.arange(40) == last, np.nan, decision.confidence)
+    broken = replace(decision, probabilities=probabilities, winner=winner, votes=votes, confidence=confidence)
+    open_page(browser, write_map_report(replace(phase_map, decision=broken), tmp_path / "r.html"))
+    pin(browser, last)
+    assert "No member could read this pattern." in text(browser, "point")
+    assert "Confidence\n\N{EN DASH}" in text(browser, "point")
+
+
 def test_names_that_are_markup_stay_text(browser, tmp_path, make_map):
     name = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
     drawn = make_map(4, 4, name=name, members=(name, '=1+1,"x"'))
@@ -326,8 +344,6 @@ def test_points_that_were_not_scanned_are_not_there(browser, tmp_path, make_map)
 
 
 def test_rows_of_a_hexagonal_grid_are_shifted(browser, tmp_path, make_map):
-    from dataclasses import replace
-
     square = make_map(6, 6).phase_map
     hexagonal = replace(
         square, x=square.x + 0.125 * (square.row % 2), step=(0.2165, 0.25), y=square.row * 0.2165

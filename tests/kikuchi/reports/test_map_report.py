@@ -53,6 +53,17 @@ def test_meta_is_told_in_words(drawn):
     assert rows_of(origin_table(phase_map))[1:] == [["rule", "vote"], ["timings: predict seconds", "1.5"]]
 
 
+def test_warnings_stand_at_the_top_and_beside_the_promise(tmp_path, drawn):
+    told = replace(
+        drawn.phase_map, meta={"warnings": ["scan at 15 kV, <bundle> at 20 kV"], "promised_risk": {"a": 1}}
+    )
+    html = write_map_report(told, tmp_path / "r.html", threshold=drawn.rule).read_text(encoding="utf-8")
+    top, rest = html.split('<section class="explorer"')
+    assert "Scan at 15 kV, &lt;bundle&gt; at 20 kV." in top
+    assert "Scan at 15 kV, &lt;bundle&gt; at 20 kV." in rest.split("What is promised")[1]
+    assert [name for name, _ in rows_of(origin_table(told))] == ["members"]
+
+
 def test_only_fifty_problems_are_printed_and_the_rest_is_counted(drawn):
     table = problem_table(replace(drawn.phase_map, problems=dict.fromkeys(range(60), "blank")))
     assert len(table.cells) == 50
