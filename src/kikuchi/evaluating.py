@@ -9,7 +9,7 @@ from ensemble.diversity import disagreement, double_fault, q_statistic
 from ensemble.metrics import risk_coverage
 from kikuchi import files
 from kikuchi.bundle import Bundle
-from kikuchi.evaluation.abstaining import NO_TRANSFER, enrichment, promise, statuses, unfamiliar
+from kikuchi.evaluation.abstaining import NO_TRANSFER, enrichment, promise, statuses
 from kikuchi.evaluation.calibrating import before_and_after
 from kikuchi.evaluation.classes import confusion, decided, per_class, per_material
 from kikuchi.evaluation.contenders import BEST_SINGLE, MEMBER, RULE, Contender, best_single, contenders
@@ -17,6 +17,7 @@ from kikuchi.evaluation.page import write_page
 from kikuchi.evaluation.patterns import Labelled, dataset_patterns, own_test_patterns
 from kikuchi.evaluation.scores import score_all
 from kikuchi.evaluation.tables import write_tables
+from kikuchi.evaluation.unfamiliarity import unfamiliar
 from kikuchi.fitting import versions
 from kikuchi.locking import locked
 from kikuchi.maps.plain import plain
@@ -49,8 +50,8 @@ def evaluate(
         them is wrong, and they judge `unfamiliar`. How well a bundle would tell its *own* space groups if they
         were strange to it needs a refit without each: `kikuchi.evaluation.leave_one_out`.
     out
-        Folder for ``evaluation.json`` (every number), ``rules.csv``, ``classes.csv``, ``materials.csv``,
-        ``status.csv``, ``confusion_<rule>.csv``, ``decisions_<rule>.csv`` and ``report.html``.
+        Folder for ``evaluation.json`` (every number), ``report.html`` and the CSV files that
+        `kikuchi.evaluation.tables.write_tables` lists: ``rules.csv``, ``classes.csv``, ``materials.csv``, ...
     progress
         Listener of the work.
 

@@ -4,21 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.abstention import STATUS_NAMES, energy, generalised_entropy
+from ensemble.abstention import STATUS_NAMES
 from ensemble.abstention.conformal import conformal_sets
-from ensemble.errors import InputError
-from ensemble.metrics import auroc, bootstrap_interval, fpr_at
-from kikuchi.bundle import Bundle, MemberOutputs
 from kikuchi.evaluation.contenders import Contender
-from kikuchi.evaluation.patterns import Labelled
 
 #: Said wherever a promise is printed.
 NO_TRANSFER = (
     "The promise holds for patterns drawn like the held-out ones of the fit. It survives no change of sample, "
     "voltage or detector: after such a change nothing is promised until the bundle is calibrated there again."
 )
-
-_RESAMPLES = 400
 
 
 def error_rate(errors: int, n: int) -> dict[str, float | None]:
@@ -80,9 +74,10 @@ def promise(contender: Contender, labels: np.ndarray) -> dict[str, Any]:
     dict
         ``certificate`` as fitted; ``answered``, ``errors`` and ``measured_risk`` with its exact interval;
         ``verdict``, ``"kept"`` (the measured risk is not above the certified one), ``"within chance"`` (above it,
-        but the interval reaches down to it), ``"broken"`` or ``"nothing answered"``; ``set_coverage``, how often
-        the conformal set of a known pattern holds the truth, beside ``asked_set_coverage``; ``mean_set_size``;
-        ``familiar_share``, the share of known patterns not called unfamiliar, beside ``asked_familiar_share``.
+        but the interval reaches down to it), ``"broken"``, ``"nothing promised"`` or ``"nothing answered"``;
+        ``set_coverage``, how often the conformal set of a known pattern holds the truth, beside
+        ``asked_set_coverage``; ``mean_set_size``; ``familiar_share``, the share of known patterns not called
+        unfamiliar, beside ``asked_familiar_share``.
     """
     rule, d = contender.abstention, contender.decision
     answered = d.status == 0
@@ -113,87 +108,8 @@ def _verdict(measured: dict[str, float | None], certified_risk: float) -> str:
     value, low = measured["value"], measured["low"]
     if value is None or low is None:
         return "nothing answered"
+    if certified_risk >= 1:
+        return "nothing promised"
     if value <= certified_risk:
         return "kept"
     return "within chance" if low <= certified_risk else "broken"
-
-
-def unfamiliar_scores(outputs: MemberOutputs) -> dict[str, np.ndarray]:
-    """Scores of unfamiliarity, each (N,), higher = stranger: the one decided by, and two to stand beside it."""
-    return {
-        "k-nearest-neighbour distance": np.asarray(outputs.unfamiliarity, dtype=float),
-        "energy": energy(outputs.logits),
-        "GEN": generalised_entropy(outputs.logits),
-    }
-
-
-def separation(scores: dict[str, np.ndarray], strange: np.ndarray) -> list[dict[str, Any]]:
-    """Say how well scores tell unknown patterns from known ones.
-
-    Parameters
-    ----------
-    scores
-        Each (N,), higher = stranger. NaN, which is unreadable and not unfamiliar, does not count.
-    strange
-        Whether a pattern is of a space group that no member saw, (N,).
-
-    Returns
-    -------
-    list of dict
-        ``score``, ``auroc`` and ``fpr95`` (share of unknown patterns let through where 95 % of the known are),
-        each with its 95 % bootstrap interval.
-
-    Raises
-    ------
-    InputError
-        There are no known or no unknown patterns.
-    """
-    if strange.all() or not strange.any():
-        raise InputError("detection needs patterns of known and of unknown space groups")
-    rows = []
-    for name, values in scores.items():
-        finite = ~np.isnan(values)
-        v, s = values[finite], strange[finite]
-        rows.append(
-            {
-                "score": name,
-                "auroc": bootstrap_interval(
-                    lambda a, b: auroc(a[~b], a[b]), v, s, n_resamples=_RESAMPLES
-                )._asdict(),
-                "fpr95": bootstrap_interval(
-                    lambda a, b: fpr_at(a[~b], a[b]), v, s, n_resamples=_RESAMPLES
-                )._asdict(),
-            }
-        )
-    return rows
-
-
-def unfamiliar(bundle: Bundle, patterns: Labelled, answered: np.ndarray) -> dict[str, Any] | None:
-    """Judge `unfamiliar` on space groups that the bundle does not know; None where there are none.
-
-    Parameters
-    ----------
-    bundle, patterns
-        What is judged, and on what.
-    answered
-        Whether the bundle's own rule answered, (N,).
-
-    Returns
-    -------
-    dict
-        ``unknown`` patterns, ``called_unfamiliar`` and ``answered`` shares among them, and ``separation``, empty
-        where no pattern is of a known space group.
-    """
-    strange = patterns.labels < 0
-    if not strange.any():
-        return None
-    threshold = bundle.abstentions[bundle.rule].familiarity_threshold
-    caught = (
-        None if threshold is None else float((patterns.outputs.unfamiliarity[strange] > threshold).mean())
-    )
-    return {
-        "unknown": int(strange.sum()),
-        "called_unfamiliar": caught,
-        "answered": float(answered[strange].mean()),
-        "separation": [] if strange.all() else separation(unfamiliar_scores(patterns.outputs), strange),
-    }

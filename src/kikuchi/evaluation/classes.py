@@ -9,6 +9,11 @@ from ensemble.metrics import class_report
 from kikuchi.evaluation.contenders import Contender
 from kikuchi.evaluation.patterns import Labelled
 
+#: Names of the columns of `decided` after the classes.
+REASONS = STATUS_NAMES[1:]
+
+MEASURES = ("precision", "recall", "f1")
+
 
 def per_class(contender: Contender, labels: np.ndarray, classes: tuple[int, ...]) -> dict[str, Any]:
     """Judge the class put first in every pattern of a known space group, whether it was answered or not.
@@ -26,33 +31,22 @@ def per_class(contender: Contender, labels: np.ndarray, classes: tuple[int, ...]
     -------
     dict
         ``rows``, one per class: ``space_group``, ``precision``, ``recall``, ``f1``, ``support``, and of what was
-        answered after abstaining ``answered`` (share of the class) and ``risk_answered`` (share of wrong ones
+        answered after abstaining ``answered`` (share of the class) and ``risk_when_named`` (share of wrong ones
         among the answers that name the class); ``weighted``, the means weighted by support.
     """
     winner, solved = contender.decision.winner, contender.decision.status == 0
     judged = (labels >= 0) & (winner >= 0)
-    if not judged.any():
-        return {"rows": [], "weighted": {}}
-    report = class_report(labels[judged], winner[judged], len(classes))
+    report = class_report(labels[judged], winner[judged], len(classes)) if judged.any() else None
     rows = []
     for k, space_group in enumerate(classes):
         named = solved & (winner == k)
-        rows.append(
-            {
-                "space_group": space_group,
-                "precision": float(report.precision[k]),
-                "recall": float(report.recall[k]),
-                "f1": float(report.f1[k]),
-                "support": int(report.support[k]),
-                "answered": _share(solved[labels == k]),
-                "risk_answered": _share(labels[named] != k),
-            }
-        )
-    weighted = {
-        "precision": report.weighted_precision,
-        "recall": report.weighted_recall,
-        "f1": report.weighted_f1,
-    }
+        row: dict[str, Any] = {"space_group": space_group}
+        row |= {m: None if report is None else float(getattr(report, m)[k]) for m in MEASURES}
+        row["support"] = int((judged & (labels == k)).sum())
+        row["answered"] = _share(solved[labels == k])
+        row["risk_when_named"] = _share(labels[named] != k)
+        rows.append(row)
+    weighted = {m: None if report is None else float(getattr(report, f"weighted_{m}")) for m in MEASURES}
     return {"rows": rows, "weighted": weighted}
 
 
@@ -77,13 +71,13 @@ def per_material(contender: Contender, patterns: Labelled, classes: tuple[int, .
         if not own.any():
             continue
         row: dict[str, Any] = {"material": name, "space_group": space_group}
-        row |= dict.fromkeys(("precision", "recall", "f1"))
+        row |= dict.fromkeys(MEASURES)
         if space_group in classes:
             k = classes.index(space_group)
             taken = judged & (own | (labels != k))
             if taken[own].any():
                 report = class_report(labels[taken], winner[taken], len(classes))
-                row |= {m: float(getattr(report, m)[k]) for m in ("precision", "recall", "f1")}
+                row |= {m: float(getattr(report, m)[k]) for m in MEASURES}
         row["support"] = int(own.sum())
         row["answered"] = _share(solved[own])
         row["risk_answered"] = _share(contender.wrong(labels)[own & solved])
@@ -104,10 +98,6 @@ def decided(contender: Contender, labels: np.ndarray, n_classes: int) -> np.ndar
     d = contender.decision
     outcome = np.where(d.status == 0, d.winner, n_classes - 1 + d.status)
     return _count(labels, outcome, n_classes)
-
-
-#: Names of the columns of `decided` after the classes.
-REASONS = STATUS_NAMES[1:]
 
 
 def _count(labels: np.ndarray, outcome: np.ndarray, n_classes: int) -> np.ndarray:

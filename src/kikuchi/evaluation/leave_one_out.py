@@ -9,9 +9,10 @@ from ensemble.abstention import STATUS_NAMES
 from ensemble.errors import InputError
 from kikuchi import files
 from kikuchi.bundle import Bundle
-from kikuchi.evaluation.abstaining import error_rate, separation, unfamiliar_scores
+from kikuchi.evaluation.abstaining import error_rate
 from kikuchi.evaluation.patterns import dataset_patterns, own_test_patterns
 from kikuchi.evaluation.tables import write_csv
+from kikuchi.evaluation.unfamiliarity import separation, unfamiliar_scores
 from kikuchi.fitting import fit
 from kikuchi.locking import locked
 from kikuchi.maps.plain import plain
@@ -85,12 +86,9 @@ def leave_one_out(
 
 def _judge(bundle: Bundle, strangers: Dataset, progress: Progress) -> dict[str, Any]:
     known, unknown = own_test_patterns(bundle), dataset_patterns(bundle, strangers, progress)
-    of_known, of_unknown = unfamiliar_scores(known.outputs), unfamiliar_scores(unknown.outputs)
+    limit = bundle.abstentions[bundle.rule].quality_threshold
+    of_known, of_unknown = unfamiliar_scores(known.outputs, limit), unfamiliar_scores(unknown.outputs, limit)
     scores = {name: np.concatenate([of_known[name], of_unknown[name]]) for name in of_known}
-    # A pattern without bands is unreadable before anybody asks whether it is familiar.
-    readable = np.concatenate([known.outputs.quality, unknown.outputs.quality])
-    readable = readable > bundle.abstentions[bundle.rule].quality_threshold
-    scores = {name: np.where(readable, values, np.nan) for name, values in scores.items()}
     strange = np.repeat([False, True], [known.n, unknown.n])
     status = bundle.decide(unknown.outputs).status
     return {

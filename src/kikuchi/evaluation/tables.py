@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from kikuchi import files
-from kikuchi.evaluation.classes import REASONS
+from kikuchi.evaluation.classes import MEASURES, REASONS
 
-CLASS_COLUMNS = ("precision", "recall", "f1", "support", "answered", "risk_answered")
+Row = Mapping[str, Any]
 
 
-def write_tables(evaluation: Mapping[str, Any], out: Path) -> list[Path]:
-    """Write ``rules.csv``, ``classes.csv``, ``materials.csv``, ``status.csv`` and the matrices of each rule.
+def write_tables(evaluation: Row, out: Path) -> list[Path]:
+    """Write every number of an evaluation as CSV; a number that does not exist is an empty cell.
 
-    ``confusion_<rule>.csv`` counts patterns by truth (rows) and by the class put first (columns), answered or not;
-    ``decisions_<rule>.csv`` counts them by what became of them. A number that does not exist is an empty cell.
+    ``rules.csv`` (scores of everybody), ``against_best_single.csv``, ``classes.csv``, ``materials.csv``,
+    ``status.csv``, ``promise.csv``, ``calibration.csv``, ``reliability.csv``, ``diversity.csv``, and where there are
+    unknown space groups ``unfamiliar.csv``. ``confusion_<rule>.csv`` counts patterns by truth (rows) and by the class
+    put first (columns), answered or not; ``decisions_<rule>.csv`` counts them by what became of them.
 
     Parameters
     ----------
@@ -29,56 +31,106 @@ def write_tables(evaluation: Mapping[str, Any], out: Path) -> list[Path]:
     InputError
         A file cannot be written.
     """
-    names = list(evaluation["scores"])
-    written = {
-        "rules.csv": [_scores(evaluation, name) for name in names],
+    everybody = list(evaluation["scores"])
+    tables: dict[str, list[Row]] = {
+        "rules.csv": [_scores(evaluation, name) for name in everybody],
+        "against_best_single.csv": [
+            {"rule": rule} | _wide(row) for rule, row in evaluation["against_best_single"].items()
+        ],
         "classes.csv": [
-            _who(evaluation, name) | row for name in names for row in evaluation["classes_of"][name]["rows"]
+            _who(evaluation, name) | row
+            for name in everybody
+            for row in evaluation["classes_of"][name]["rows"]
         ],
         "materials.csv": [
-            _who(evaluation, name) | row for name in names for row in evaluation["materials_of"][name]
+            _who(evaluation, name) | row for name in everybody for row in evaluation["materials_of"][name]
         ],
         "status.csv": [
-            {"who": name} | {k: v for k, v in row.items() if k != "error_rate"} | _wide(row, "error_rate")
-            for name, rows in evaluation["statuses"].items()
-            for row in rows
+            {"who": name} | _wide(row) for name, rows in evaluation["statuses"].items() for row in rows
         ],
+        "promise.csv": [_promise(name, held) for name, held in evaluation["promises"].items()],
+        "diversity.csv": _pairs(evaluation["bundle"]["members"], evaluation["diversity"]),
     }
+    judged = {name: found for name, found in evaluation["calibration"].items() if found is not None}
+    if judged:
+        tables["calibration.csv"] = [
+            {"who": name, "calibration": when, "method": found["method"]} | _wide(found[when]["scores"])
+            for name, found in judged.items()
+            for when in ("before", "after")
+        ]
+        tables["reliability.csv"] = [
+            row
+            for name, found in judged.items()
+            for when in ("before", "after")
+            for row in _bins(name, found, when)
+        ]
+    if evaluation["unfamiliar"] and evaluation["unfamiliar"]["separation"]:
+        tables["unfamiliar.csv"] = [_wide(row) for row in evaluation["unfamiliar"]["separation"]]
     groups = [str(g) for g in evaluation["space_groups"]]
     for name, matrices in evaluation["matrices"].items():
-        written[f"confusion_{name}.csv"] = _matrix(matrices["confusion"], groups)
-        written[f"decisions_{name}.csv"] = _matrix(matrices["decisions"], [*groups, *REASONS])
-    return [write_csv(out / name, rows) for name, rows in written.items()]
+        tables[f"confusion_{name}.csv"] = _matrix(matrices["confusion"], groups)
+        tables[f"decisions_{name}.csv"] = _matrix(matrices["decisions"], [*groups, *REASONS])
+    return [write_csv(out / name, rows) for name, rows in tables.items()]
 
 
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
-    """Write rows of one set of columns; None becomes an empty cell."""
+def write_csv(path: Path, rows: Sequence[Row]) -> Path:
+    """Write rows that share their columns, at least one; None becomes an empty cell."""
     with files.replaced(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else [])
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
     return path
 
 
-def _who(evaluation: Mapping[str, Any], name: str) -> dict[str, str]:
+def _who(evaluation: Row, name: str) -> dict[str, Any]:
     return {"who": name, "kind": evaluation["kinds"][name]}
 
 
-def _scores(evaluation: Mapping[str, Any], name: str) -> dict[str, Any]:
-    row: dict[str, Any] = dict(_who(evaluation, name))
-    for score in evaluation["scores"][name]:
-        row |= _wide(evaluation["scores"][name], score)
+def _scores(evaluation: Row, name: str) -> Row:
     weighted = evaluation["classes_of"][name]["weighted"]
-    row |= {f"weighted_{m}": weighted.get(m) for m in ("precision", "recall", "f1")}
-    return row | {"enrichment": evaluation["enrichment"][name]}
+    return (
+        _who(evaluation, name)
+        | _wide(evaluation["scores"][name])
+        | {f"weighted_{m}": weighted[m] for m in MEASURES}
+        | {"enrichment": evaluation["enrichment"][name]}
+    )
 
 
-def _wide(row: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = row[name]
-    return {name: found["value"], f"{name}_low": found["low"], f"{name}_high": found["high"]}
+def _promise(name: str, held: Row) -> Row:
+    certificate = held["certificate"]
+    asked = {key: certificate[key] for key in ("asked_risk", "confidence", "certified", "certified_risk")}
+    measured = {k: v for k, v in held.items() if k not in ("certificate", "remark")}
+    return {"who": name} | asked | _wide(measured)
 
 
-def _matrix(counts: Sequence[Sequence[int]], columns: Iterable[str]) -> list[dict[str, Any]]:
+def _wide(row: Row) -> dict[str, Any]:
+    """Spread every number with an interval over three columns: x, x_low, x_high."""
+    wide: dict[str, Any] = {}
+    for name, found in row.items():
+        if isinstance(found, Mapping):
+            wide |= {name if end == "value" else f"{name}_{end}": number for end, number in found.items()}
+        else:
+            wide[name] = found
+    return wide
+
+
+def _bins(who: str, found: Row, when: str) -> list[Row]:
+    bins = found[when]["reliability"]
+    columns = ("count", "confidence", "accuracy", "low", "high")
+    rows = zip(bins["edges"], bins["edges"][1:], *(bins[c] for c in columns), strict=False)
+    names = ("from", "to", "patterns", "confidence", "accuracy", "accuracy_low", "accuracy_high")
+    return [{"who": who, "calibration": when} | dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _pairs(members: Sequence[str], matrices: Mapping[str, Sequence[Sequence[float]]]) -> list[Row]:
+    return [
+        {"member": a, "other": b} | {name: matrix[i][j] for name, matrix in matrices.items()}
+        for i, a in enumerate(members)
+        for j, b in enumerate(members)
+    ]
+
+
+def _matrix(counts: Sequence[Sequence[int]], columns: Iterable[str]) -> list[Row]:
     named = list(columns)
     truths = [*named[: len(counts) - 1], "unknown"]
     return [
