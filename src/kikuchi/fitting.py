@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import importlib.metadata
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,7 +110,19 @@ def fit(
         members = tuple(spec for spec, _ in specs)
         familiarity = _reference(models, members, recipe, data, split)
         held_out = _run_held_out(models, members, recipe, familiarity, data, split, progress)
-        return _finish(folder, recipe, data, split, members, familiarity, held_out)
+        return _finish(folder, recipe, data, split, members, familiarity, held_out, progress)
+
+
+def _told(
+    progress: Progress, held_out: HeldOut, recipe: Recipe
+) -> dict[str, tuple[Calibration, AbstentionRule]]:
+    """Fit every rule's decision, with what a small split cannot carry said once."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        decisions = {rule: fit_decision(held_out, rule, recipe) for rule in RULES}
+    for text in sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)}):
+        progress.say(f"note: {text}")
+    return decisions
 
 
 def fit_decision(held_out: HeldOut, rule: str, recipe: Recipe) -> tuple[Calibration, AbstentionRule]:
@@ -288,9 +301,10 @@ def _finish(
     members: tuple[MemberSpec, ...],
     familiarity: Familiarity,
     held_out: HeldOut,
+    progress: Progress,
 ) -> Bundle:
     """Calibrate every rule, and write everything, the manifest last."""
-    decisions = {rule: fit_decision(held_out, rule, recipe) for rule in RULES}
+    decisions = _told(progress, held_out, recipe)
     rule: str = recipe.combine.rule
     losses: dict[str, float] = {}
     if rule == "auto":

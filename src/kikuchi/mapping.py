@@ -1,5 +1,6 @@
 """The journey of `map`: a scan and a bundle become decisions on a grid, files and a report."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.abstention import AbstentionRule
+from ensemble.abstention import AbstentionRule, Decision
 from ensemble.calibration import Calibration
 from ensemble.errors import InputError
+from ensemble.fractions import Fractions, outcomes, phase_fractions, square_blocks
 from ensemble.pooling import DropoutDraws
 from ensemble.softmax import softmax
 from kikuchi.bundle import Bundle, MemberOutputs
@@ -26,6 +28,9 @@ from kikuchi.store import LogitsStore, StoreIdentity
 CHUNK = 1024
 
 STORE = "logits.store"
+
+#: Blocks along a side of the map that the intervals of the phase fractions are drawn over.
+BLOCKS_A_SIDE = 10
 
 
 def map_scan(
@@ -81,9 +86,9 @@ def map_scan(
             unfamiliarity=np.asarray(store.unfamiliarity),
             quality=np.asarray(store.quality),
         )
-        decision = replace(bundle, calibrations={rule: calibration}).decide(
-            outputs, rule=rule, abstention=abstention
-        )
+        judge = replace(bundle, calibrations={rule: calibration})
+        decision = judge.decide(outputs, rule=rule, abstention=abstention)
+        fractions = _fractions(judge, rule, abstention, decision, opened)
         phase_map = PhaseMap(
             name=opened.name,
             classes=bundle.classes,
@@ -103,9 +108,13 @@ def map_scan(
             | {"timings": {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}},
         )
         progress.say("writing the map")
-        write_map(phase_map, folder)
+        write_map(phase_map, folder, fractions=fractions)
         write_map_report(
-            phase_map, folder / "report.html", patterns=as_seen(opened, bundle), threshold=abstention
+            phase_map,
+            folder / "report.html",
+            patterns=as_seen(opened, bundle),
+            threshold=abstention,
+            fractions=fractions,
         )
     return phase_map
 
@@ -167,6 +176,28 @@ def run_store(scan: Scan, bundle: Bundle, path: Path, progress: Progress) -> tup
             )
             step(len(patterns))
     return store, time.perf_counter() - begin
+
+
+def _fractions(
+    judge: Bundle, rule: str, abstention: AbstentionRule, decision: Decision, scan: Scan
+) -> Fractions | None:
+    """Correct the map's counts by how the same rule errs on held-out test patterns.
+
+    Intervals are drawn over blocks of the map, since neighbours are not independent.
+    """
+    test = judge.held_out.select(judge.held_out.part == 2)
+    k = len(judge.classes)
+    if len(np.unique(test.labels)) < k:
+        return None
+    known = judge.decide(test.outputs, rule=rule, abstention=abstention)
+    side = max(3, round(math.sqrt(scan.n) / BLOCKS_A_SIDE))
+    return phase_fractions(
+        test.labels,
+        outcomes(known.status, known.winner),
+        outcomes(decision.status, decision.winner),
+        k,
+        blocks=square_blocks(scan.row, scan.col, side),
+    )
 
 
 def as_seen(scan: Scan, bundle: Bundle, side: int = 64) -> Callable[[np.ndarray], np.ndarray]:

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.members.architectures import build_backbone
 
 if TYPE_CHECKING:
     import keras
+
+#: Pre-trained on random cubic crystals by `kikuchi.pretraining`; one channel.
+SHIPPED = Path(__file__).parent / "data" / "compact.weights.h5"
 
 _LOCAL = 'give a local file: weights = "path/to/xception_weights_tf_dim_ordering_tf_kernels_notop.h5"'
 
@@ -21,8 +25,8 @@ def load_backbone_weights(member: "keras.Model", weights: str | Path) -> None:
     member
         As `kikuchi.members.architectures.build_member` gives it.
     weights
-        ``"imagenet"`` (downloaded by Keras and kept in its cache), or a ``.h5`` / ``.weights.h5`` file of the
-        backbone without its top.
+        ``"imagenet"`` (downloaded by Keras and kept in its cache), ``"kikuchi"`` (shipped: pre-trained on simulated
+        crystals), or a ``.h5`` / ``.weights.h5`` file of the backbone without its top.
 
     Raises
     ------
@@ -32,6 +36,9 @@ def load_backbone_weights(member: "keras.Model", weights: str | Path) -> None:
     backbone = member.get_layer("backbone")
     if str(weights) == "imagenet":
         _load_imagenet(backbone)
+        return
+    if str(weights) == "kikuchi":
+        _load_shipped(backbone)
         return
     path = Path(weights)
     if not path.is_file():
@@ -62,6 +69,14 @@ def _load_imagenet(backbone: "keras.Model") -> None:
         raise InputError(
             f"the ImageNet weights cannot be downloaded: {reason[:160]}", remedy=_LOCAL
         ) from error
+    copy_backbone(source, backbone)
+
+
+def _load_shipped(backbone: "keras.Model") -> None:
+    if len(backbone.weights) >= 200:
+        raise InputError("the shipped weights are for compact members", remedy='set architecture = "compact"')
+    source = build_backbone("compact", backbone.input_shape[1], 1)
+    source.load_weights(SHIPPED)
     copy_backbone(source, backbone)
 
 
