@@ -13,8 +13,8 @@ from ensemble.uncertainty import entropy
 Rule = Literal["vote", "average", "geometric", "mc-dropout"]
 RULES: tuple[str, ...] = get_args(Rule)
 
-_CHUNK_BYTES = 64 * 2**20
-"""Working memory of one block of patterns: small enough for any machine, large enough for NumPy."""
+_CHUNK_BYTES = 4 * 2**20
+"""Working memory of one block of patterns: what fits a cache is twice as fast as what does not."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def log_loss_weights(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64
     Parameters
     ----------
     logits
-        Of held-out patterns, shape (M, N, K).
+        Of held-out patterns, shape (M, N, K); patterns with NaN do not take part.
     labels
         True class indices, shape (N,).
 
@@ -171,7 +171,9 @@ def log_loss_weights(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64
     """
     from ensemble.metrics.proper import log_loss
 
-    losses = np.array([log_loss(softmax(member), labels) for member in np.asarray(logits)])
+    p = softmax(logits)
+    readable = ~np.isnan(p).any(axis=(0, 2))
+    losses = np.array([log_loss(member[readable], np.asarray(labels)[readable]) for member in p])
     return member_weights(np.exp(losses.min() - losses), len(losses))
 
 
@@ -190,7 +192,7 @@ def choose_rule(
     Parameters
     ----------
     logits
-        Of held-out patterns, shape (M, N, K).
+        Of held-out patterns, shape (M, N, K); patterns with NaN do not take part.
     labels
         True class indices, shape (N,).
     draws
@@ -212,7 +214,9 @@ def choose_rule(
     losses = {}
     for rule in competing:
         pooled = combine(logits, rule, draws=draws).probabilities
-        losses[rule] = log_loss(apply_temperature(pooled, fit_temperature(pooled, labels)), labels)
+        readable = ~np.isnan(pooled).any(axis=1)
+        p, y = pooled[readable], np.asarray(labels)[readable]
+        losses[rule] = log_loss(apply_temperature(p, fit_temperature(p, y)), y)
     return min(losses, key=losses.__getitem__), losses
 
 

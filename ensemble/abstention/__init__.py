@@ -2,16 +2,19 @@
 
 from ensemble.abstention.decide import STATUS_NAMES, Decision, Status, decide
 from ensemble.abstention.guarantee import Certificate
+from ensemble.abstention.reasons import Caught, caught_by_reason
 from ensemble.abstention.rule import AbstentionRule, fit_abstention
 from ensemble.abstention.unfamiliar import Familiarity, energy, fit_familiarity, generalised_entropy
 
 __all__ = [
     "STATUS_NAMES",
     "AbstentionRule",
+    "Caught",
     "Certificate",
     "Decision",
     "Familiarity",
     "Status",
+    "caught_by_reason",
     "decide",
     "energy",
     "fit_abstention",

@@ -101,14 +101,15 @@ def decide(
         )
     if rule.familiarity_threshold is not None and unfamiliarity is None:
         raise InputError("this abstention rule judges unfamiliarity, and none was given")
+    distance, clarity = _or_nan(unfamiliarity, n), _or_nan(quality, n)
     chosen = select(
         p,
         rule.set_thresholds,
         rule.threshold,
         rule.familiarity_threshold,
         rule.quality_threshold,
-        unfamiliarity,
-        quality,
+        distance,
+        None if quality is None else clarity,
     )
     status = np.full(n, Status.AMBIGUOUS, dtype=np.int8)
     status[chosen.answered] = Status.SOLVED
@@ -127,8 +128,8 @@ def decide(
         expected_entropy=combined.expected_entropy,
         mutual_information=combined.mutual_information,
         variation_ratio=combined.variation_ratio,
-        unfamiliarity=_or_nan(unfamiliarity, n),
-        quality=_or_nan(quality, n),
+        unfamiliarity=distance,
+        quality=clarity,
         votes=combined.votes,
     )
 

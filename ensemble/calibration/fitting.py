@@ -113,7 +113,8 @@ def fit_calibration(
     Parameters
     ----------
     probabilities
-        Pooled, of patterns that no member trained on and the test does not hold, shape (N, K).
+        Pooled, of patterns that no member trained on and the test does not hold, shape (N, K). NaN rows
+        (patterns that cannot be read) do not take part.
     labels
         True class indices, shape (N,).
     method
@@ -143,10 +144,12 @@ def fit_calibration(
         raise InputError(
             f"unknown calibration method {method!r}", remedy=f"choose one of auto, {', '.join(METHODS)}"
         )
-    p = as_probabilities(probabilities)
+    p = as_probabilities(probabilities, finite=False)
     y = as_labels(labels, *p.shape)
+    readable = ~np.isnan(p).any(axis=1)
+    p, y = p[readable], y[readable]
     if len(y) == 0:
-        raise InputError("no held-out patterns to calibrate on")
+        raise InputError("no readable held-out patterns to calibrate on")
     report: dict[str, Any] = {"n": len(y)}
     if method == "auto":
         method, choice = _choose(p, y, seed)

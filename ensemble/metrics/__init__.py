@@ -11,6 +11,7 @@ from ensemble.metrics.classification import ClassReport, class_report
 from ensemble.metrics.detection import auroc, fpr_at
 from ensemble.metrics.proper import brier, brier_decomposition, log_loss
 from ensemble.metrics.reliability import ReliabilityDiagram, reliability_diagram
+from ensemble.metrics.score_card import score_card
 from ensemble.metrics.selective import (
     RiskCoverage,
     augrc,
@@ -43,5 +44,6 @@ __all__ = [
     "reliability_diagram",
     "risk_at_coverage",
     "risk_coverage",
+    "score_card",
     "sharpness",
 ]

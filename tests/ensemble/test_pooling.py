@@ -190,3 +190,11 @@ def test_wrong_requests_are_refused_in_one_line(arguments, says):
 def test_wrong_weights_are_refused(logits, weights):
     with pytest.raises(InputError, match="weights"):
         combine(logits, "vote", weights=weights)
+
+
+def test_an_unreadable_held_out_pattern_takes_no_part_in_choosing(logits):
+    labels = np.random.default_rng(0).integers(0, 5, 200)
+    weights, chosen = log_loss_weights(logits[:, 1:], labels[1:]), choose_rule(logits[:, 1:], labels[1:])
+    logits[1, 0] = np.nan
+    np.testing.assert_array_equal(log_loss_weights(logits, labels), weights)
+    assert choose_rule(logits, labels) == chosen

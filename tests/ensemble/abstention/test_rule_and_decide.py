@@ -110,6 +110,13 @@ def test_unfamiliarity_that_the_rule_needs_is_asked_for():
         decide(pool([SURE]), [SURE], rule_by_hand())
 
 
+@pytest.mark.parametrize("name", ["unfamiliarity", "quality"])
+def test_scores_of_another_length_are_refused(name):
+    values = {"unfamiliarity": np.zeros(1), "quality": np.ones(1)} | {name: np.zeros(2)}
+    with pytest.raises(InputError, match="one value for each of 1 patterns"):
+        decide(pool([SURE]), [SURE], rule_by_hand(), **values)
+
+
 def test_a_rule_for_other_classes_is_refused():
     with pytest.raises(InputError, match="belong together"):
         decide(pool([[0.5, 0.5]]), [[0.5, 0.5]], rule_by_hand())

@@ -57,6 +57,13 @@ def test_nan_rows_stay_nan_and_alone(method):
     assert np.isnan(out[1]).all() and np.isfinite(out[0]).all()
 
 
+def test_unreadable_held_out_patterns_take_no_part():
+    p, labels = overconfident(600, 3)
+    broken = np.vstack([p, [[np.nan] * 3] * 5])
+    fitted = fit_calibration(broken, np.append(labels, [0] * 5), "temperature")
+    assert fitted == fit_calibration(p, labels, "temperature")
+
+
 def test_auto_keeps_the_simplest_where_nothing_is_better():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -115,10 +122,10 @@ def test_a_fit_that_raises_the_log_loss_is_not_used():
     [
         ([[0.5, 0.5]], [0], "platt", "unknown calibration method"),
         ([[0.9, 0.9]], [0], "temperature", "not a distribution"),
-        ([[np.nan, np.nan]], [0], "temperature", "not a distribution"),
+        ([[np.nan, np.nan]], [0], "temperature", "no readable"),
         ([[0.5, 0.5]], [2], "temperature", "labels"),
         ([[0.5, 0.5]], [0, 1], "temperature", "label"),
-        (np.empty((0, 2)), np.empty(0, int), "auto", "no held-out"),
+        (np.empty((0, 2)), np.empty(0, int), "auto", "no readable"),
     ],
 )
 def test_wrong_input_is_refused_in_one_line(p, labels, method, says):
