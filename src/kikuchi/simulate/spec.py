@@ -77,7 +77,7 @@ class Precipitates(_Table):
     material, matrix
         Names of their material, and of the one they lie in.
     fraction
-        Share of the matrix' area.
+        Share of the matrix' area, up to 0.35: much more does not fit side by side at random.
     radius
         Mean radius, micrometres.
     orientation
@@ -86,7 +86,7 @@ class Precipitates(_Table):
 
     material: str
     matrix: str
-    fraction: Fraction = 0.2
+    fraction: Annotated[float, Field(gt=0, le=0.35)] = 0.2
     radius: PositiveFloat = 1.0
     orientation: Literal["matrix", "random"] = "matrix"
 

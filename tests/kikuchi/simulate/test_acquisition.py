@@ -48,6 +48,14 @@ def test_workers_change_nothing(workers):
     np.testing.assert_array_equal(alone, together)
 
 
+def test_no_two_blocks_share_their_noise():
+    microscope = Microscope(**{**NEARLY_NOTHING, "contrast": constant(0), "dose": constant(100)})
+    noise, _ = simulate_patterns(MASTER, 130, microscope, 1, detector=DETECTOR)
+    # Of 1080 pixels, unrelated noise correlates by 0.03 on average.
+    assert np.abs(likeness(noise[:65], noise[64:129])).max() < 0.2
+    assert np.abs(likeness(noise[1:130:2], noise[0:130:2])).max() < 0.2
+
+
 def test_another_seed_gives_other_patterns():
     first, _ = simulate_patterns(MASTER, 3, seed=1, detector=DETECTOR)
     second, _ = simulate_patterns(MASTER, 3, seed=2, detector=DETECTOR)

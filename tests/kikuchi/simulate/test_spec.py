@@ -141,6 +141,21 @@ def test_precipitates_stay_in_their_matrix_and_its_orientation(aligned):
     np.testing.assert_array_equal(after.rotations[~new], before.rotations[~new])
 
 
+def test_the_rim_of_a_precipitate_is_mixed_with_its_matrix_and_the_matrix_with_it():
+    from scipy.ndimage import distance_transform_edt
+
+    rng = np.random.default_rng(3)
+    before = voronoi_grains((40, 40), np.array([1.0]), 30, 0, rng)
+    after = add_precipitates(before, 1, 0, 0.1, 5, 1.0, rng)
+    assert before.mix.max() == 0
+    mixed = after.mix > 0
+    assert (after.second_phase[mixed] == 1 - after.phase[mixed]).all()
+    plane = (after.phase == 1).reshape(40, 40)
+    # Within a step of the rim, on either side, the other phase shows; two steps away it does not.
+    away = np.maximum(distance_transform_edt(plane), distance_transform_edt(~plane)).ravel()
+    assert after.mix[away > 2].max() == 0 and mixed[away == 1].mean() > 0.8
+
+
 def test_foreign_and_unreadable_points_are_what_they_are_called():
     rng = np.random.default_rng(4)
     grains = voronoi_grains((30, 40), np.array([1.0]), 8, 1, rng)
@@ -191,6 +206,36 @@ def test_a_map_file_gives_its_phases_and_orientations(tmp_path):
         load_microstructure(tmp_path / "map.ang", {"nickel": 5})
     with pytest.raises(InputError, match="no such map"):
         load_microstructure(tmp_path / "none.ang", {})
+
+
+CTF = """Channel Text File
+Prj\tname
+Author\t
+JobMode\tGrid
+XCells\t3
+YCells\t2
+XStep\t0.5
+YStep\t0.5
+AcqE1\t0
+AcqE2\t0
+AcqE3\t0
+Euler angles refer to Sample Coordinate system (CS0)!\tMag\t100\tCoverage\t100\tDevice\t0\tKV\t20
+Phases\t2
+3.52;3.52;3.52\t90;90;90\tNickel\t11\t225\t\t\t
+2.86;2.86;2.86\t90;90;90\tIron\t11\t229\t\t\t
+Phase\tX\tY\tBands\tError\tEuler1\tEuler2\tEuler3\tMAD\tBC\tBS
+"""
+
+
+def test_what_a_ctf_calls_not_indexed_is_unreadable(tmp_path):
+    lines = [
+        f"{phase}\t{i % 3 / 2}\t{i // 3 / 2}\t8\t0\t10\t20\t30\t0.5\t100\t100"
+        for i, phase in enumerate([1, 1, 2, 0, 1, 2])
+    ]
+    (tmp_path / "map.ctf").write_text(CTF + "\n".join(lines) + "\n")
+    structure, step = load_microstructure(tmp_path / "map.ctf", {"Nickel": 0, "Iron": 1})
+    assert step == 0.5 and structure.phase.tolist() == [0, 0, 1, NO_PHASE, 0, 1]
+    assert structure.status()[3] == "unreadable" and structure.mix[3] == 0
 
 
 def test_a_real_duplex_steel_is_simulated_on_its_own_microstructure(shared, tmp_path):
