@@ -13,7 +13,7 @@ from kikuchi.maps.tally import tally
 from kikuchi.reports.tables import Table, count, percent
 
 _MOST_PROBLEMS = 50
-_ELSEWHERE = {"promised_risk", "certificate", "warnings"}
+_ELSEWHERE = {"promised_risk", "warnings"}
 
 
 def tally_table(phase_map: PhaseMap) -> Table:
@@ -96,11 +96,12 @@ def origin_table(phase_map: PhaseMap) -> Table:
         if name in _ELSEWHERE:
             continue
         if isinstance(value, Mapping) and name != "versions":
-            inner = {key: item for key, item in value.items() if key not in _ELSEWHERE}
+            # What is deeper than this is for programs, and summary.json gives it to them.
+            inner = {key: item for key, item in value.items() if not isinstance(item, Mapping)}
             rows += [[f"{_words(name)}: {_words(key)}", _plain(item)] for key, item in inner.items()]
         else:
             rows.append([_words(name), _plain(value)])
-    return Table("How this map was made", ["What", "Value"], rows)
+    return Table("How this map was made", ["What", "Value"], rows, "In full in summary.json.")
 
 
 def problem_table(phase_map: PhaseMap) -> Table:

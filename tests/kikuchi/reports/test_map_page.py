@@ -213,7 +213,8 @@ def test_brush_selects_a_range_and_export_writes_it(shown, drawn):
         assert row["candidates"] == expected
         assert float(row["entropy"]) == pytest.approx(decision.entropy[i], abs=1e-4)
         assert float(row["p_225"]) == pytest.approx(decision.probabilities[i, 1], abs=1e-4)
-        assert row["vote_scratch-1"] == str(phase_map.classes[decision.votes[0, i]])
+        for m, name in enumerate(phase_map.members):
+            assert row[f"vote_{name}"] == str(phase_map.classes[decision.votes[m, i]])
         assert (float(row["x"]), float(row["y"])) == pytest.approx((phase_map.x[i], phase_map.y[i]))
 
 
@@ -276,18 +277,19 @@ def test_theme_button_goes_from_auto_to_light_to_dark(shown):
 
 
 def test_paper_is_white_and_shows_the_pinned_point(shown):
-    for _ in range(2):
-        shown.find_element("id", "theme").click()  # auto, light, dark
+    background = "return getComputedStyle(document.body).backgroundColor"
+    picture = "return document.getElementById('map-base').toDataURL()"
     pin(shown, POINT)
-    colour = "return getComputedStyle(document.body).backgroundColor"
-    pixels = "return document.getElementById('map-base').toDataURL()"
-    screen = shown.execute_script(pixels)
-    shown.execute_script("dispatchEvent(new Event('beforeprint'))")
-    assert shown.execute_script(colour) == "rgb(255, 255, 255)"
-    assert shown.execute_script(pixels) != screen
-    shown.execute_script("dispatchEvent(new Event('afterprint'))")
-    assert shown.execute_script(colour) == "rgb(20, 23, 27)"
-    assert shown.execute_script(pixels) == screen
+    for screen_colour in ("rgb(255, 255, 255)", "rgb(20, 23, 27)"):
+        shown.find_element("id", "theme").click()
+        on_screen = shown.execute_script(picture)
+        shown.execute_script("dispatchEvent(new Event('beforeprint'))")
+        assert shown.execute_script(background) == "rgb(255, 255, 255)"
+        # On the screen the mark of the pinned point is on the other canvas.
+        assert shown.execute_script(picture) != on_screen
+        shown.execute_script("dispatchEvent(new Event('afterprint'))")
+        assert shown.execute_script(background) == screen_colour
+        assert shown.execute_script(picture) == on_screen
     shown.find_element("id", "theme").click()
 
 
