@@ -1,5 +1,5 @@
 """How good a bundle is: who answers, scored, tabulated and drawn."""
 
-from kikuchi.evaluation.leave_one_out import leave_one_out
+from kikuchi.evaluation.leaving_out import leave_one_out
 
 __all__ = ["leave_one_out"]

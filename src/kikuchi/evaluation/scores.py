@@ -12,6 +12,7 @@ from ensemble.metrics import (
     expected_calibration_error,
 )
 from ensemble.metrics.proper import brier_per_pattern, log_loss_per_pattern
+from kikuchi.evaluation.abstaining import error_rate
 from kikuchi.evaluation.contenders import BEST_SINGLE, RULE, Contender
 from kikuchi.progress import Progress
 
@@ -26,12 +27,10 @@ SCORES = (
     "augrc",
     "coverage_at_risk",
     "coverage",
-    "risk_answered",
-    "risk_abstained",
 )
 
-#: ``value``, ``low`` and ``high``.
-Scored = dict[str, float]
+#: ``value``, ``low`` and ``high``; NaN or None where there is none.
+Scored = dict[str, float | None]
 
 _MOST_RESAMPLES, _FEWEST_RESAMPLES = 1000, 200
 _DRAWN_PATTERNS = 2_000_000
@@ -89,7 +88,7 @@ def _scorer(contender: Contender, labels: np.ndarray, risk: float) -> Callable[[
 
     def measure(rows: np.ndarray) -> np.ndarray:
         known = rows[judged[rows]]
-        u, w, a = uncertainty[rows], wrong[rows], answered[rows]
+        u, w = uncertainty[rows], wrong[rows]
         of_probabilities = (
             (
                 losses[known].mean(),
@@ -105,9 +104,7 @@ def _scorer(contender: Contender, labels: np.ndarray, risk: float) -> Callable[[
             excess_aurc(u, w),
             augrc(u, w),
             coverage_at_risk(u, w, risk),
-            a.mean(),
-            _mean(w[a]),
-            _mean(w[~a]),
+            answered[rows].mean(),
         )
         return np.array([*of_probabilities, *of_abstention])
 
@@ -140,7 +137,8 @@ def score_all(
     Returns
     -------
     scores
-        Of everybody, by name and score.
+        Of everybody, by name and score: `SCORES`, and ``risk_answered`` and ``risk_abstained``, error rates after
+        abstaining with exact intervals, because a bootstrap of few answers without an error proves nothing.
     against_best_single
         Of every rule: its log-loss and E-AURC over the best single member's (below 1 is better), its accuracy and
         coverage less the best single member's (above 0 is better). The intervals are of the paired difference.
@@ -155,6 +153,10 @@ def score_all(
         name: {score: interval(values[i], draws[:, i]) for i, score in enumerate(SCORES)}
         for name, (values, draws) in found.items()
     }
+    for contender in everybody:
+        answered, wrong = contender.decision.status == 0, contender.wrong(labels)
+        for name, here in (("risk_answered", answered), ("risk_abstained", ~answered)):
+            scores[contender.name][name] = error_rate(int(wrong[here].sum()), int(here.sum()))
     single = next(c.name for c in everybody if c.kind == BEST_SINGLE)
     rules = [c.name for c in everybody if c.kind == RULE]
     return scores, {rule: _against(found[rule], found[single]) for rule in rules}
@@ -175,7 +177,3 @@ def _against(rule: tuple[np.ndarray, np.ndarray], single: tuple[np.ndarray, np.n
 def _column(found: tuple[np.ndarray, np.ndarray], name: str) -> tuple[np.float64, np.ndarray]:
     i = SCORES.index(name)
     return found[0][i], found[1][:, i]
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else float("nan")

@@ -40,7 +40,11 @@ def scores_section(evaluation: dict[str, Any]) -> dict[str, Any]:
         "text": text,
         "tables": [
             _score_table(
-                evaluation, "Probabilities, after calibration", ("accuracy", "log_loss", "brier", "ece")
+                evaluation,
+                "Probabilities, after calibration",
+                ("accuracy", "log_loss", "brier", "ece"),
+                "A calibration error (ECE) and its interval lean upwards where patterns are few: the interval may "
+                "begin above the value.",
             ),
             _score_table(
                 evaluation,

@@ -64,7 +64,7 @@ def write_tables(evaluation: Row, out: Path) -> list[Path]:
             for when in ("before", "after")
             for row in _bins(name, found, when)
         ]
-    if evaluation["unfamiliar"] and evaluation["unfamiliar"]["separation"]:
+    if evaluation["unfamiliar"]:
         tables["unfamiliar.csv"] = [_wide(row) for row in evaluation["unfamiliar"]["separation"]]
     groups = [str(g) for g in evaluation["space_groups"]]
     for name, matrices in evaluation["matrices"].items():

@@ -41,25 +41,24 @@ def separation(scores: dict[str, np.ndarray], strange: np.ndarray) -> list[dict[
     -------
     list of dict
         ``score``, ``auroc`` and ``fpr95`` (share of unknown patterns let through where 95 % of the known are),
-        each with its 95 % bootstrap interval; left out where known or unknown patterns are missing.
+        each with its 95 % bootstrap interval; None where known or unknown patterns are missing.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, values in scores.items():
         finite = ~np.isnan(values)
         v, s = values[finite], strange[finite]
-        if s.all() or not s.any():
-            continue
-        rows.append(
-            {
-                "score": name,
-                "auroc": bootstrap_interval(
-                    lambda a, b: auroc(a[~b], a[b]), v, s, n_resamples=_RESAMPLES
-                )._asdict(),
-                "fpr95": bootstrap_interval(
-                    lambda a, b: fpr_at(a[~b], a[b]), v, s, n_resamples=_RESAMPLES
-                )._asdict(),
-            }
-        )
+        row: dict[str, Any] = {"score": name}
+        for measure, function in (("auroc", auroc), ("fpr95", fpr_at)):
+            row[measure] = {"value": None, "low": None, "high": None}
+            if s.any() and not s.all():
+                found = bootstrap_interval(
+                    lambda x, stranger, function=function: function(x[~stranger], x[stranger]),
+                    v,
+                    s,
+                    n_resamples=_RESAMPLES,
+                )
+                row[measure] = found._asdict()
+        rows.append(row)
     return rows
 
 
