@@ -245,3 +245,11 @@ def test_a_real_duplex_steel_is_simulated_on_its_own_microstructure(shared, tmp_
     # Counted from the file's own lines.
     ids = [line.split()[7] for line in file.read_text().splitlines() if line and line[0] != "#"]
     assert (structure.phase == 1).sum() == ids.count("2")
+
+
+def test_a_dynamical_master_file_takes_the_place_of_a_structure(shared, tmp_path):
+    file = (shared / "masters" / "Ni_nickel_sg225_20kV.sht").resolve()
+    text = f'[[material]]\nname = "nickel"\nmaster = "{file}"\ncount = 4\n[detector]\nshape = [16, 16]\n'
+    simulate(write(tmp_path, text), tmp_path / "out")
+    truth = pd.read_csv(tmp_path / "out" / "nickel.truth.csv")
+    assert (truth.space_group == 225).all() and (truth.phase == "nickel").all()
