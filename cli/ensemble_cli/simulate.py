@@ -19,5 +19,6 @@ def simulate(
     """Simulate scans with their truth beside them."""
     import kikuchi
 
-    written = kikuchi.simulate(spec, out, progress=progress(quiet))
-    result("\n".join(f"wrote {p}" for p in written), {"written": [str(p) for p in written]}, as_json)
+    with progress(quiet).counter(f"simulating {spec.name}") as count:
+        written = kikuchi.simulate(spec, out, progress=count)
+    result(f"wrote {written}", {"written": str(written)}, as_json)

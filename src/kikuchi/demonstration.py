@@ -69,9 +69,8 @@ def demo(out: str | Path = "demo", *, seed: int = 0, progress: Progress = SILENT
         scan = folder / "scans" / "map.h5"
         if not scan.is_file():
             for spec, where in (("labelled.toml", folder / "scans"), ("map.toml", scan)):
-                with progress.bar(f"simulating {spec}", 1) as step:
-                    simulate(folder / spec, where)
-                    step(1)
+                with progress.counter(f"simulating {spec}") as count:
+                    simulate(folder / spec, where, progress=count)
         bundle = fit(
             folder / "scans" / "dataset.toml",
             folder / "recipe.toml",

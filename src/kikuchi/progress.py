@@ -1,7 +1,7 @@
 """What long work reports while it runs; silent unless somebody listens."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 
 class Progress:
@@ -17,6 +17,22 @@ class Progress:
     def bar(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
         """Open a bar of `total` steps; the function it gives advances it by so many."""
         yield lambda steps: None
+
+    @contextmanager
+    def counter(self, description: str) -> Iterator[Callable[[int, int], None]]:
+        """Open a bar whose length is told by its first call: the function it gives takes (done, in all)."""
+        with ExitStack() as stack:
+            step: Callable[[int], None] | None = None
+            before = 0
+
+            def count(done: int, total: int) -> None:
+                nonlocal step, before
+                if step is None:
+                    step = stack.enter_context(self.bar(description, total))
+                step(done - before)
+                before = done
+
+            yield count
 
 
 SILENT = Progress()

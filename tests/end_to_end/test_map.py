@@ -1,0 +1,198 @@
+"""`ensemble map` on real and simulated scans: every file written, opened again by the programs that read it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas
+import pytest
+
+from tests.end_to_end.conftest import run
+
+WRITTEN = {
+    "map.h5",
+    "map.csv",
+    "map.ang",
+    "map.ctf",
+    "summary.json",
+    "report.html",
+    "phase.png",
+    "entropy.png",
+    "confidence.png",
+    "status.png",
+    "members.png",
+}
+
+
+def check_outputs(folder, patterns):
+    """Open everything `map` wrote and hold the files against one another."""
+    import orix.io
+    from matplotlib.image import imread
+
+    assert {p.name for p in folder.iterdir()} >= WRITTEN
+    table = pandas.read_csv(folder / "map.csv", dtype={"candidates": str})
+    summary = json.loads((folder / "summary.json").read_text())
+    assert len(table) == patterns == summary["patterns"]
+    np.testing.assert_array_equal(table["index"], np.arange(patterns))
+    known = table[[c for c in table if c.startswith("p_")]].to_numpy()
+    readable = ~np.isnan(known).any(axis=1)
+    np.testing.assert_allclose(known[readable].sum(axis=1), 1, atol=1e-3)
+    assert (table["space_group"].notna() == (table["status"] == "solved")).all()
+    crystal_map = orix.io.load(folder / "map.h5")
+    assert crystal_map.size == patterns
+    np.testing.assert_allclose(crystal_map.prop["entropy"], table["entropy"], atol=1e-4)
+    np.testing.assert_allclose(crystal_map.prop["probabilities"], known, atol=1e-4)
+    for name in ("map.ang", "map.ctf"):
+        assert orix.io.load(folder / name).size >= patterns
+    for name in WRITTEN:
+        if name.endswith(".png"):
+            assert imread(folder / name).std() > 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "http://" not in page.replace("http://www.w3.org", "") and "</html>" in page
+    return table, summary
+
+
+def test_kikuchipy_own_nickel_scan(workshop, tmp_path):
+    import kikuchipy
+
+    kikuchipy.data.nickel_ebsd_small().save(tmp_path / "nickel.h5")
+    run("map", tmp_path / "nickel.h5", "--run", workshop / "run", "--out", tmp_path / "maps", "--quiet")
+    table, summary = check_outputs(tmp_path / "maps", 9)
+    assert summary["shape"] == [3, 3]
+    np.testing.assert_allclose(table["x"], [0, 1.5, 3.0] * 3)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "silicon_moving_screen/si_in.h5",
+        "silicon_moving_screen/si_out5mm.h5",
+        "silicon_moving_screen/si_out10mm.h5",
+        "cementite/Fe3C.tif",
+        "aztec_tiff",
+    ],
+)
+def test_real_single_patterns(shared, workshop, tmp_path, path):
+    run("map", shared / "real" / path, "--run", workshop / "run", "--out", tmp_path / "maps", "--quiet")
+    table, _ = check_outputs(tmp_path / "maps", 1)
+    assert table["status"].iloc[0] != "unreadable"
+
+
+def test_patterns_are_found_again_in_a_simulated_scan(workshop, tmp_path):
+    """Two phases as different as nickel and silicon are told apart by an ensemble fitted on such patterns."""
+    run("map", workshop / "scans" / "Si.h5", "--run", workshop / "run", "--out", tmp_path / "maps", "--quiet")
+    table, summary = check_outputs(tmp_path / "maps", 220)
+    assert (table["p_227"] > table["p_225"]).mean() > 0.7
+    assert summary["rule"] in ("average", "geometric", "vote", "mc-dropout")
+
+
+def test_another_rule_and_risk_reuse_the_stored_logits(workshop, tmp_path):
+    out = tmp_path / "maps"
+    arguments = ("map", workshop / "scans" / "Ni.h5", "--run", workshop / "run", "--out", out, "--quiet")
+    run(*arguments)
+    before = {p.name: p.stat().st_mtime_ns for p in (out / "logits.store").iterdir()}
+    summary = json.loads(run(*arguments, "--rule", "vote", "--risk", "0.3", "--json"))
+    assert {p.name: p.stat().st_mtime_ns for p in (out / "logits.store").iterdir()} == before
+    assert summary["rule"] == "vote"
+    assert summary["promised_risk"]["asked_risk"] == 0.3
+
+
+def test_every_rule_answers_like_its_definition(workshop, tmp_path):
+    """Votes against the members' own columns: the winner of a vote has the most of them."""
+    out = tmp_path / "maps"
+    run(
+        "map",
+        workshop / "scans" / "Ni.h5",
+        "--run",
+        workshop / "run",
+        "--out",
+        out,
+        "--rule",
+        "vote",
+        "--quiet",
+    )
+    table = pandas.read_csv(out / "map.csv")
+    votes = table[[c for c in table if c.startswith("vote_")]].to_numpy()
+    assert votes.shape == (220, 3)
+    solved = (table["status"] == "solved").to_numpy()
+    for row, answer in zip(votes[solved], table["space_group"][solved], strict=True):
+        assert (row == answer).sum() >= 2
+    agree = (votes == votes[:, :1]).all(axis=1)
+    np.testing.assert_allclose(table["variation_ratio"][agree], 0, atol=1e-6)
+    np.testing.assert_allclose(table["variation_ratio"][~agree], 1 / 3, atol=1e-6)
+
+
+def test_an_interrupted_map_goes_on_to_the_same_result(workshop, tmp_path, monkeypatch):
+    import kikuchi
+    from kikuchi import mapping
+
+    monkeypatch.setattr(mapping, "CHUNK", 50)
+    scan, bundle = kikuchi.open_scan(workshop / "scans" / "Ni.h5"), kikuchi.Bundle.load(workshop / "run")
+    whole = kikuchi.map_scan(scan, bundle, tmp_path / "whole")
+    read = type(scan).read
+    calls = []
+
+    def stop_after_one(self, indices):
+        calls.append(indices)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return read(self, indices)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(type(scan), "read", stop_after_one)
+        kikuchi.map_scan(scan, bundle, tmp_path / "parts")
+    resumed = kikuchi.map_scan(scan, bundle, tmp_path / "parts")
+    np.testing.assert_array_equal(resumed.decision.status, whole.decision.status)
+    np.testing.assert_array_equal(resumed.member_probabilities, whole.member_probabilities)
+
+
+def test_one_bad_pattern_among_many_is_unreadable_and_counted(workshop, tmp_path):
+    from skimage.io import imsave
+
+    folder = tmp_path / "images"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        imsave(
+            folder / f"scan_{i + 1:04d}.png",
+            rng.integers(0, 255, (48, 48), dtype=np.uint8),
+            check_contrast=False,
+        )
+    whole = (folder / "scan_0003.png").read_bytes()
+    (folder / "scan_0003.png").write_bytes(whole[: len(whole) // 2])
+    run("map", folder, "--run", workshop / "run", "--out", tmp_path / "maps", "--quiet")
+    table, summary = check_outputs(tmp_path / "maps", 6)
+    assert table["status"].iloc[2] == "unreadable"
+    assert list(summary["problems"]) == ["2"]
+
+
+def test_predict_proba_is_what_the_map_holds(workshop, tmp_path):
+    import kikuchi
+
+    bundle = kikuchi.Bundle.load(workshop / "run")
+    scan = kikuchi.open_scan(workshop / "scans" / "Ni.h5")
+    mapped = kikuchi.map_scan(scan, bundle, tmp_path / "maps")
+    np.testing.assert_allclose(
+        bundle.predict_proba(scan.read(slice(0, 20))), mapped.decision.probabilities[:20], atol=1e-5
+    )
+
+
+def test_info_tells_what_each_thing_is(workshop, tmp_path):
+    out = tmp_path / "maps"
+    run("map", workshop / "scans" / "Ni.h5", "--run", workshop / "run", "--out", out, "--quiet")
+    for path, what in (
+        (workshop / "scans" / "Ni.h5", "scan"),
+        (workshop / "run", "bundle"),
+        (out / "logits.store", "logits store"),
+        (out, "map"),
+    ):
+        assert json.loads(run("info", path, "--json"))["what"].startswith(what)
+
+
+def test_the_installed_command_runs_as_a_program():
+    done = subprocess.run(
+        [sys.executable, "-m", "ensemble_cli", "info", "nowhere.h5"], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("ensemble: nowhere.h5")
