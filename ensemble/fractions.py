@@ -83,7 +83,7 @@ def phase_fractions(
     blocks: ArrayLike | None = None,
     effective_sample_size: float | None = None,
     confidence: float = 0.95,
-    n_draws: int = 1000,
+    n_draws: int = 2000,
     seed: int = 0,
 ) -> Fractions:
     """Phase fractions with credible intervals, from a map's outcomes and the held-out confusion.

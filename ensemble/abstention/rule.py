@@ -139,7 +139,8 @@ def fit_abstention(
     Parameters
     ----------
     probabilities
-        Calibrated, held-out, shape (N, K); NaN rows are unreadable.
+        Calibrated, held-out, shape (N, K); NaN rows are unreadable. The promise is exact where the
+        calibration was fitted to other patterns than these.
     labels
         True class indices, shape (N,).
     unfamiliarity

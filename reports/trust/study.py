@@ -83,6 +83,34 @@ def _keep_promise(population: Population, picks, risk: float, grouped: bool = Fa
     }
 
 
+def shared_split(draws: int, seed: int) -> dict:
+    """Count broken promises where the calibration was fitted to the very patterns that test the promise."""
+    rng = np.random.default_rng(seed)
+    n, size, risk = 50_000, 1500, 0.05
+    population = independent(n, 12.0, 3.0, rng)
+    rows = []
+    for method in ("temperature", "vector"):
+        broken, certified = [], []
+        for draw in range(draws):
+            pick = rng.integers(0, n, size)
+            fitted = fit_calibration(population.probabilities[pick], population.labels[pick], method)
+            p = fitted.apply(population.probabilities)
+            rule = fit_abstention(p[pick], population.labels[pick], risk=risk, seed=draw)
+            second, top = np.partition(p, CLASSES - 2, axis=1)[:, -2:].T
+            answered = (top >= rule.threshold) & (second < rule.set_thresholds[0])
+            true_risk = (p.argmax(axis=1) != population.labels)[answered].mean()
+            certified.append(rule.certificate.certified)
+            broken.append(rule.certificate.certified and true_risk > risk)
+        rows.append(
+            {
+                "calibration": method,
+                "certified_share": float(np.mean(certified)),
+                "broken_share": float(np.mean(broken)),
+            }
+        )
+    return {"held_out": size, "risk": risk, "rows": rows}
+
+
 def conformal_coverage(draws: int, seed: int) -> dict:
     """Share of sets that hold the truth, against the nominal share."""
     rng = np.random.default_rng(seed)
@@ -225,6 +253,7 @@ def _peak_gib() -> float:
 STUDIES = {
     "large_store": large_store,
     "promised_risk": promised_risk,
+    "shared_split": shared_split,
     "conformal_coverage": conformal_coverage,
     "fraction_coverage": fraction_coverage,
     "block_coverage": block_coverage,
