@@ -126,7 +126,7 @@ def measure(rows: int, columns: int, folder: Path) -> dict[str, object]:
 
 
 def main() -> None:
-    results = []
+    results, load = [], os.getloadavg()[0]
     for rows, columns in SIDES:
         with tempfile.TemporaryDirectory() as folder:
             results.append(measure(rows, columns, Path(folder)))
@@ -134,6 +134,7 @@ def main() -> None:
     report = {
         "what": "headless Chromium without a GPU; 10 classes, 10 members, patterns of 16 x 16, all of it noise",
         "cores": os.cpu_count(),
+        "load_average_before": round(load, 1),
         "results": results,
     }
     Path(__file__).with_suffix(".json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
