@@ -1,8 +1,10 @@
 """A small map whose every number is known, and a browser to look at reports with."""
 
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,10 +116,71 @@ def chromium(tmp_path_factory):
     window.quit()
 
 
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who looks at a page: the browser, and what a person does with it."""
+
+    driver: Any
+
+    def until(self, question, seconds=30.0):
+        """Ask until the answer is true; the page works while we wait."""
+        end = time.monotonic() + seconds
+        while not (answer := question()):
+            assert time.monotonic() < end, "the page did not get there in time"
+            time.sleep(0.02)
+        return answer
+
+    def open(self, page):
+        self.driver.get(page.as_uri())
+        self.until(lambda: self.driver.execute_script("return document.documentElement.dataset.ready"))
+
+    def place_of(self, index):
+        self.driver.execute_script("window.scrollTo(0, 0)")
+        place = self.driver.execute_script("return kikuchiReport.clientPosition(arguments[0])", index)
+        return [round(p) for p in place]
+
+    def pointer(self, *stops, press=False):
+        """Move the real pointer along places on the screen, with the button held where asked."""
+        from selenium.webdriver.common.action_chains import ActionBuilder
+
+        builder = ActionBuilder(self.driver, duration=0)
+        builder.pointer_action.move_to_location(*stops[0])
+        if press:
+            builder.pointer_action.pointer_down()
+        for stop in stops[1:]:
+            builder.pointer_action.move_to_location(*stop)
+        if press:
+            builder.pointer_action.pointer_up()
+        builder.perform()
+
+    def pin(self, index):
+        self.pointer(self.place_of(index), press=True)
+        shown = "return document.getElementById('point').dataset.index"
+        self.until(lambda: self.driver.execute_script(shown) == str(index))
+
+    def put(self, control, value, event="input"):
+        script = """const [id, value, event] = arguments, control = document.getElementById(id);
+        control.value = value; control.dispatchEvent(new Event(event));"""
+        self.driver.execute_script(script, control, value, event)
+
+    def text(self, control):
+        return self.driver.execute_script("return document.getElementById(arguments[0]).innerText", control)
+
+    def legend(self):
+        script = """return [...document.querySelectorAll('#legend button')].map(
+            button => [button.children[1].innerText, Number(button.dataset.count)])"""
+        return dict(self.driver.execute_script(script))
+
+    def first_grey(self):
+        script = """const pen = document.querySelector('#point canvas').getContext('2d');
+        return [...pen.getImageData(0, 0, 1, 1).data]"""
+        return self.driver.execute_script(script)
+
+
 @pytest.fixture
 def browser(chromium):
-    """The browser for one test, which fails when a page wrote an error to the console."""
+    """A reader for one test, which fails when a page wrote an error to the console."""
     chromium.get_log("browser")
-    yield chromium
+    yield Reader(chromium)
     errors = [entry["message"] for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"]
     assert errors == []

@@ -67,12 +67,12 @@ def test_a_figure_that_is_named_but_not_given_is_an_error(tmp_path):
 
 def test_page_is_read_without_errors_by_a_browser(browser, tmp_path, figure):
     page = write_evaluation_report(STUDY, {"confidence": figure}, tmp_path / "e.html")
-    browser.get(page.as_uri())
+    browser.driver.get(page.as_uri())
     assert (
-        browser.execute_script(
+        browser.driver.execute_script(
             "return document.images[0].decode().then(() => document.images[0].naturalWidth)"
         )
         > 200
     )
-    names = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    names = browser.driver.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
     assert all(name.startswith("data:") for name in names)
