@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.simulate.equivalent_pixels import equivalent_pixels
 from kikuchi.simulate.lambert import lambert_directions
 from kikuchi.simulate.master import MasterPattern
 from kikuchi.simulate.structure_factors import Reflectors, electron_wavelength, reflectors
 from kikuchi.simulate.structures import Structure
-from kikuchi.simulate.symmetry import point_group_operations
 
 _CHUNK = 4_000_000  # values in flight: a few tens of megabytes, whatever the size of the pattern
 
@@ -89,10 +89,10 @@ def kinematical_master(
     profile = profile or BandProfile()
     bands = reflectors(structure, min_dspacing=min_dspacing, min_relative=min_relative)
     size = 2 * half_size + 1
-    representatives, inverse = _distinct_pixels(structure, size)
+    representatives, sets = equivalent_pixels(structure, size, friedel=True)
     directions = lambert_directions(size).reshape(-1, 3)[representatives]
     wavelength = electron_wavelength(voltage_kv)
-    north = _band_sum(directions, bands, wavelength, profile)[inverse].reshape(size, size)
+    north = _band_sum(directions, bands, wavelength, profile)[sets].reshape(size, size)
     # Friedel: I(x, y, -z) = I(-x, -y, z), which is the upper hemisphere turned by half a turn.
     south = north[::-1, ::-1]
     if np.array_equal(north, south):
@@ -132,26 +132,3 @@ def _band_sum(
         excess = inside / (1 + inside**2) + across / (1 + across**2)
         total[start : start + step] = ((1 - profile.dynamical) * flat + profile.dynamical * excess) @ weights
     return total
-
-
-def _distinct_pixels(structure: Structure, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return one pixel of every set of equivalent ones, and for each pixel the index of its set.
-
-    Of the Laue class, only the operations that map the Lambert square's pixels onto pixels are used: those
-    that carry x and y onto themselves or each other.
-    """
-    basis = structure.direct_matrix.T
-    cartesian = basis @ point_group_operations(structure.space_group) @ np.linalg.inv(basis)
-    rounded = np.round(cartesian)
-    exact = np.abs(cartesian - rounded).max(axis=(1, 2)) < 1e-6
-    keeps_z = np.abs(rounded[:, 2, 2]) == 1
-    pixels = np.arange(size * size).reshape(size, size)
-    lowest = pixels.copy()
-    for operation in rounded[exact & keeps_z].astype(int):
-        # An operation that turns the hemisphere over is followed by Friedel's inversion.
-        plane = operation[:2, :2] * operation[2, 2]
-        image = pixels.T if plane[0, 0] == 0 else pixels
-        x_sign, y_sign = plane.sum(axis=1)
-        image = image[:: int(y_sign), :: int(x_sign)]
-        lowest = np.minimum(lowest, image)
-    return np.unique(lowest, return_inverse=True)
