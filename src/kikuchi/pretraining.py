@@ -16,13 +16,21 @@ from kikuchi.histories import write_history
 from kikuchi.members import Epoch, History, MemberSpec, Training, build_member, save_member, train_member
 from kikuchi.progress import SILENT, Progress
 from kikuchi.scans import Preparation, prepare
+from kikuchi.simulate.distribution import log_between
 from kikuchi.simulate.kinematical import BandProfile, kinematical_master
 from kikuchi.simulate.master import MasterPattern
+from kikuchi.simulate.microscope import Microscope
 from kikuchi.simulate.random_crystals import random_crystal
-from kikuchi.simulate.stream import labelled_batch, varied_detector, varied_microscope
+from kikuchi.simulate.stream import labelled_batch, varied_detector
 
 #: The paper's six space groups of point group m-3m; no two share their systematic absences.
 CUBIC = (221, 223, 225, 227, 229, 230)
+
+
+#: How the patterns of a stream are recorded: clearer than most real ones. With contrasts down to those of real patterns
+#: (2 %) a compact member had learned next to nothing after 84 000 patterns (42 % of six classes right, 30 % on crystals
+#: it had not seen).
+CLEAR = Microscope(contrast=log_between(0.1, 0.4), dose=log_between(400, 5000))
 
 
 @dataclass
@@ -97,7 +105,7 @@ class CrystalStream:
             np.array([self.classes.index(m.space_group) for m in masters]),
             count,
             varied_detector((self.size, self.size)),
-            varied_microscope(),
+            CLEAR,
             [self.seed, epoch, part],
         )
         preparation = self.preparation or Preparation(size=self.size)
@@ -110,9 +118,9 @@ def random_master(space_group: int, rng: np.random.Generator) -> MasterPattern:
     Profiles, intensities and voltage are drawn so widely that no network can tell crystals by them.
     """
     profile = BandProfile(
-        intensity_exponent=rng.uniform(0.6, 1.8),
-        dynamical=rng.uniform(0.0, 0.9),
-        edge_width=np.exp(rng.uniform(np.log(0.5), np.log(3.0))),
+        intensity_exponent=rng.uniform(0.8, 1.4),
+        dynamical=rng.uniform(0.2, 0.8),
+        edge_width=np.exp(rng.uniform(np.log(0.7), np.log(2.0))),
     )
     structure = random_crystal(space_group, rng)
     return kinematical_master(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi.maps.atomic import replacing
+from kikuchi.files import replaced
 from kikuchi.maps.crystal_symmetry import edax_symmetry_code, phase_name, symbol, unit_cell
 from kikuchi.maps.file_phases import euler_angles, file_phases
 from kikuchi.maps.full_grid import FullGrid, full_grid
@@ -49,7 +49,7 @@ def write_ang(phase_map: PhaseMap, path: str | Path) -> None:
     formats = (
         ["%.5f"] * 3 + ["%.5f"] * 2 + ["%.4f", "%.4f", "%d", "%d", "%d"] + ["%.5f"] * len(EXTRA) + ["%d"]
     )
-    with replacing(Path(path)) as temporary:
+    with replaced(Path(path)) as temporary:
         np.savetxt(
             temporary,
             columns,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi.maps.atomic import replacing
+from kikuchi.files import replaced
 from kikuchi.maps.phase_map import (
     PhaseMap,
     candidate_texts,
@@ -55,7 +55,7 @@ def write_csv(phase_map: PhaseMap, path: str | Path) -> None:
     columns |= {f"p_{g}": probabilities[:, k] for k, g in enumerate(phase_map.classes)}
     votes = voted_space_groups(phase_map)
     columns |= {f"vote_{name}": _or_empty(votes[m]) for m, name in enumerate(phase_map.members)}
-    with replacing(Path(path)) as temporary:
+    with replaced(Path(path)) as temporary:
         pd.DataFrame(columns).to_csv(temporary, index=False)
 
 

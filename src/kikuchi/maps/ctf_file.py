@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi.maps.atomic import replacing
+from kikuchi.files import replaced
 from kikuchi.maps.crystal_symmetry import ctf_laue_code, phase_name, unit_cell
 from kikuchi.maps.file_phases import euler_angles, file_phases
 from kikuchi.maps.full_grid import FullGrid, full_grid
@@ -47,7 +47,7 @@ def write_ctf(phase_map: PhaseMap, path: str | Path) -> None:
         ]
     )
     formats = ["%d", "%.5f", "%.5f", "%d", "%d", "%.4f", "%.4f", "%.4f", "%.4f", "%d", "%d"]
-    with replacing(Path(path)) as temporary:
+    with replaced(Path(path)) as temporary:
         np.savetxt(
             temporary,
             columns,

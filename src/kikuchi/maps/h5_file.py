@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi.maps.atomic import replacing
+from kikuchi.files import replaced
 from kikuchi.maps.colours import SPACE_GROUP_COLOURS
 from kikuchi.maps.crystal_symmetry import phase_name, unit_cell
 from kikuchi.maps.csv_file import MEASURES
@@ -62,7 +62,7 @@ def write_h5(phase_map: PhaseMap, path: str | Path) -> None:
         is_in_data=grid.index >= 0,
     )
     details = {"meta": phase_map.meta, "problems": phase_map.problems, "member_kinds": phase_map.member_kinds}
-    with replacing(Path(path)) as temporary:
+    with replaced(Path(path)) as temporary:
         save(str(temporary), crystal_map, overwrite=True)
         with h5py.File(temporary, "a") as file:
             group = file.create_group(DETAILS)

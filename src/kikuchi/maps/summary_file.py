@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.fractions import Fractions
-from kikuchi.maps.atomic import replacing
+from kikuchi.files import replaced
 from kikuchi.maps.phase_map import PhaseMap
 from kikuchi.maps.plain import plain
 from kikuchi.maps.tally import status_rows, tally, tally_rows
@@ -65,7 +65,7 @@ def write_summary(phase_map: PhaseMap, path: str | Path, fractions: Fractions | 
         If the file cannot be written.
     """
     text = json.dumps(summarise(phase_map, fractions), indent=2, ensure_ascii=False, allow_nan=False)
-    with replacing(Path(path)) as temporary:
+    with replaced(Path(path)) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.fractions import Fractions
+from kikuchi.files import replaced
 from kikuchi.maps.ang_file import write_ang
-from kikuchi.maps.atomic import replacing
 from kikuchi.maps.csv_file import write_csv
 from kikuchi.maps.ctf_file import write_ctf
 from kikuchi.maps.h5_file import write_h5
@@ -53,6 +53,6 @@ def write_map(phase_map: PhaseMap, out_dir: str | Path, *, fractions: Fractions 
     write_summary(phase_map, out / "summary.json", fractions)
     for name, draw in PICTURES.items():
         figure = draw(phase_map)
-        with replacing(out / name) as temporary:
+        with replaced(out / name) as temporary:
             figure.savefig(temporary)
     return [out / name for name in (*writers, "summary.json", *PICTURES)]

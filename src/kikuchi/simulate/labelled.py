@@ -8,12 +8,13 @@ from typing import Literal
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.files import write_text
 from kikuchi.simulate.acquisition import acquire, draw_parameters, random_crystals
 from kikuchi.simulate.master import MasterPattern
 from kikuchi.simulate.microscope import Detector, Microscope
 from kikuchi.simulate.microstructure import NO_PHASE, Microstructure
 from kikuchi.simulate.orientations import euler_angles
-from kikuchi.simulate.writer import truth_path, write_scan, write_text, write_truth
+from kikuchi.simulate.writer import truth_path, write_scan, write_truth
 
 #: Called with (patterns done, patterns in all).
 Progress = Callable[[int, int], None]
@@ -107,7 +108,8 @@ def simulate_labelled(
         entries.append(
             f'[[material]]\nname = "{master.name}"\nspace_group = {master.space_group}\nscan = "{stem}.h5"\n'
         )
-    return write_text(out_dir / "dataset.toml", "\n".join(entries))
+    write_text(out_dir / "dataset.toml", "\n".join(entries))
+    return out_dir / "dataset.toml"
 
 
 def simulate_map(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.errors import InputError
+from kikuchi.files import replaced, write_text
 
 
 def write_scan(
@@ -85,26 +85,18 @@ def write_scan(
         "pcz": centre[:, 2].reshape(per_point),
         "static_background": -1,
     }
-    unfinished = path.with_name(path.name + ".unfinished")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with h5py.File(unfinished, "w") as file:
-            _put(file, {"manufacturer": "kikuchipy", "version": version("kikuchipy")})
-            scan = file.create_group("Scan 1")
-            chunk = (min(64, n), *signal_shape)
-            patterns = scan.create_dataset(
-                "EBSD/Data/patterns", (n, *signal_shape), np.dtype(dtype), chunks=chunk
-            )
-            for start, block in blocks:
-                patterns[start : start + len(block)] = block
-            _put(scan.create_group("EBSD/Header"), header)
-            sem = {"beam_energy": voltage_kv, "magnification": 0, "microscope": "simulated"}
-            _put(scan.create_group("SEM/Header"), {**sem, "working_distance": 0.0})
-        unfinished.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error}", path=path, remedy="give another folder") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replaced(path) as unfinished, h5py.File(unfinished, "w") as file:
+        _put(file, {"manufacturer": "kikuchipy", "version": version("kikuchipy")})
+        scan = file.create_group("Scan 1")
+        chunk = (min(64, n), *signal_shape)
+        patterns = scan.create_dataset(
+            "EBSD/Data/patterns", (n, *signal_shape), np.dtype(dtype), chunks=chunk
+        )
+        for start, block in blocks:
+            patterns[start : start + len(block)] = block
+        _put(scan.create_group("EBSD/Header"), header)
+        sem = {"beam_energy": voltage_kv, "magnification": 0, "microscope": "simulated"}
+        _put(scan.create_group("SEM/Header"), {**sem, "working_distance": 0.0})
     return path
 
 
@@ -131,26 +123,8 @@ def write_truth(path: str | Path, columns: Mapping[str, np.ndarray]) -> Path:
     import pandas as pd
 
     table = pd.DataFrame(dict(columns))
-    return write_text(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-
-
-def write_text(path: str | Path, text: str) -> Path:
-    """Write a text file that is either complete or not there.
-
-    Raises
-    ------
-    InputError
-        The file cannot be written.
-    """
-    path = Path(path)
-    unfinished = path.with_name(path.name + ".unfinished")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error}", path=path, remedy="give another folder") from error
-    return path
+    write_text(Path(path), table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    return Path(path)
 
 
 def truth_path(scan: str | Path) -> Path:
