@@ -54,9 +54,13 @@ def load_master(path: str | Path, voltage_kv: float | None = None, *, half_size:
 
 
 def _of_voltage(master: MasterPattern, voltage_kv: float | None, path: Path) -> MasterPattern:
-    if voltage_kv is not None and abs(voltage_kv - master.voltage_kv) > 0.5:
-        raise InputError(f"it is for {master.voltage_kv:g} kV, not {voltage_kv:g}", path=path)
+    _require_voltage(master.voltage_kv, voltage_kv, path)
     return master
+
+
+def _require_voltage(held: float, asked: float | None, path: Path) -> None:
+    if asked is not None and abs(asked - held) > 0.5:
+        raise InputError(f"it is for {held:g} kV, not {asked:g}", path=path)
 
 
 def _is_ours(path: Path) -> bool:
@@ -102,9 +106,12 @@ def _one_energy(signal: Any, voltage_kv: float | None, path: Path) -> tuple[Any,
     """Pick the energy that is asked for, or the highest."""
     names = [axis.name for axis in signal.axes_manager.navigation_axes]
     if "energy" not in names:
-        known = signal.metadata.get_item("Acquisition_instrument.SEM.beam_energy", voltage_kv)
+        # kikuchipy forgets the energy where a file holds only one.
+        known = _emsoft_energy(path) or signal.metadata.get_item("Acquisition_instrument.SEM.beam_energy")
+        known = known or voltage_kv
         if known is None:
             raise InputError("the file does not say its voltage", path=path, remedy="give voltage_kv")
+        _require_voltage(float(known), voltage_kv, path)
         return signal, float(known)
     axis = signal.axes_manager.navigation_axes[names.index("energy")]
     energies = np.asarray(axis.axis, dtype=float)
@@ -114,6 +121,17 @@ def _one_energy(signal: Any, voltage_kv: float | None, path: Path) -> tuple[Any,
         raise InputError(f"it holds {held} kV, not {voltage_kv:g}", path=path)
     picked = (slice(None), index) if names.index("energy") == 1 else index
     return signal.inav[picked], float(energies[index])
+
+
+def _emsoft_energy(path: Path) -> float | None:
+    """Return the highest energy, keV, of an EMsoft file."""
+    import h5py
+
+    if not h5py.is_hdf5(path):
+        return None
+    with h5py.File(path) as file:
+        energies = file.get("EMData/EBSDmaster/EkeVs")
+        return float(np.max(energies)) if isinstance(energies, h5py.Dataset) and energies.size else None
 
 
 def _both_hemispheres(data: np.ndarray, space_group: int, path: Path) -> tuple[np.ndarray, np.ndarray]:

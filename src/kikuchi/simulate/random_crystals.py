@@ -59,6 +59,8 @@ def random_crystal(space_group: int, rng: np.random.Generator, *, max_atoms: int
 def closest_contact(structure: Structure) -> float:
     """Return the closest contact between two atoms, as a share of the sum of their covalent radii.
 
+    Two atoms on one position, as on a mixed site, are in contact at 0.
+
     Examples
     --------
     >>> from kikuchi.simulate.structures import load_structure
@@ -74,7 +76,8 @@ def closest_contact(structure: Structure) -> float:
     apart -= np.round(apart)
     cells = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 1, 3)
     distances = np.linalg.norm((apart + cells) @ structure.direct_matrix, axis=-1)
-    distances[distances < 1e-6] = np.inf
+    # Every atom has itself at distance 0 in the cell in the middle, and nothing else may be there.
+    distances[len(cells) // 2, np.arange(len(first)), first] = np.inf
     return float((distances.min(axis=0) / (by_site[:, None] + by_site[atoms.site])).min())
 
 

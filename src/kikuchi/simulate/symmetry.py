@@ -23,6 +23,19 @@ def _hall_numbers() -> dict[int, int]:
     return numbers
 
 
+def standard_hall_number(space_group: int) -> int:
+    """Return the number, 1 to 530, by which spglib knows the standard setting of a space group.
+
+    Examples
+    --------
+    >>> standard_hall_number(227)
+    526
+    """
+    if space_group not in _hall_numbers():
+        raise InputError(f"space group {space_group!r} does not exist", remedy="use a number from 1 to 230")
+    return _hall_numbers()[space_group]
+
+
 @lru_cache(maxsize=256)
 def space_group_operations(space_group: int) -> tuple[np.ndarray, np.ndarray]:
     """Return every operation of a space group, centrings included.
@@ -55,9 +68,7 @@ def space_group_operations(space_group: int) -> tuple[np.ndarray, np.ndarray]:
     """
     import spglib
 
-    if space_group not in _hall_numbers():
-        raise InputError(f"space group {space_group!r} does not exist", remedy="use a number from 1 to 230")
-    database = spglib.get_symmetry_from_database(_hall_numbers()[space_group])
+    database = spglib.get_symmetry_from_database(standard_hall_number(space_group))
     assert database is not None
     rotations = database["rotations"].astype(np.int64)
     translations = database["translations"] % 1.0
