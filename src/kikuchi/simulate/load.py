@@ -107,8 +107,12 @@ def _one_energy(signal: Any, voltage_kv: float | None, path: Path) -> tuple[Any,
     names = [axis.name for axis in signal.axes_manager.navigation_axes]
     if "energy" not in names:
         # kikuchipy forgets the energy where a file holds only one.
-        known = _emsoft_energy(path) or signal.metadata.get_item("Acquisition_instrument.SEM.beam_energy")
-        known = known or voltage_kv
+        known = (
+            _emsoft_energy(path)
+            or signal.original_metadata.get_item("voltage_kv")
+            or signal.metadata.get_item("Acquisition_instrument.SEM.beam_energy")
+            or voltage_kv
+        )
         if known is None:
             raise InputError("the file does not say its voltage", path=path, remedy="give voltage_kv")
         _require_voltage(float(known), voltage_kv, path)
