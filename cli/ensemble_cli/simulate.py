@@ -17,8 +17,8 @@ def simulate(
     quiet: Quiet = False,
 ) -> None:
     """Simulate scans with their truth beside them."""
-    import kikuchi
+    from kikuchi.simulate import simulate as simulate_scans
 
     with progress(quiet).counter(f"simulating {spec.name}") as count:
-        written = kikuchi.simulate(spec, out, progress=count)
+        written = simulate_scans(spec, out, progress=count)
     result(f"wrote {written}", {"written": str(written)}, as_json)

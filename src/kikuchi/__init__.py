@@ -1,6 +1,7 @@
 """Which space group has the crystal at every point of a scan, and how sure that is.
 
-The journeys: `fit`, `map_scan`, `evaluate`, `simulate`, `demo`. What lives across calls: `Bundle`, `Scan`, `PhaseMap`.
+The journeys: `fit`, `map_scan`, `evaluate`, `demo`, and `kikuchi.simulate.simulate`. What lives across calls: `Bundle`,
+`Scan`, `PhaseMap`.
 Everything is imported when it is first asked for, so that ``import kikuchi`` costs nothing.
 """
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from kikuchi.maps import PhaseMap, summarise, write_map
     from kikuchi.recipe import Recipe, load_recipe
     from kikuchi.scans import Scan, load_dataset, open_scan
-    from kikuchi.simulate import simulate
 
 __version__ = "0.1.0"
 
@@ -39,7 +39,6 @@ _HOMES = {
     "load_recipe": "recipe",
     "map_scan": "mapping",
     "open_scan": "scans",
-    "simulate": "simulate",
     "summarise": "maps",
     "write_map": "maps",
 }
@@ -62,7 +61,6 @@ __all__ = [
     "load_recipe",
     "map_scan",
     "open_scan",
-    "simulate",
     "summarise",
     "write_map",
 ]

@@ -23,7 +23,8 @@ class MasterPattern:
     north
         Upper hemisphere, shape (h, h) with odd h, float32, any positive scale.
     south
-        Lower hemisphere, shape (h, h); the same array as `north` where the point group has an inversion centre.
+        Lower hemisphere, shape (h, h), seen through the crystal from above: with an inversion centre it is ``north[::-1,
+        ::-1]``, which is `north` itself where there is also a two-fold axis along z or a mirror across it.
     kind
         ``"kinematical"`` or ``"dynamical"``.
     source
