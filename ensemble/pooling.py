@@ -182,6 +182,7 @@ def choose_rule(
     labels: ArrayLike,
     *,
     draws: DropoutDraws | None = None,
+    weights: ArrayLike | None = None,
     rules: tuple[str, ...] = ("vote", "average", "geometric"),
 ) -> tuple[str, dict[str, float]]:
     """Rule with the smallest held-out log-loss, for recipes that say ``auto``.
@@ -197,6 +198,8 @@ def choose_rule(
         True class indices, shape (N,).
     draws
         Dropout draws of the same patterns; where given, ``"mc-dropout"`` competes too.
+    weights
+        Of the members, as in `combine`.
     rules
         Rules that compete; on a tie the first wins.
 
@@ -213,7 +216,7 @@ def choose_rule(
     competing = rules if draws is None else (*rules, "mc-dropout")
     losses = {}
     for rule in competing:
-        pooled = combine(logits, rule, draws=draws).probabilities
+        pooled = combine(logits, rule, weights=weights, draws=draws).probabilities
         readable = ~np.isnan(pooled).any(axis=1)
         p, y = pooled[readable], np.asarray(labels)[readable]
         losses[rule] = log_loss(apply_temperature(p, fit_temperature(p, y)), y)

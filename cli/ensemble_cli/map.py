@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ensemble_cli.console import guarded, load_keras, progress, result
-from ensemble_cli.options import Familiar, Json, Out, Quiet, Risk, Rule
+from ensemble_cli.options import Confidence, Familiar, Json, Out, Quiet, Risk, Rule
 
 
 @guarded
@@ -16,6 +16,7 @@ def map_scan(
     out: Out = Path("maps"),
     rule: Rule = None,
     risk: Risk = None,
+    confidence: Confidence = None,
     familiar: Familiar = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -25,6 +26,13 @@ def map_scan(
     import kikuchi
 
     phase_map = kikuchi.map_scan(
-        scan, run, out, rule=rule, risk=risk, familiar=familiar, progress=progress(quiet)
+        scan,
+        run,
+        out,
+        rule=rule,
+        risk=risk,
+        confidence=confidence,
+        familiar=familiar,
+        progress=progress(quiet),
     )
     result(kikuchi.describe_map(phase_map, out), kikuchi.summarise(phase_map), as_json)

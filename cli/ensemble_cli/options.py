@@ -16,6 +16,9 @@ Rule = Annotated[
 Risk = Annotated[
     float | None, typer.Option("--risk", help="Error rate allowed among the answered, e.g. 0.02.")
 ]
+Confidence = Annotated[
+    float | None, typer.Option("--confidence", help="Probability with which that risk must hold, e.g. 0.95.")
+]
 Familiar = Annotated[
     float | None, typer.Option("--familiar", help="Share of familiar patterns let through, e.g. 0.99.")
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from ensemble.abstention import AbstentionRule, Decision, Familiarity, decide
 from ensemble.calibration import Calibration
 from ensemble.errors import InputError
-from ensemble.pooling import Combined, DropoutDraws, combine
+from ensemble.pooling import Combined, DropoutDraws, combine, log_loss_weights
 from kikuchi import files
 from kikuchi.members import MemberSpec, dropout_draws, load_member, predict, read_spec
 from kikuchi.recipe import Recipe
@@ -66,19 +66,24 @@ class HeldOut:
         Index of the material of each pattern, (N,).
     part
         0 calibration, 1 certification, 2 test, (N,).
+    group
+        Patterns of one group (a grain, a block of neighbours) are not independent, (N,).
     """
 
     outputs: MemberOutputs
     labels: np.ndarray
     material: np.ndarray
     part: np.ndarray
+    group: np.ndarray
 
     def select(self, chosen: np.ndarray) -> "HeldOut":
         """Return the patterns where `chosen` is true."""
         o = self.outputs
         draws = DropoutDraws(o.draws.mean[:, chosen], o.draws.entropy[:, chosen], o.draws.votes[:, chosen])
         outputs = MemberOutputs(o.logits[:, chosen], draws, o.unfamiliarity[chosen], o.quality[chosen])
-        return HeldOut(outputs, self.labels[chosen], self.material[chosen], self.part[chosen])
+        return HeldOut(
+            outputs, self.labels[chosen], self.material[chosen], self.part[chosen], self.group[chosen]
+        )
 
 
 @dataclass(frozen=True)
@@ -220,8 +225,13 @@ class Bundle:
             The pool with its uncertainties before calibration, and the calibrated (N, K).
         """
         rule = self.check_rule(rule)
-        combined = combine(outputs.logits, rule, draws=outputs.draws)
+        combined = self.combined(outputs, rule)
         return combined, self.calibrations[rule].apply(combined.probabilities)
+
+    def combined(self, outputs: MemberOutputs, rule: str) -> Combined:
+        """Combine the members by a rule, weighted where the recipe says so; not calibrated yet."""
+        weights = member_weights(self.held_out, self.recipe) if len(outputs.logits) > 1 else None
+        return combine(outputs.logits, rule, weights=weights, draws=outputs.draws)
 
     def decide(
         self, outputs: MemberOutputs, *, rule: str | None = None, abstention: AbstentionRule | None = None
@@ -262,9 +272,17 @@ class Bundle:
             with np.load(self.path / HELD_OUT, allow_pickle=False) as a:
                 draws = DropoutDraws(a["draw_mean"], a["draw_entropy"], a["draw_votes"])
                 outputs = MemberOutputs(a["logits"], draws, a["unfamiliarity"], a["quality"])
-                return HeldOut(outputs, a["labels"], a["material"], a["part"])
+                return HeldOut(outputs, a["labels"], a["material"], a["part"], a["group"])
         except (OSError, KeyError, ValueError) as error:
             raise InputError("missing or broken", path=self.path / HELD_OUT, remedy=_DAMAGED) from error
+
+
+def member_weights(held_out: HeldOut, recipe: Recipe) -> np.ndarray | None:
+    """Return the members' weights (M,) from their log-loss on the calibration part, or None for equal ones."""
+    if recipe.combine.weights == "equal":
+        return None
+    first = held_out.select(held_out.part == 0)
+    return log_loss_weights(first.outputs.logits, first.labels)
 
 
 def run_members(
@@ -347,6 +365,7 @@ def write_held_out(path: Path, held_out: HeldOut) -> None:
             labels=held_out.labels,
             material=held_out.material,
             part=held_out.part,
+            group=held_out.group,
         )
 
 

@@ -17,7 +17,8 @@ from ensemble.pooling import choose_rule, combine
 from kikuchi import bundle as bundles
 from kikuchi import files
 from kikuchi.bundle import Bundle, HeldOut, MemberOutputs
-from kikuchi.histories import convergence, write_history
+from kikuchi.grouping import pattern_groups
+from kikuchi.histories import convergence, draw_losses, write_history
 from kikuchi.locking import locked
 from kikuchi.members import (
     Epoch,
@@ -105,8 +106,10 @@ def fit(
             progress.say(f"{folder} is already fitted")
             return Bundle.load(folder)
         models = _train_all(specs, recipe, data, split, folder, progress)
-        for line in convergence(folder, [s.name for s, _ in specs], recipe.train.min_delta):
+        names = [spec.name for spec, _ in specs]
+        for line in convergence(folder, names, recipe.train.min_delta):
             progress.say(line)
+        progress.say(f"losses of all epochs: {draw_losses(folder, names)}")
         members = tuple(spec for spec, _ in specs)
         familiarity = _reference(models, members, recipe, data, split)
         held_out = _run_held_out(models, members, recipe, familiarity, data, split, progress)
@@ -140,9 +143,10 @@ def fit_decision(held_out: HeldOut, rule: str, recipe: Recipe) -> tuple[Calibrat
         Says the method of calibration, and the risk, confidence, coverage and familiar share wanted.
     """
     first, second = held_out.select(held_out.part == 0), held_out.select(held_out.part == 1)
-    pooled = combine(first.outputs.logits, rule, draws=first.outputs.draws).probabilities
+    weights = bundles.member_weights(held_out, recipe)
+    pooled = combine(first.outputs.logits, rule, weights=weights, draws=first.outputs.draws).probabilities
     calibration = fit_calibration(pooled, first.labels, recipe.calibrate.method)
-    pooled = combine(second.outputs.logits, rule, draws=second.outputs.draws).probabilities
+    pooled = combine(second.outputs.logits, rule, weights=weights, draws=second.outputs.draws).probabilities
     abstention = fit_abstention(
         calibration.apply(pooled),
         second.labels,
@@ -153,6 +157,7 @@ def fit_decision(held_out: HeldOut, rule: str, recipe: Recipe) -> tuple[Calibrat
         confidence=recipe.abstain.confidence,
         coverage=recipe.abstain.coverage,
         familiar=recipe.abstain.familiar,
+        groups=second.group,
     )
     return calibration, abstention
 
@@ -268,10 +273,14 @@ def _run_held_out(
     progress: Progress,
 ) -> HeldOut:
     """Run every member on the calibration and the test patterns."""
-    rest = np.random.default_rng([split.seed, 1]).permutation(split.calibration)
+    group, how = pattern_groups(data, recipe.abstain.groups, recipe.preparation(members[0].size))
+    progress.say(f"held-out patterns count as independent by {how}")
+    # Whole groups: a grain that helped to calibrate must not test the promise.
+    rest_group = group[split.calibration]
+    shuffled = np.random.default_rng([split.seed, 1]).permutation(np.unique(rest_group))
+    calibrates = np.isin(rest_group, shuffled[: round(CALIBRATION_SHARE * len(shuffled))])
     part = np.full(data.n, 2, np.int8)
-    part[rest[: round(CALIBRATION_SHARE * len(rest))]] = 0
-    part[rest[round(CALIBRATION_SHARE * len(rest)) :]] = 1
+    part[split.calibration] = np.where(calibrates, 0, 1)
     wanted = np.sort(np.concatenate([split.calibration, split.test]))
     outputs: list[MemberOutputs] = []
     places: list[np.ndarray] = []
@@ -290,6 +299,7 @@ def _run_held_out(
         labels=data.labels(split.classes)[positions],
         material=data.material[positions],
         part=part[positions],
+        group=group[positions],
     )
 
 
@@ -313,6 +323,7 @@ def _finish(
             first.outputs.logits,
             first.labels,
             draws=first.outputs.draws,
+            weights=bundles.member_weights(held_out, recipe),
             rules=("average", "geometric", "vote"),
         )
     files.write_json(folder / bundles.CALIBRATION, {r: c.to_dict() for r, (c, _) in decisions.items()})

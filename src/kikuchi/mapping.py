@@ -40,6 +40,7 @@ def map_scan(
     *,
     rule: str | None = None,
     risk: float | None = None,
+    confidence: float | None = None,
     familiar: float | None = None,
     progress: Progress = SILENT,
 ) -> PhaseMap:
@@ -61,6 +62,8 @@ def map_scan(
         ``"vote"``, ``"average"``, ``"geometric"`` or ``"mc-dropout"``; the bundle's own where None.
     risk
         Error rate allowed among the answered; the bundle's own where None.
+    confidence
+        Probability with which that risk must hold; the bundle's own where None.
     familiar
         Share of familiar patterns let through; the bundle's own where None.
     progress
@@ -74,7 +77,9 @@ def map_scan(
     begin = time.perf_counter()
     bundle = run if isinstance(run, Bundle) else Bundle.load(run)
     rule = bundle.check_rule(rule)
-    calibration, abstention = wanted_decision(bundle, rule, risk, familiar)
+    calibration, abstention = wanted_decision(
+        bundle, rule, risk=risk, confidence=confidence, familiar=familiar
+    )
     opened = scan if isinstance(scan, Scan) else open_scan(scan)
     folder = Path(out)
     with locked(folder):
@@ -119,16 +124,14 @@ def map_scan(
     return phase_map
 
 
-def wanted_decision(
-    bundle: Bundle, rule: str, risk: float | None, familiar: float | None
-) -> tuple[Calibration, AbstentionRule]:
-    """Return the bundle's own decision rule, or one fitted anew for another risk or familiar share."""
-    if risk is None and familiar is None:
+def wanted_decision(bundle: Bundle, rule: str, **wishes: float | None) -> tuple[Calibration, AbstentionRule]:
+    """Return the bundle's own decision rule, or one fitted anew for another risk, confidence or familiar share."""
+    changed = {name: value for name, value in wishes.items() if value is not None}
+    if not changed:
         return bundle.calibrations[rule], bundle.abstentions[rule]
-    for name, value in (("risk", risk), ("familiar", familiar)):
-        if value is not None and not 0 < value < 1:
+    for name, value in changed.items():
+        if not 0 < value < 1:
             raise InputError(f"{name} {value} is out of range", remedy="between 0 and 1, e.g. 0.02")
-    changed = {k: v for k, v in (("risk", risk), ("familiar", familiar)) if v is not None}
     recipe = bundle.recipe.model_copy(update={"abstain": bundle.recipe.abstain.model_copy(update=changed)})
     return fit_decision(bundle.held_out, rule, recipe)
 

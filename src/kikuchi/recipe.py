@@ -58,9 +58,14 @@ class SplitTable(_Table):
 
 
 class CombineTable(_Table):
-    """How members become one answer; ``auto`` takes the rule of lowest held-out log-loss."""
+    """How members become one answer.
+
+    The rule ``auto`` is that of lowest held-out log-loss. Members weigh the same, or by the exponential of minus their
+    held-out ``log-loss``.
+    """
 
     rule: Literal["auto", "vote", "average", "geometric", "mc-dropout"] = "auto"
+    weights: Literal["equal", "log-loss"] = "equal"
     draws: int = Field(50, ge=1, le=1000)
 
 
@@ -71,12 +76,13 @@ class CalibrateTable(_Table):
 
 
 class AbstainTable(_Table):
-    """When nobody should answer; see `ensemble.abstention.fit_abstention`."""
+    """When nobody should answer; see `ensemble.abstention.fit_abstention` and, for `groups`, `kikuchi.grouping`."""
 
     risk: Share = 0.02
     confidence: Share = 0.95
     coverage: Share = 0.95
     familiar: Share = 0.99
+    groups: Literal["auto", "pattern", "block", "scan"] = "auto"
 
 
 class Recipe(_Table):

@@ -9,6 +9,7 @@ import numpy as np
 import kikuchi
 from kikuchi.members import build_backbone
 from kikuchi.recipe import Recipe
+from tests.end_to_end.conftest import run
 
 
 def reduced(paper: Recipe, weights: str) -> Recipe:
@@ -37,14 +38,27 @@ def test_the_preset_is_the_paper_to_the_letter():
     assert (paper.split.train_per_class, paper.split.validation_per_class) == (400, 100)
 
 
-def test_a_reduced_fit_runs_and_gives_the_same_logits_on_tensorflow_and_torch(workshop, tmp_path):
-    backbone = build_backbone("xception", 71, 3)
-    backbone.save_weights(tmp_path / "backbone.weights.h5")
+SPEC = """
+half_size = 60
+[[material]]
+name = "Ni"
+count = 24
+[[material]]
+name = "Si"
+count = 24
+"""
+
+
+def test_a_reduced_fit_runs_and_gives_the_same_logits_on_tensorflow_and_torch(tmp_path):
+    (tmp_path / "spec.toml").write_text(SPEC)
+    run("simulate", tmp_path / "spec.toml", "--out", tmp_path / "scans", "--quiet")
+    build_backbone("xception", 71, 3).save_weights(tmp_path / "backbone.weights.h5")
     recipe = reduced(kikuchi.load_recipe("paper"), str(tmp_path / "backbone.weights.h5"))
-    kikuchi.fit(workshop / "scans" / "dataset.toml", recipe, tmp_path / "run", seed=1)
+    kikuchi.fit(tmp_path / "scans" / "dataset.toml", recipe, tmp_path / "run", seed=1)
     bundle = kikuchi.Bundle.load(tmp_path / "run")
     assert [m.name for m in bundle.members] == ["scratch-1", "transfer-1"]
-    patterns = kikuchi.open_scan(workshop / "scans" / "Ni.h5").read(slice(0, 6))
+    assert (tmp_path / "run" / "losses.png").is_file()
+    patterns = kikuchi.open_scan(tmp_path / "scans" / "Ni.h5").read(slice(0, 6))
     first = bundle.member_outputs(patterns)
     again = kikuchi.Bundle.load(tmp_path / "run").member_outputs(patterns)
     np.testing.assert_array_equal(first.logits, again.logits)

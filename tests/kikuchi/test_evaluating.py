@@ -52,7 +52,7 @@ def synthetic_held_out(members=2, seed=0):
     draws = DropoutDraws(p, -(p * np.log(p)).sum(axis=-1), np.round(50 * p).astype(np.int16))
     unfamiliarity, quality = rng.normal(1, 0.1, n), np.where(rng.random(n) < 0.02, 0.1, 2.0)
     outputs = MemberOutputs(logits.astype(np.float32), draws, unfamiliarity, quality)
-    return HeldOut(outputs, labels, material, part)
+    return HeldOut(outputs, labels, material, part, np.arange(len(labels)))
 
 
 def write_bundle(folder, held_out, classes=CLASSES, fitted_hashes=()):

@@ -8,7 +8,7 @@ import numpy as np
 from ensemble.abstention import AbstentionRule, Decision
 from ensemble.calibration import Calibration, fit_calibration
 from ensemble.metrics import log_loss
-from ensemble.pooling import DropoutDraws, combine
+from ensemble.pooling import DropoutDraws
 from ensemble.softmax import softmax
 from kikuchi.bundle import Bundle, HeldOut, MemberOutputs
 from kikuchi.evaluation.patterns import Labelled
@@ -97,7 +97,7 @@ def best_single(held_out: HeldOut) -> int:
 
 def combine_and_decide(bundle: Bundle, outputs: MemberOutputs, rule: str) -> tuple[np.ndarray, Decision]:
     """Return a rule's pool before calibration, (N, K), and its decisions, as `map` makes them."""
-    raw = combine(outputs.logits, rule, draws=outputs.draws).probabilities
+    raw = bundle.combined(outputs, rule).probabilities
     return raw, bundle.decide(outputs, rule=rule)
 
 

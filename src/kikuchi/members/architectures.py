@@ -29,6 +29,31 @@ def build_member(spec: MemberSpec) -> "keras.Model":
     import keras
 
     keras.utils.set_random_seed(spec.seed)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision())
+    try:
+        return _member(spec)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def precision() -> str:
+    """Return the precision members are built in: mixed where there is a GPU, float32 elsewhere.
+
+    Weights are float32 under both, so a member trained on a GPU runs on any machine.
+    """
+    import keras
+
+    try:
+        gpus = keras.distribution.list_devices("gpu")
+    except Exception:  # each backend says in its own way that it has none
+        gpus = []
+    return "mixed_float16" if gpus else "float32"
+
+
+def _member(spec: MemberSpec) -> "keras.Model":
+    import keras
+
     patterns = keras.Input((spec.size, spec.size, 1), name="patterns")
     # The paper feeds the network pre-trained on colour images with the grey pattern in all three channels.
     stacked = patterns if spec.channels == 1 else keras.layers.Concatenate(name="stack")([patterns] * 3)

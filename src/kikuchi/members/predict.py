@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 #: Patterns per forward pass; larger gains nothing on two cores and costs memory at 299 x 299.
 BATCH = 64
 
+#: The pass for so few patterns or fewer: a single image need not pay for 64.
+FEW = 8
+
 
 def predict(model: "keras.Model", patterns: np.ndarray, batch: int = BATCH) -> tuple[np.ndarray, np.ndarray]:
     """Return a member's logits and features.
@@ -30,6 +33,7 @@ def predict(model: "keras.Model", patterns: np.ndarray, batch: int = BATCH) -> t
         float32 arrays of shapes (n, K) and (n, F).
     """
     n = len(patterns)
+    batch = min(batch, FEW) if n <= FEW else batch
     logits: np.ndarray | None = None
     features: np.ndarray | None = None
     padded = np.zeros((batch, *patterns.shape[1:], 1), np.float32)

@@ -207,7 +207,8 @@ def _compiled(model: "keras.Model", training: Training) -> "keras.Model":
         metrics=["accuracy"],
         jit_compile=False,
     )
-    optimizer.build(trained.trainable_variables)
+    # Keras may have wrapped it, to scale the loss under mixed precision.
+    trained.optimizer.build(trained.trainable_variables)
     return trained
 
 

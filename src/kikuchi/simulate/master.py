@@ -23,8 +23,8 @@ class MasterPattern:
     north
         Upper hemisphere, shape (h, h) with odd h, float32, any positive scale.
     south
-        Lower hemisphere, shape (h, h), seen through the crystal from above: with an inversion centre it is ``north[::-1,
-        ::-1]``, which is `north` itself where there is also a two-fold axis along z or a mirror across it.
+        Lower hemisphere, shape (h, h), seen through the crystal from above: with an inversion centre it is
+        ``north[::-1, ::-1]``, which is `north` itself where there is also a two-fold axis along z or a mirror across.
     kind
         ``"kinematical"`` or ``"dynamical"``.
     source
