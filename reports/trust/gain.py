@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 import kikuchi
-from kikuchi.fitting import versions
 from kikuchi.progress import Progress
 from kikuchi.recipe import parse_recipe
 from kikuchi.simulate import simulate
 from kikuchi.simulate.structures import PAPER_MATERIALS, load_structure
+from kikuchi.versions import versions
 
 HERE = Path(__file__).parent
 

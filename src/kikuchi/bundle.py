@@ -11,9 +11,11 @@ import numpy as np
 from ensemble.abstention import AbstentionRule, Decision, Familiarity, decide
 from ensemble.calibration import Calibration
 from ensemble.errors import InputError
-from ensemble.pooling import Combined, DropoutDraws, combine, log_loss_weights
+from ensemble.pooling import Combined, DropoutDraws, combine
 from kikuchi import files
+from kikuchi.deciding import member_weights
 from kikuchi.members import MemberSpec, dropout_draws, load_member, predict, read_spec
+from kikuchi.outputs import HeldOut, MemberOutputs, read_held_out
 from kikuchi.recipe import Recipe
 from kikuchi.scans import Preparation, pattern_quality, prepare
 
@@ -28,62 +30,6 @@ FEATURES = "features.npz"
 HELD_OUT = "held_out.npz"
 _DAMAGED = "copy the bundle again or refit it"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True)
-class MemberOutputs:
-    """What all members say of some patterns, before anything is combined.
-
-    Attributes
-    ----------
-    logits
-        (M, N, K) float32.
-    draws
-        Sufficient statistics of each member's dropout draws.
-    unfamiliarity
-        (N,), about 1 for familiar patterns; higher = stranger.
-    quality
-        (N,), signal against noise of the patterns themselves.
-    """
-
-    logits: np.ndarray
-    draws: DropoutDraws
-    unfamiliarity: np.ndarray
-    quality: np.ndarray
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """What the members said of labelled patterns that none of them was trained on.
-
-    Attributes
-    ----------
-    outputs
-        Of all held-out patterns.
-    labels
-        True class indices, (N,).
-    material
-        Index of the material of each pattern, (N,).
-    part
-        0 calibration, 1 certification, 2 test, (N,).
-    group
-        Patterns of one group (a grain, a block of neighbours) are not independent, (N,).
-    """
-
-    outputs: MemberOutputs
-    labels: np.ndarray
-    material: np.ndarray
-    part: np.ndarray
-    group: np.ndarray
-
-    def select(self, chosen: np.ndarray) -> "HeldOut":
-        """Return the patterns where `chosen` is true."""
-        o = self.outputs
-        draws = DropoutDraws(o.draws.mean[:, chosen], o.draws.entropy[:, chosen], o.draws.votes[:, chosen])
-        outputs = MemberOutputs(o.logits[:, chosen], draws, o.unfamiliarity[chosen], o.quality[chosen])
-        return HeldOut(
-            outputs, self.labels[chosen], self.material[chosen], self.part[chosen], self.group[chosen]
-        )
 
 
 @dataclass(frozen=True)
@@ -245,7 +191,7 @@ class Bundle:
         rule
             Another than the bundle's own.
         abstention
-            Another than the one fitted with the rule, e.g. from `kikuchi.fitting.fit_decision`.
+            Another than the one fitted with the rule, e.g. from `kikuchi.deciding.fit_decision`.
         """
         rule = self.check_rule(rule)
         combined, probabilities = self.calibrated(outputs, rule)
@@ -268,21 +214,7 @@ class Bundle:
     @cached_property
     def held_out(self) -> HeldOut:
         """Everything the members said of the held-out patterns, with the truth."""
-        try:
-            with np.load(self.path / HELD_OUT, allow_pickle=False) as a:
-                draws = DropoutDraws(a["draw_mean"], a["draw_entropy"], a["draw_votes"])
-                outputs = MemberOutputs(a["logits"], draws, a["unfamiliarity"], a["quality"])
-                return HeldOut(outputs, a["labels"], a["material"], a["part"], a["group"])
-        except (OSError, KeyError, ValueError) as error:
-            raise InputError("missing or broken", path=self.path / HELD_OUT, remedy=_DAMAGED) from error
-
-
-def member_weights(held_out: HeldOut, recipe: Recipe) -> np.ndarray | None:
-    """Return the members' weights (M,) from their log-loss on the calibration part, or None for equal ones."""
-    if recipe.combine.weights == "equal":
-        return None
-    first = held_out.select(held_out.part == 0)
-    return log_loss_weights(first.outputs.logits, first.labels)
+        return read_held_out(self.path / HELD_OUT)
 
 
 def run_members(
@@ -333,40 +265,6 @@ def run_members(
         unfamiliarity=familiarity.score(features),
         quality=pattern_quality(patterns),
     )
-
-
-def joined(parts: list[MemberOutputs]) -> MemberOutputs:
-    """Put the outputs of several batches one after another."""
-    return MemberOutputs(
-        logits=np.concatenate([p.logits for p in parts], axis=1),
-        draws=DropoutDraws(
-            np.concatenate([p.draws.mean for p in parts], axis=1),
-            np.concatenate([p.draws.entropy for p in parts], axis=1),
-            np.concatenate([p.draws.votes for p in parts], axis=1),
-        ),
-        unfamiliarity=np.concatenate([p.unfamiliarity for p in parts]),
-        quality=np.concatenate([p.quality for p in parts]),
-    )
-
-
-def write_held_out(path: Path, held_out: HeldOut) -> None:
-    """Write held-out outputs as one compressed npz."""
-    o = held_out.outputs
-    with files.replaced(path) as partial:
-        np.savez_compressed(
-            partial,
-            allow_pickle=False,
-            logits=o.logits,
-            draw_mean=o.draws.mean,
-            draw_entropy=o.draws.entropy,
-            draw_votes=o.draws.votes,
-            unfamiliarity=o.unfamiliarity,
-            quality=o.quality,
-            labels=held_out.labels,
-            material=held_out.material,
-            part=held_out.part,
-            group=held_out.group,
-        )
 
 
 def _check_manifest(manifest: Any, folder: Path) -> None:

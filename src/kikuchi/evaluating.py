@@ -18,11 +18,11 @@ from kikuchi.evaluation.patterns import Labelled, dataset_patterns, own_test_pat
 from kikuchi.evaluation.scores import score_all
 from kikuchi.evaluation.tables import write_tables
 from kikuchi.evaluation.unfamiliarity import unfamiliar
-from kikuchi.fitting import versions
 from kikuchi.locking import locked
 from kikuchi.maps.plain import plain
 from kikuchi.progress import SILENT, Progress
 from kikuchi.scans import Dataset
+from kikuchi.versions import versions
 
 _CURVE_POINTS = 400
 

@@ -2,7 +2,6 @@
 
 import datetime
 import hashlib
-import importlib.metadata
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ensemble.abstention import AbstentionRule, Familiarity, fit_abstention, fit_familiarity
-from ensemble.calibration import Calibration, fit_calibration
+from ensemble.abstention import AbstentionRule, Familiarity, fit_familiarity
+from ensemble.calibration import Calibration
 from ensemble.errors import InputError
-from ensemble.pooling import choose_rule, combine
+from ensemble.pooling import choose_rule
 from kikuchi import bundle as bundles
 from kikuchi import files
-from kikuchi.bundle import Bundle, HeldOut, MemberOutputs
+from kikuchi.bundle import Bundle
+from kikuchi.deciding import RULES, fit_decision, member_weights
 from kikuchi.grouping import pattern_groups
 from kikuchi.histories import convergence, draw_losses, write_history
 from kikuchi.locking import locked
@@ -31,15 +31,14 @@ from kikuchi.members import (
     save_member,
     train_member,
 )
+from kikuchi.outputs import HeldOut, MemberOutputs, joined, write_held_out
 from kikuchi.progress import SILENT, Progress
 from kikuchi.recipe import MemberGroup, Recipe, load_recipe
-from kikuchi.scans import QUALITY_THRESHOLD, Dataset, Split, background_for, load_dataset, split_dataset
+from kikuchi.scans import Dataset, Split, background_for, load_dataset, split_dataset
+from kikuchi.versions import versions
 
 if TYPE_CHECKING:
     import keras
-
-#: Every rule is calibrated and given its abstention, so that `map --rule` never needs the training data.
-RULES = ("average", "geometric", "vote", "mc-dropout")
 
 #: Training patterns kept per bundle as the reference of familiarity: 1 MB for two compact members.
 REFERENCE_PATTERNS = 600
@@ -126,40 +125,6 @@ def _told(
     for text in sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)}):
         progress.say(f"note: {text}")
     return decisions
-
-
-def fit_decision(held_out: HeldOut, rule: str, recipe: Recipe) -> tuple[Calibration, AbstentionRule]:
-    """Calibrate one rule's pool and set when it must not answer, on held-out patterns.
-
-    The calibration sees part 0 of the patterns, the abstention part 1, the test (part 2) is left alone.
-
-    Parameters
-    ----------
-    held_out
-        As a bundle stores it.
-    rule
-        How the members are combined.
-    recipe
-        Says the method of calibration, and the risk, confidence, coverage and familiar share wanted.
-    """
-    first, second = held_out.select(held_out.part == 0), held_out.select(held_out.part == 1)
-    weights = bundles.member_weights(held_out, recipe)
-    pooled = combine(first.outputs.logits, rule, weights=weights, draws=first.outputs.draws).probabilities
-    calibration = fit_calibration(pooled, first.labels, recipe.calibrate.method)
-    pooled = combine(second.outputs.logits, rule, weights=weights, draws=second.outputs.draws).probabilities
-    abstention = fit_abstention(
-        calibration.apply(pooled),
-        second.labels,
-        unfamiliarity=second.outputs.unfamiliarity,
-        quality=second.outputs.quality,
-        quality_threshold=QUALITY_THRESHOLD,
-        risk=recipe.abstain.risk,
-        confidence=recipe.abstain.confidence,
-        coverage=recipe.abstain.coverage,
-        familiar=recipe.abstain.familiar,
-        groups=second.group,
-    )
-    return calibration, abstention
 
 
 def _claim(folder: Path, recipe: Recipe, data: Dataset, split: Split) -> None:
@@ -295,7 +260,7 @@ def _run_held_out(
             step(len(positions))
     positions = np.concatenate(places)
     return HeldOut(
-        outputs=bundles.joined(outputs),
+        outputs=joined(outputs),
         labels=data.labels(split.classes)[positions],
         material=data.material[positions],
         part=part[positions],
@@ -323,14 +288,14 @@ def _finish(
             first.outputs.logits,
             first.labels,
             draws=first.outputs.draws,
-            weights=bundles.member_weights(held_out, recipe),
+            weights=member_weights(held_out, recipe),
             rules=("average", "geometric", "vote"),
         )
     files.write_json(folder / bundles.CALIBRATION, {r: c.to_dict() for r, (c, _) in decisions.items()})
     files.write_json(folder / bundles.ABSTENTION, {r: a.to_dict() for r, (_, a) in decisions.items()})
     with files.replaced(folder / bundles.FEATURES) as partial:
         np.savez_compressed(partial, allow_pickle=False, **familiarity.to_arrays())
-    bundles.write_held_out(folder / bundles.HELD_OUT, held_out)
+    write_held_out(folder / bundles.HELD_OUT, held_out)
     files.write_json(folder / SPLITS, split.to_dict())
     manifest: dict[str, Any] = {
         "format_version": bundles.VERSION,
@@ -370,27 +335,3 @@ def dataset_fingerprint(data: Dataset, split: Split) -> str:
     for value, label in zip(split.hashes, data.space_group, strict=True):
         digest.update(f"{value}:{label};".encode())
     return digest.hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of everything a result depends on."""
-    import platform
-
-    names = (
-        "kikuchi-ensemble",
-        "keras",
-        "tensorflow",
-        "torch",
-        "numpy",
-        "scipy",
-        "scikit-image",
-        "kikuchipy",
-        "orix",
-    )
-    found = {"python": platform.python_version()}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

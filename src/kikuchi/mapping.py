@@ -15,14 +15,16 @@ from ensemble.errors import InputError
 from ensemble.fractions import Fractions, outcomes, phase_fractions, square_blocks
 from ensemble.pooling import DropoutDraws
 from ensemble.softmax import softmax
-from kikuchi.bundle import Bundle, MemberOutputs
-from kikuchi.fitting import fit_decision, versions
+from kikuchi.bundle import Bundle
+from kikuchi.deciding import fit_decision
 from kikuchi.locking import locked
 from kikuchi.maps import PhaseMap, write_map
+from kikuchi.outputs import MemberOutputs
 from kikuchi.progress import SILENT, Progress
 from kikuchi.reports import write_map_report
 from kikuchi.scans import Scan, background_for, open_scan, prepare
 from kikuchi.store import LogitsStore, StoreIdentity
+from kikuchi.versions import versions
 
 #: Patterns read, prepared and run at a time: memory does not grow with the scan.
 CHUNK = 1024

@@ -16,13 +16,13 @@ import kikuchi
 from ensemble.abstention import fit_familiarity
 from ensemble.pooling import DropoutDraws
 from kikuchi import files
-from kikuchi.bundle import HeldOut, MemberOutputs, write_held_out
+from kikuchi.deciding import fit_decision
 from kikuchi.evaluation import leave_one_out, scores
 from kikuchi.evaluation.abstaining import error_rate
 from kikuchi.evaluation.unfamiliarity import separation, unfamiliar_scores
-from kikuchi.fitting import fit_decision
 from kikuchi.histories import write_history
 from kikuchi.members import Epoch, History, MemberSpec, build_member, predict, save_member
+from kikuchi.outputs import HeldOut, MemberOutputs, write_held_out
 from kikuchi.recipe import Recipe
 from kikuchi.scans.split import pattern_hash
 

@@ -10,9 +10,10 @@ from ensemble.calibration import Calibration, fit_calibration
 from ensemble.metrics import log_loss
 from ensemble.pooling import DropoutDraws
 from ensemble.softmax import softmax
-from kikuchi.bundle import Bundle, HeldOut, MemberOutputs
+from kikuchi.bundle import Bundle
+from kikuchi.deciding import fit_decision
 from kikuchi.evaluation.patterns import Labelled
-from kikuchi.fitting import fit_decision
+from kikuchi.outputs import HeldOut, MemberOutputs
 
 MEMBER, BEST_SINGLE, RULE = "member", "best single", "rule"
 

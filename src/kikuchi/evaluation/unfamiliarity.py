@@ -6,8 +6,9 @@ import numpy as np
 
 from ensemble.abstention import energy, generalised_entropy
 from ensemble.metrics import auroc, bootstrap_interval, fpr_at
-from kikuchi.bundle import Bundle, MemberOutputs
+from kikuchi.bundle import Bundle
 from kikuchi.evaluation.patterns import Labelled
+from kikuchi.outputs import MemberOutputs
 
 _RESAMPLES = 400
 
