@@ -1,7 +1,7 @@
 """Which space group has the crystal at every point of a scan, and how sure that is.
 
-The journeys: `fit`, `map_scan`, `evaluate`, `demo`, and `kikuchi.simulate.simulate`. What lives across calls: `Bundle`,
-`Scan`, `PhaseMap`.
+The journeys: `fit`, `map_scan`, `evaluate`, `explain_map`, `demo`, and `kikuchi.simulate.simulate`. What lives across
+calls: `Bundle`, `Scan`, `PhaseMap`.
 Everything is imported when it is first asked for, so that ``import kikuchi`` costs nothing.
 """
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kikuchi.demonstration import demo
     from kikuchi.describing import describe_bundle, describe_map, facts
     from kikuchi.evaluating import describe_evaluation, evaluate
+    from kikuchi.explaining import describe_explanations, explain_map
     from kikuchi.fitting import fit
     from kikuchi.mapping import map_scan
     from kikuchi.maps import PhaseMap, summarise, write_map
@@ -31,8 +32,10 @@ _HOMES = {
     "demo": "demonstration",
     "describe_bundle": "describing",
     "describe_evaluation": "evaluating",
+    "describe_explanations": "explaining",
     "describe_map": "describing",
     "evaluate": "evaluating",
+    "explain_map": "explaining",
     "facts": "describing",
     "fit": "fitting",
     "load_dataset": "scans",
@@ -53,8 +56,10 @@ __all__ = [
     "demo",
     "describe_bundle",
     "describe_evaluation",
+    "describe_explanations",
     "describe_map",
     "evaluate",
+    "explain_map",
     "facts",
     "fit",
     "load_dataset",

@@ -1,1 +1,25 @@
-"""Why the members disagree."""
+"""Why the members disagree: Shapley values, margins, epistemic uncertainty, kernels, activation maps."""
+
+from kikuchi.explain.background import Background, choose_background, read_background, write_background
+from kikuchi.explain.choose import Chosen, choose
+from kikuchi.explain.margin import Disagreement, Ensemble, disputed_pair, explain_disagreement
+from kikuchi.explain.shapley import Attribution, LogitNetwork, Shapley
+from kikuchi.explain.uncertainty import Uncertainty, UncertaintyAttribution
+
+__all__ = [
+    "Attribution",
+    "Background",
+    "Chosen",
+    "Disagreement",
+    "Ensemble",
+    "LogitNetwork",
+    "Shapley",
+    "Uncertainty",
+    "UncertaintyAttribution",
+    "choose",
+    "choose_background",
+    "disputed_pair",
+    "explain_disagreement",
+    "read_background",
+    "write_background",
+]

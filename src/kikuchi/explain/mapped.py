@@ -1,0 +1,104 @@
+"""What `ensemble map` left behind, and the patterns to compare with: what the explaining journey starts from."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ensemble.abstention import AbstentionRule, Status
+from ensemble.calibration import Calibration
+from ensemble.errors import InputError
+from ensemble.pooling import DropoutDraws
+from ensemble.softmax import softmax
+from kikuchi import files
+from kikuchi.bundle import Bundle, MemberOutputs
+from kikuchi.explain.background import Background, choose_background, read_background
+from kikuchi.mapping import STORE
+from kikuchi.maps import PhaseMap
+from kikuchi.scans import Scan, background_for, prepare
+from kikuchi.store import LogitsStore
+
+BACKGROUND = "background.npz"
+
+#: Background patterns per class that are compared with; DeepSHAP takes time in proportion.
+COMPARED_PER_CLASS = 16
+
+_MAP_AGAIN = "run `ensemble map` with this scan and bundle into that folder"
+
+
+def read_map(map_dir: Path, scan: Scan, bundle: Bundle) -> tuple[PhaseMap, AbstentionRule]:
+    """Read a map that `kikuchi.mapping.map_scan` wrote: its decisions again, from the logits and the rule stored.
+
+    Raises
+    ------
+    InputError
+        The folder holds no finished map, or one of another scan or bundle.
+    """
+    summary = files.read_json(map_dir / "summary.json", remedy=_MAP_AGAIN)
+    store = LogitsStore.read(map_dir / STORE)
+    for name, have, wanted in (
+        ("scan", store.identity.scan, scan.fingerprint()),
+        ("bundle", store.identity.bundle, bundle.fingerprint),
+    ):
+        if have != wanted:
+            raise InputError(f"a map of another {name}", path=map_dir, remedy=_MAP_AGAIN)
+    if store.missing():
+        raise InputError("an unfinished map", path=map_dir, remedy=_MAP_AGAIN)
+    try:
+        rule = bundle.check_rule(summary["rule"])
+        calibration = Calibration.from_dict(summary["calibration"])
+        abstention = AbstentionRule.from_dict(summary["abstention"])
+        meta = {k: summary[k] for k in ("rule", "calibration", "abstention", "promised_risk", "warnings")}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError("not the summary of a map", path=map_dir, remedy=_MAP_AGAIN) from error
+    outputs = MemberOutputs(
+        logits=store.logits,
+        draws=DropoutDraws(store.draw_mean, store.draw_entropy, store.draw_votes),
+        unfamiliarity=np.asarray(store.unfamiliarity),
+        quality=np.asarray(store.quality),
+    )
+    judge = replace(bundle, calibrations={rule: calibration})
+    phase_map = PhaseMap(
+        name=scan.name,
+        classes=bundle.classes,
+        members=tuple(m.name for m in bundle.members),
+        member_kinds=tuple(m.kind for m in bundle.members),
+        shape=scan.shape,
+        row=scan.row,
+        col=scan.col,
+        x=scan.x,
+        y=scan.y,
+        step=scan.step,
+        decision=judge.decide(outputs, rule=rule, abstention=abstention),
+        member_probabilities=softmax(store.logits).astype(np.float32),
+        problems=dict(scan.problems),
+        meta=meta,
+    )
+    return phase_map, abstention
+
+
+def background_of(bundle: Bundle, scan: Scan, phase_map: PhaseMap) -> tuple[Background, str]:
+    """Return what the bundle stores, or patterns of the scan that were solved with confidence."""
+    if (bundle.path / BACKGROUND).is_file():
+        stored = read_background(bundle.path / BACKGROUND)
+        return stored.thinned(COMPARED_PER_CLASS), "stored with the bundle"
+    d = phase_map.decision
+    solved = np.where(d.status == Status.SOLVED, d.winner, -1)
+    chosen: list[np.ndarray] = []
+    rng = np.random.default_rng(0)
+    for k in range(len(phase_map.classes)):
+        here = rng.permutation(np.flatnonzero(solved == k))
+        surest = here[np.argsort(-d.confidence[here], kind="stable")][: 4 * COMPARED_PER_CLASS]
+        chosen.append(rng.permutation(surest)[:COMPARED_PER_CLASS])
+    indices = np.sort(np.concatenate(chosen))
+    prepared = prepared_patterns(bundle, scan, indices)
+    background = choose_background(prepared, solved[indices], COMPARED_PER_CLASS)
+    return background, "of this scan, answered with confidence"
+
+
+def prepared_patterns(bundle: Bundle, scan: Scan, indices: np.ndarray) -> dict[int, np.ndarray]:
+    """Read patterns and prepare them for every input size of the members."""
+    raw = scan.read(indices)
+    static = background_for(scan, bundle.preparation(bundle.members[0]))
+    specs = {m.size: m for m in bundle.members}
+    return {size: prepare(raw, bundle.preparation(spec), static) for size, spec in specs.items()}

@@ -1,0 +1,167 @@
+"""One disagreement, taken apart: what the members share and where they part."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kikuchi.explain.background import Background
+from kikuchi.explain.shapley import Attribution, LogitNetwork, Method, Shapley
+from kikuchi.explain.uncertainty import Uncertainty, UncertaintyAttribution
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Why the members of an ensemble disagree about one pattern.
+
+    Attributes
+    ----------
+    pair
+        Class indices (a, b) of the two disputed classes, the one put first by the mean of the members first.
+    logits
+        For each of the M members the attributions of the logits of a and of b.
+    uncertainty
+        Attribution of the mutual information.
+    """
+
+    pair: tuple[int, int]
+    logits: tuple[tuple[Attribution, Attribution], ...]
+    uncertainty: UncertaintyAttribution
+
+    @property
+    def margins(self) -> tuple[Attribution, ...]:
+        """Attribution of logit(a) - logit(b) for each member: both methods are linear in the output."""
+        return tuple(
+            Attribution(a.values - b.values, a.value - b.value, a.base - b.base) for a, b in self.logits
+        )
+
+    @property
+    def side(self) -> int:
+        """Side of the common grid in pixels: that of the largest input."""
+        return max(m.values.shape[0] for m in self.margins)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """What the members agree on: mean of the margins' attributions, (side, side), logits."""
+        return self._stacked().mean(axis=0)
+
+    @property
+    def spread(self) -> np.ndarray:
+        """Where the members part: standard deviation of the margins' attributions, (side, side), logits."""
+        return self._stacked().std(axis=0)
+
+    @property
+    def information(self) -> np.ndarray:
+        """Attribution of the mutual information, summed over the members, (side, side), nats."""
+        return np.sum([on_grid(v, self.side) for v in self.uncertainty.values], axis=0)
+
+    @property
+    def worst_error(self) -> float:
+        """Largest relative error of completeness of the logits' attributions."""
+        return max(attribution.error for pair in self.logits for attribution in pair)
+
+    def _stacked(self) -> np.ndarray:
+        return np.stack([on_grid(m.values, self.side) for m in self.margins])
+
+
+class Ensemble:
+    """The members of a bundle, ready to be explained: one graph per member, built once.
+
+    Parameters
+    ----------
+    members
+        M members.
+    sizes
+        Input size of each.
+    background
+        What patterns are compared with.
+    method
+        ``"deep"`` or ``"gradients"``.
+    weights
+        Of the members in the mixture whose mutual information is explained, (M,); equal where None.
+    """
+
+    def __init__(
+        self,
+        members: Sequence["keras.Model"],
+        sizes: Sequence[int],
+        background: Background,
+        method: Method = "deep",
+        *,
+        weights: np.ndarray | None = None,
+    ) -> None:
+        self.members = list(members)
+        self.backgrounds = [background.prepared(size) for size in sizes]
+        self.networks = [LogitNetwork(member) for member in members]
+        self.explainers = [
+            Shapley(network.model, patterns, method)
+            for network, patterns in zip(self.networks, self.backgrounds, strict=True)
+        ]
+        self.uncertainty = Uncertainty(members, self.backgrounds, weights=weights)
+        self.classes = int(members[0].outputs[0].shape[-1])
+
+    def logit(self, member: int, class_index: int, pattern: np.ndarray) -> Attribution:
+        """Attribute one member's logit of one class for a pattern prepared for that member, (s, s)."""
+        self.networks[member].ask(np.eye(self.classes)[class_index])
+        return self.explainers[member](pattern)
+
+
+def explain_disagreement(
+    ensemble: Ensemble, patterns: Sequence[np.ndarray], pair: tuple[int, int]
+) -> Disagreement:
+    """Attribute each member's logits of two disputed classes, and the mutual information of all.
+
+    Parameters
+    ----------
+    ensemble
+        The members.
+    patterns
+        The pattern as each member takes it, (s, s).
+    pair
+        Class indices.
+    """
+    first, second = pair
+    logits = tuple(
+        (ensemble.logit(m, first, pattern), ensemble.logit(m, second, pattern))
+        for m, pattern in enumerate(patterns)
+    )
+    return Disagreement(pair, logits, ensemble.uncertainty(patterns))
+
+
+def disputed_pair(member_probabilities: np.ndarray) -> tuple[int, int]:
+    """Return the two classes that members quarrel about.
+
+    The class that the mean of the members puts first, and its strongest rival: the class with the most votes of those
+    who disagree, the mean deciding ties; the runner-up of the mean where nobody disagrees.
+
+    Parameters
+    ----------
+    member_probabilities
+        (M, K).
+
+    Examples
+    --------
+    >>> disputed_pair(np.array([[0.9, 0.1, 0.0], [0.6, 0.4, 0.0], [0.3, 0.3, 0.4]]))
+    (0, 2)
+    """
+    p = np.asarray(member_probabilities, float)
+    mean, votes = p.mean(axis=0), np.bincount(p.argmax(axis=1), minlength=p.shape[1])
+    first = int(mean.argmax())
+    rivals = votes + mean  # a mean is below 1: it decides ties only
+    rivals[first] = -1
+    return first, int(rivals.argmax())
+
+
+def on_grid(values: np.ndarray, side: int) -> np.ndarray:
+    """Lay an attribution, (s, s), on a grid of another side; its sum stays what it was."""
+    if values.shape[0] == side:
+        return values
+    from skimage.transform import resize
+
+    share = (values.shape[0] / side) ** 2
+    resized = resize(values, (side, side), order=1, anti_aliasing=True) * share
+    return resized + (values.sum() - resized.sum()) / resized.size
