@@ -38,6 +38,7 @@ class Bars(Progress):
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
+            disable=not self._console.is_terminal,  # a log file needs the lines, not the bars
         )
 
     def say(self, text: str) -> None:

