@@ -12,26 +12,25 @@ from kikuchi import files
 from kikuchi.bundle import Bundle
 from kikuchi.deciding import member_weights
 from kikuchi.explain import (
-    Disagreement,
     Ensemble,
     choose,
-    disputed_pair,
-    explain_disagreement,
 )
-from kikuchi.explain.mapped import background_of, prepared_patterns, read_map
+from kikuchi.explain.kernel_picture import kernel_picture
+from kikuchi.explain.kernels import feature_maps, first_kernels, nearest_kernels
+from kikuchi.explain.mapped import background_of, patterns_of_members, read_map
 from kikuchi.explain.page import write_page
-from kikuchi.explain.pictures import disagreement_card, png, shapley_overlay
+from kikuchi.explain.pictures import png
+from kikuchi.explain.point import explain_point, randomised
 from kikuchi.explain.shapley import check_method
 from kikuchi.locking import locked
 from kikuchi.mapping import as_seen
-from kikuchi.maps import PhaseMap
 from kikuchi.progress import SILENT, Progress
 from kikuchi.reports import write_map_report
 from kikuchi.scans import Scan, open_scan
 from kikuchi.versions import versions
 
-#: Classes drawn in an overlay, the most probable first.
-SHOWN_CLASSES = 4
+#: Pairs of first-layer kernels drawn.
+KERNELS = 6
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -57,7 +56,8 @@ def explain_map(
         What was mapped, and the bundle it was mapped with.
     out
         Folder for ``point_<index>.png`` (the disagreement) and ``point_<index>_classes.png`` (the Shapley values of
-        the most probable classes), ``explanations.json``, ``report.html``, and ``map.html``, the map with the
+        the most probable classes), ``explanations.json``, ``kernels.png``,
+        ``report.html``, and ``map.html``, the map with the
         explanations at its points.
     points
         How many at most.
@@ -115,10 +115,12 @@ def explain_map(
                 if records and spent + records[-1]["seconds"] > seconds:
                     progress.say(f"stopped after {len(records)} points: the time of {budget} is used up")
                     break
-                records.append(
-                    _explain_point(int(index), reason, ensemble, bundle, opened, phase_map, folder)
-                )
+                records.append(explain_point(int(index), reason, ensemble, bundle, opened, phase_map, folder))
                 step(1)
+        first = int(chosen.indices[0])
+        patterns = patterns_of_members(bundle, opened, first)
+        check = randomised(ensemble, patterns, phase_map, first)
+        kernels = _draw_kernels(ensemble, bundle, patterns, folder)
         result = {
             "map": phase_map.name,
             "space_groups": list(phase_map.classes),
@@ -132,7 +134,10 @@ def explain_map(
             "budget_s": seconds,
             "seconds": time.perf_counter() - begin,
             "worst_error": max(r["worst_error"] for r in records),
+            "worst_missed": max(r["worst_missed"] for r in records),
             "worst_uncertainty_error": max(r["mutual_information"]["error"] for r in records),
+            "randomised": check,
+            "kernels": kernels,
             "points": records,
             "versions": versions(),
         }
@@ -157,8 +162,9 @@ def describe_explanations(result: dict[str, Any], out: str | Path) -> str:
             f"explained {result['explained_points']} of {result['chosen_points']} points of {result['map']} "
             f"in {result['seconds']:.0f} s: {ways[result['method']]} on {result['backend']}, against "
             f"{result['background']['patterns']} patterns ({result['background']['origin']})",
-            f"completeness: the sums miss by at most {result['worst_error']:.2%} (logits) and "
-            f"{result['worst_uncertainty_error']:.2%} (mutual information)",
+            f"completeness: the sums miss by at most {result['worst_error']:.2g} of the difference "
+            f"({result['worst_missed']:.2g} logits), and {result['worst_uncertainty_error']:.2g} of it for the "
+            "mutual information",
             f"look at {Path(out) / 'report.html'} and {Path(out) / 'map.html'}",
         ]
     )
@@ -187,108 +193,20 @@ def read_budget(text: str) -> float:
     return value
 
 
-def _explain_point(
-    index: int,
-    reason: str,
-    ensemble: Ensemble,
-    bundle: Bundle,
-    scan: Scan,
-    phase_map: PhaseMap,
-    folder: Path,
-) -> dict[str, Any]:
-    """Explain one point, draw it, and return its numbers."""
-    begin = time.perf_counter()
-    prepared = {size: p[0] for size, p in prepared_patterns(bundle, scan, np.array([index])).items()}
-    patterns = [prepared[m.size] for m in bundle.members]
-    probabilities = phase_map.member_probabilities[:, index]
-    found = explain_disagreement(ensemble, patterns, disputed_pair(probabilities))
-    d, classes = phase_map.decision, phase_map.classes
-    name = f"point_{index}"
-    where = f"point {index}, row {phase_map.row[index]}, column {phase_map.col[index]}"
-    caption = _caption(where, reason, phase_map, index, found)
-    says = [
-        f"{member} says {classes[int(p.argmax())]}"
-        for member, p in zip(phase_map.members, probabilities, strict=True)
-    ]
-    title = f"{phase_map.name}, {where}: {reason}"
-    card = disagreement_card(prepared[max(prepared)], found, says, classes, title, caption)
-    (folder / f"{name}.png").write_bytes(png(card))
-    _draw_classes(folder / f"{name}_classes.png", index, ensemble, patterns, phase_map, where)
-    a, b = found.pair
-    uncertainty = found.uncertainty
-    return {
-        "index": index,
-        "row": int(phase_map.row[index]),
-        "col": int(phase_map.col[index]),
-        "reason": reason,
-        "pair": [classes[a], classes[b]],
-        "confidence": _number(d.confidence[index]),
-        "members": [
-            {
-                "name": member,
-                "vote": classes[int(p.argmax())],
-                "logits": [
-                    {"space_group": classes[k], "value": one.value, "base": one.base, "error": one.error}
-                    for k, one in zip(found.pair, logits, strict=True)
-                ],
-                "margin": margin.value,
-                "margin_error": margin.error,
-                "mutual_information_share": float(part.sum()),
-            }
-            for member, p, logits, margin, part in zip(
-                phase_map.members, probabilities, found.logits, found.margins, uncertainty.values, strict=True
-            )
-        ],
-        "mutual_information": {
-            "value": uncertainty.value,
-            "base": uncertainty.base,
-            "error": uncertainty.error,
-        },
-        "worst_error": found.worst_error,
-        "picture": f"{name}.png",
-        "classes_picture": f"{name}_classes.png",
-        "caption": caption,
-        "seconds": time.perf_counter() - begin,
-    }
-
-
-def _draw_classes(
-    path: Path,
-    index: int,
-    ensemble: Ensemble,
-    patterns: list[np.ndarray],
-    phase_map: PhaseMap,
-    where: str,
-) -> None:
-    """Draw the Shapley values of the most probable classes for the member that is surest (the paper's Fig. 4)."""
-    probabilities = phase_map.member_probabilities[:, index]
-    member = int(probabilities.max(axis=1).argmax())
-    ranked = np.argsort(-probabilities[member], kind="stable")[:SHOWN_CLASSES]
-    figure = shapley_overlay(
-        patterns[member],
-        [ensemble.logit(member, int(k), patterns[member]) for k in ranked],
-        [f"{phase_map.classes[k]}: {probabilities[member, k]:.1%}" for k in ranked],
-        f"{phase_map.name}, {where}: {phase_map.members[member]}, the surest member",
-        "Shapley values of the logit of each space group, by falling probability: red pixels speak for it, blue ones "
-        "against. Blurred by one pixel for the eye.",
-    )
-    path.write_bytes(png(figure))
-
-
-def _caption(where: str, reason: str, phase_map: PhaseMap, index: int, found: Disagreement) -> str:
-    classes, p = phase_map.classes, phase_map.member_probabilities[:, index]
-    votes = ", ".join(
-        f"{name} says {classes[int(one.argmax())]} ({one.max():.0%})"
-        for name, one in zip(phase_map.members, p, strict=True)
-    )
-    a, b = (classes[k] for k in found.pair)
-    return (
-        f"{where}, chosen for: {reason}. {votes}. Red pixels speak for {a} against {b}, blue ones for {b}; in the "
-        "picture of the disagreement red pixels raise it and blue ones calm it. Sums miss the difference to the "
-        f"background by at most {found.worst_error:.2g} of it (logits) and {found.uncertainty.error:.2g} "
-        "(mutual information). Maps are blurred by one pixel for the eye."
-    )
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _draw_kernels(
+    ensemble: Ensemble, bundle: Bundle, patterns: list[np.ndarray], folder: Path
+) -> dict[str, Any] | None:
+    """Draw the most similar first kernels of two members, of different kinds where there are both."""
+    specs = bundle.members
+    first = 0
+    others = [i for i in range(1, len(specs)) if specs[i].architecture == specs[0].architecture]
+    if not others:
+        return None
+    second = next((i for i in others if specs[i].kind != specs[0].kind), others[0])
+    pair = (ensemble.members[first], ensemble.members[second])
+    kernels = (first_kernels(pair[0]), first_kernels(pair[1]))
+    matches = nearest_kernels(*kernels, KERNELS)
+    maps = (feature_maps(pair[0], patterns[first]), feature_maps(pair[1], patterns[second]))
+    names = (specs[first].name, specs[second].name)
+    (folder / "kernels.png").write_bytes(png(kernel_picture(matches, kernels, maps, names)))
+    return {"members": list(names), "distances": [m.distance for m in matches], "picture": "kernels.png"}

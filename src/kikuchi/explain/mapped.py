@@ -102,3 +102,9 @@ def prepared_patterns(bundle: Bundle, scan: Scan, indices: np.ndarray) -> dict[i
     static = background_for(scan, bundle.preparation(bundle.members[0]))
     specs = {m.size: m for m in bundle.members}
     return {size: prepare(raw, bundle.preparation(spec), static) for size, spec in specs.items()}
+
+
+def patterns_of_members(bundle: Bundle, scan: Scan, index: int) -> list[np.ndarray]:
+    """Return one pattern as each of the M members takes it, (s, s)."""
+    prepared = prepared_patterns(bundle, scan, np.array([index]))
+    return [prepared[m.size][0] for m in bundle.members]

@@ -13,6 +13,8 @@ from kikuchi.explain.uncertainty import Uncertainty, UncertaintyAttribution
 if TYPE_CHECKING:
     import keras
 
+_BATCH = 32
+
 
 @dataclass(frozen=True)
 class Disagreement:
@@ -64,6 +66,11 @@ class Disagreement:
         """Largest relative error of completeness of the logits' attributions."""
         return max(attribution.error for pair in self.logits for attribution in pair)
 
+    @property
+    def worst_missed(self) -> float:
+        """Largest error of completeness of the logits' attributions, in logits."""
+        return max(attribution.missed for pair in self.logits for attribution in pair)
+
     def _stacked(self) -> np.ndarray:
         return np.stack([on_grid(m.values, self.side) for m in self.margins])
 
@@ -107,6 +114,24 @@ class Ensemble:
     def logit(self, member: int, class_index: int, pattern: np.ndarray) -> Attribution:
         """Attribute one member's logit of one class for a pattern prepared for that member, (s, s)."""
         self.networks[member].ask(np.eye(self.classes)[class_index])
+        return self.explainers[member](pattern)
+
+    def logits(self, member: int, patterns: np.ndarray) -> np.ndarray:
+        """Return one member's logits of patterns (n, s, s) prepared for it, (n, K)."""
+        from keras import ops
+
+        # Not `predict`, which compiles a graph for every member.
+        batches = [
+            self.members[member](ops.convert_to_tensor(patterns[i : i + _BATCH, ..., None]), training=False)[
+                0
+            ]
+            for i in range(0, len(patterns), _BATCH)
+        ]
+        return np.concatenate([ops.convert_to_numpy(logits) for logits in batches])
+
+    def margin(self, member: int, pair: tuple[int, int], pattern: np.ndarray) -> Attribution:
+        """Attribute one member's logit of the first class of a pair less that of the second."""
+        self.networks[member].ask(np.eye(self.classes)[pair[0]] - np.eye(self.classes)[pair[1]])
         return self.explainers[member](pattern)
 
 

@@ -27,6 +27,10 @@ def write_page(result: dict[str, Any], folder: Path) -> Path:
         for key in ("picture", "classes_picture"):
             pictures[point[key]] = (folder / point[key]).read_bytes()
         sections.append(_point(point))
+    sections.append(_trust(result))
+    if result["kernels"] is not None:
+        pictures["kernels"] = (folder / result["kernels"]["picture"]).read_bytes()
+        sections.append(_kernels(result["kernels"]))
     return write_evaluation_report(
         {
             "title": f"Why the members disagree: {result['map']}",
@@ -48,8 +52,8 @@ def _summary(result: dict[str, Any]) -> dict[str, Any]:
             f"{background['patterns']} patterns {background['origin']}. The mutual information of the members, "
             "before calibration, was attributed by expected gradients through all members at once.",
             "Attributions should sum to the output less its mean over the background. They miss that difference "
-            f"by at most {result['worst_error']:.2g} of it for the logits and "
-            f"{result['worst_uncertainty_error']:.2g} for the mutual information.",
+            f"by at most {result['worst_error']:.2g} of it, {result['worst_missed']:.2g} logits, and by "
+            f"{result['worst_uncertainty_error']:.2g} of it for the mutual information.",
             "Points were chosen for high mutual information, split votes and confident answers to unfamiliar "
             "patterns, and spread so that the members say something else at each.",
         ],
@@ -125,6 +129,51 @@ def _point(point: dict[str, Any]) -> dict[str, Any]:
                 ],
                 "note": "error: how far the margin's attribution is from complete, relative to it; share: what the "
                 "member's own view of the pattern adds to the mutual information over the background's, nats.",
+            }
+        ],
+    }
+
+
+def _trust(result: dict[str, Any]) -> dict[str, Any]:
+    check = result["randomised"]
+    return {
+        "title": "Can the explanations be believed?",
+        "text": [
+            "Pixels were taken from each pattern in the order of the attribution of the margin, and given to the "
+            "mean of the background in that order, against four random orders. A gain is the distance of the mean "
+            "margin from that of random orders: positive where the attribution knows what the member looks at.",
+            f"With the weights of {check['member']} shuffled, the attribution of point {check['index']} keeps a rank "
+            f"correlation of {check['rank_correlation']:.2f} with the one of the trained weights: near 0 it shows the "
+            "member, near 1 the pattern alone.",
+        ],
+        "tables": [
+            {
+                "caption": "Deletion and insertion for the most decided member of each point",
+                "columns": ["point", "member", "gain of deletion", "gain of insertion"],
+                "rows": [
+                    [
+                        str(p["index"]),
+                        p["trust"]["member"],
+                        p["trust"]["deletion_gain"],
+                        p["trust"]["insertion_gain"],
+                    ]
+                    for p in result["points"]
+                ],
+                "note": "In logits of the margin, averaged over the share of pixels taken or given.",
+            }
+        ],
+    }
+
+
+def _kernels(kernels: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "title": "What two members share in their first layer",
+        "figures": [
+            {
+                "name": "kernels",
+                "caption": f"The closest of {kernels['members'][0]} and {kernels['members'][1]}, with what each makes "
+                "of the first point's pattern.",
+                "alt": "Pairs of kernels and their feature maps",
             }
         ],
     }

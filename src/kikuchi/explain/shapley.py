@@ -22,7 +22,7 @@ Method = Literal["deep", "gradients"]
 METHODS = ("deep", "gradients")
 
 #: Samples of pattern, background and place between them that expected gradients are averaged over.
-SAMPLES = 400
+SAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,11 @@ class Attribution:
     def error(self) -> float:
         """How far the values are from summing to the difference, relative to it (completeness)."""
         return relative_error(float(self.values.sum()), self.value - self.base)
+
+    @property
+    def missed(self) -> float:
+        """The same in the unit of the output: a difference near 0 makes any relative error large."""
+        return abs(float(self.values.sum()) - (self.value - self.base))
 
 
 def relative_error(found: float, wanted: float) -> float:

@@ -1,0 +1,190 @@
+"""One point of a map, explained: its numbers and its pictures."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kikuchi.bundle import Bundle
+from kikuchi.explain.mapped import patterns_of_members
+from kikuchi.explain.margin import Disagreement, Ensemble, disputed_pair, explain_disagreement
+from kikuchi.explain.pictures import disagreement_card, png, shapley_overlay
+from kikuchi.explain.trust import perturb, randomised_weights, rank_correlation
+from kikuchi.maps import PhaseMap
+from kikuchi.scans import Scan
+
+#: Classes drawn in an overlay, the most probable first.
+SHOWN_CLASSES = 4
+
+
+def explain_point(
+    index: int,
+    reason: str,
+    ensemble: Ensemble,
+    bundle: Bundle,
+    scan: Scan,
+    phase_map: PhaseMap,
+    folder: Path,
+) -> dict[str, Any]:
+    """Explain one point of a map, draw it, and return its numbers.
+
+    Parameters
+    ----------
+    index, reason
+        The point, and what it was chosen for.
+    ensemble, bundle, scan, phase_map
+        What is explained, and of what.
+    folder
+        For ``point_<index>.png`` and ``point_<index>_classes.png``.
+
+    Returns
+    -------
+    dict
+        Plain JSON values.
+    """
+    begin = time.perf_counter()
+    patterns = patterns_of_members(bundle, scan, index)
+    probabilities = phase_map.member_probabilities[:, index]
+    found = explain_disagreement(ensemble, patterns, disputed_pair(probabilities))
+    d, classes = phase_map.decision, phase_map.classes
+    name = f"point_{index}"
+    where = f"point {index}, row {phase_map.row[index]}, column {phase_map.col[index]}"
+    caption = _caption(where, reason, phase_map, index, found)
+    says = [
+        f"{member} says {classes[int(p.argmax())]}"
+        for member, p in zip(phase_map.members, probabilities, strict=True)
+    ]
+    title = f"{phase_map.name}, {where}: {reason}"
+    card = disagreement_card(max(patterns, key=len), found, says, classes, title, caption)
+    (folder / f"{name}.png").write_bytes(png(card))
+    _draw_classes(folder / f"{name}_classes.png", index, ensemble, patterns, phase_map, where)
+    a, b = found.pair
+    uncertainty = found.uncertainty
+    return {
+        "index": index,
+        "row": int(phase_map.row[index]),
+        "col": int(phase_map.col[index]),
+        "reason": reason,
+        "pair": [classes[a], classes[b]],
+        "confidence": _number(d.confidence[index]),
+        "members": [
+            {
+                "name": member,
+                "vote": classes[int(p.argmax())],
+                "logits": [
+                    {"space_group": classes[k], "value": one.value, "base": one.base, "error": one.error}
+                    for k, one in zip(found.pair, logits, strict=True)
+                ],
+                "margin": margin.value,
+                "margin_error": margin.error,
+                "mutual_information_share": float(part.sum()),
+            }
+            for member, p, logits, margin, part in zip(
+                phase_map.members, probabilities, found.logits, found.margins, uncertainty.values, strict=True
+            )
+        ],
+        "mutual_information": {
+            "value": uncertainty.value,
+            "base": uncertainty.base,
+            "error": uncertainty.error,
+        },
+        "worst_error": found.worst_error,
+        "worst_missed": found.worst_missed,
+        "trust": _perturbed(ensemble, patterns, found, phase_map),
+        "picture": f"{name}.png",
+        "classes_picture": f"{name}_classes.png",
+        "caption": caption,
+        "seconds": time.perf_counter() - begin,
+    }
+
+
+def _draw_classes(
+    path: Path,
+    index: int,
+    ensemble: Ensemble,
+    patterns: list[np.ndarray],
+    phase_map: PhaseMap,
+    where: str,
+) -> None:
+    """Draw the Shapley values of the most probable classes for the member that is surest (the paper's Fig. 4)."""
+    probabilities = phase_map.member_probabilities[:, index]
+    member = int(probabilities.max(axis=1).argmax())
+    ranked = np.argsort(-probabilities[member], kind="stable")[:SHOWN_CLASSES]
+    figure = shapley_overlay(
+        patterns[member],
+        [ensemble.logit(member, int(k), patterns[member]) for k in ranked],
+        [f"{phase_map.classes[k]}: {probabilities[member, k]:.1%}" for k in ranked],
+        f"{phase_map.name}, {where}: {phase_map.members[member]}, the surest member",
+        "Shapley values of the logit of each space group, by falling probability: red pixels speak for it, blue ones "
+        "against. Blurred by one pixel for the eye.",
+    )
+    path.write_bytes(png(figure))
+
+
+def _caption(where: str, reason: str, phase_map: PhaseMap, index: int, found: Disagreement) -> str:
+    classes, p = phase_map.classes, phase_map.member_probabilities[:, index]
+    votes = ", ".join(
+        f"{name} says {classes[int(one.argmax())]} ({one.max():.0%})"
+        for name, one in zip(phase_map.members, p, strict=True)
+    )
+    a, b = (classes[k] for k in found.pair)
+    return (
+        f"{where}, chosen for: {reason}. {votes}. Red pixels speak for {a} against {b}, blue ones for {b}; in the "
+        "picture of the disagreement red pixels raise it and blue ones calm it. Sums miss the difference to the "
+        f"background by at most {found.worst_error:.2g} of it (logits) and {found.uncertainty.error:.2g} "
+        "(mutual information). Maps are blurred by one pixel for the eye."
+    )
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _perturbed(
+    ensemble: Ensemble, patterns: list[np.ndarray], found: Disagreement, phase_map: PhaseMap
+) -> dict[str, Any]:
+    """Take from the pattern what the most decided member's margin rests on, against random pixels."""
+    member = int(np.argmax([abs(m.value - m.base) for m in found.margins]))
+    margin = found.margins[member]
+    a, b = found.pair
+    sign = 1.0 if margin.value > margin.base else -1.0
+
+    def output(patterns: np.ndarray) -> np.ndarray:
+        logits = ensemble.logits(member, patterns)
+        return sign * (logits[:, a] - logits[:, b])
+
+    blank = ensemble.backgrounds[member].mean(axis=0)
+    curves = perturb(output, patterns[member], sign * margin.values, blank)
+    return {
+        "member": phase_map.members[member],
+        "share": curves.share.tolist(),
+        "deletion": curves.deletion.tolist(),
+        "insertion": curves.insertion.tolist(),
+        "random_deletion": curves.random_deletion.mean(axis=0).tolist(),
+        "random_insertion": curves.random_insertion.mean(axis=0).tolist(),
+        "deletion_gain": curves.deletion_gain,
+        "insertion_gain": curves.insertion_gain,
+    }
+
+
+def randomised(
+    ensemble: Ensemble, patterns: list[np.ndarray], phase_map: PhaseMap, index: int
+) -> dict[str, Any]:
+    """Explain a point again with the first member's weights shuffled.
+
+    Returns
+    -------
+    dict
+        ``rank_correlation`` of the attributions of the margin with the trained weights and with shuffled
+        ones: near 0 where the explanation shows the member, near 1 where it shows the pattern alone.
+    """
+    pair = disputed_pair(phase_map.member_probabilities[:, index])
+    trained = ensemble.margin(0, pair, patterns[0])
+    with randomised_weights(ensemble.networks[0].model):
+        shuffled = ensemble.explainers[0](patterns[0])
+    return {
+        "index": index,
+        "member": phase_map.members[0],
+        "rank_correlation": rank_correlation(trained.values, shuffled.values),
+    }
