@@ -1,0 +1,56 @@
+"""Time and memory of `ensemble demo`, and what it found.
+
+    python reports/demo/measure.py
+
+runs the command in a fresh folder and writes ``demo.json`` beside this file.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from kikuchi.versions import versions
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Run the demo once and keep its numbers."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            sys.executable,
+            "-m",
+            "ensemble_cli",
+            "demo",
+            "--out",
+            f"{folder}/demo",
+            "--json",
+            "--quiet",
+        ]
+        begin = time.perf_counter()
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        seconds = time.perf_counter() - begin
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = {
+        "command": "ensemble demo --json --quiet",
+        "date": time.strftime("%Y-%m-%d"),
+        "seed": 0,
+        "cores": os.cpu_count(),
+        "load_before": os.getloadavg()[0],
+        "seconds": round(seconds, 1),
+        "processor_seconds": round(peak.ru_utime + peak.ru_stime, 1),
+        "peak_memory_gib": round(peak.ru_maxrss / 2**20, 2),
+        "found": json.loads(done.stdout),
+        "versions": versions(),
+    }
+    (HERE / "demo.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
