@@ -1,0 +1,37 @@
+"""Pre-train the backbone that ships as `weights = "kikuchi"`.
+
+    python reports/simulation/backbone.py --out FOLDER
+
+goes on from its checkpoint when it was interrupted; ``backbone.weights.h5`` in FOLDER is the result.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+from kikuchi.pretraining import CrystalStream, pretrain
+from kikuchi.progress import Progress
+
+
+class Lines(Progress):
+    """Progress as lines with the time of day."""
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        print(time.strftime("%H:%M:%S"), text, flush=True)
+
+
+def main() -> None:
+    """Pre-train with the settings of the shipped weights."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, default=60)
+    given = parser.parse_args()
+    stream = CrystalStream(patterns=6000, crystals=60, renewed=1, seed=3)
+    pretrain(given.out, stream, epochs=given.epochs, learning_rate=0.0015, seed=1, progress=Lines())
+
+
+if __name__ == "__main__":
+    main()
