@@ -135,6 +135,7 @@ def explain_map(
             "seconds": time.perf_counter() - begin,
             "worst_error": max(r["worst_error"] for r in records),
             "worst_missed": max(r["worst_missed"] for r in records),
+            "worst_uncertainty_missed": max(r["mutual_information"]["missed"] for r in records),
             "worst_uncertainty_error": max(r["mutual_information"]["error"] for r in records),
             "randomised": check,
             "kernels": kernels,
@@ -163,8 +164,8 @@ def describe_explanations(result: dict[str, Any], out: str | Path) -> str:
             f"in {result['seconds']:.0f} s: {ways[result['method']]} on {result['backend']}, against "
             f"{result['background']['patterns']} patterns ({result['background']['origin']})",
             f"completeness: the sums miss by at most {result['worst_error']:.2g} of the difference "
-            f"({result['worst_missed']:.2g} logits), and {result['worst_uncertainty_error']:.2g} of it for the "
-            "mutual information",
+            f"({result['worst_missed']:.2g} logits), and {result['worst_uncertainty_error']:.2g} of it "
+            f"({result['worst_uncertainty_missed']:.2g} nats) for the mutual information",
             f"look at {Path(out) / 'report.html'} and {Path(out) / 'map.html'}",
         ]
     )

@@ -53,7 +53,8 @@ def _summary(result: dict[str, Any]) -> dict[str, Any]:
             "before calibration, was attributed by expected gradients through all members at once.",
             "Attributions should sum to the output less its mean over the background. They miss that difference "
             f"by at most {result['worst_error']:.2g} of it, {result['worst_missed']:.2g} logits, and by "
-            f"{result['worst_uncertainty_error']:.2g} of it for the mutual information.",
+            f"{result['worst_uncertainty_error']:.2g} of it, {result['worst_uncertainty_missed']:.2g} nats, "
+            "for the mutual information.",
             "Points were chosen for high mutual information, split votes and confident answers to unfamiliar "
             "patterns, and spread so that the members say something else at each.",
         ],

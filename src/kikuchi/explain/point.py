@@ -58,7 +58,7 @@ def explain_point(
     title = f"{phase_map.name}, {where}: {reason}"
     card = disagreement_card(max(patterns, key=len), found, says, classes, title, caption)
     (folder / f"{name}.png").write_bytes(png(card))
-    _draw_classes(folder / f"{name}_classes.png", index, ensemble, patterns, phase_map, where)
+    _draw_classes(folder / f"{name}_classes.png", index, ensemble, patterns, found, phase_map, where)
     a, b = found.pair
     uncertainty = found.uncertainty
     return {
@@ -88,6 +88,7 @@ def explain_point(
             "value": uncertainty.value,
             "base": uncertainty.base,
             "error": uncertainty.error,
+            "missed": uncertainty.missed,
         },
         "worst_error": found.worst_error,
         "worst_missed": found.worst_missed,
@@ -104,6 +105,7 @@ def _draw_classes(
     index: int,
     ensemble: Ensemble,
     patterns: list[np.ndarray],
+    found: Disagreement,
     phase_map: PhaseMap,
     where: str,
 ) -> None:
@@ -111,9 +113,10 @@ def _draw_classes(
     probabilities = phase_map.member_probabilities[:, index]
     member = int(probabilities.max(axis=1).argmax())
     ranked = np.argsort(-probabilities[member], kind="stable")[:SHOWN_CLASSES]
+    known = dict(zip(found.pair, found.logits[member], strict=True))
     figure = shapley_overlay(
         patterns[member],
-        [ensemble.logit(member, int(k), patterns[member]) for k in ranked],
+        [known.get(int(k)) or ensemble.logit(member, int(k), patterns[member]) for k in ranked],
         [f"{phase_map.classes[k]}: {probabilities[member, k]:.1%}" for k in ranked],
         f"{phase_map.name}, {where}: {phase_map.members[member]}, the surest member",
         "Shapley values of the logit of each space group, by falling probability: red pixels speak for it, blue ones "
