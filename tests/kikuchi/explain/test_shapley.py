@@ -43,8 +43,10 @@ def test_a_linear_models_base_is_its_output_for_the_mean_background(linear):
     )
 
 
-def test_the_member_explained_here_has_learned_its_classes(trained):
-    assert trained.ensemble.logits(0, trained.patterns).argmax(axis=1).tolist() == trained.labels.tolist()
+@pytest.mark.parametrize("member", [0, 1], ids=["scratch", "transfer"])
+def test_the_members_explained_here_are_right_at_five_patterns_of_six(trained, member):
+    logits = trained.ensemble.logits(member, trained.patterns)
+    assert (logits.argmax(axis=1) == trained.labels).sum() >= 5
 
 
 @pytest.mark.parametrize("member", [0, 1], ids=["scratch", "transfer"])
