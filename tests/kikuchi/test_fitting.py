@@ -16,10 +16,11 @@ kind = "scratch"
 count = 2
 size = 32
 [train]
-epochs = 6
-batch = 16
+epochs = 8
+batch = 8
+warm_down = true
 [split]
-train_per_class = 40
+train_per_class = 60
 validation_per_class = 8
 [combine]
 draws = 5
@@ -78,7 +79,7 @@ def test_calibration_certification_and_test_share_no_pattern(bundle):
     counts = bundle.manifest["splits"]
     assert (part == 2).sum() == counts["test"]
     assert (part < 2).sum() == counts["calibration"]
-    assert counts["train"] == 2 * 40 and counts["validation"] == 2 * 8
+    assert counts["train"] == 2 * 60 and counts["validation"] == 2 * 8
     assert sum(counts.values()) == 280
     groups = [set(bundle.held_out.group[part == p]) for p in (0, 1)]
     assert not groups[0] & groups[1]
