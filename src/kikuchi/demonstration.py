@@ -66,7 +66,7 @@ def demo(out: str | Path = "demo", *, seed: int = 0, progress: Progress = SILENT
         for name in ("labelled.toml", "map.toml", "recipe.toml"):
             text = (resources.files("kikuchi") / "demos" / name).read_text(encoding="utf-8")
             _put(folder / name, text, seed)
-        scan = folder / "scans" / "map.h5"
+        scan = folder / "scans" / "nickel_superalloy.h5"
         if not scan.is_file():
             for spec, where in (("labelled.toml", folder / "scans"), ("map.toml", scan)):
                 with progress.counter(f"simulating {spec}") as count:

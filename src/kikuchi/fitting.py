@@ -17,6 +17,7 @@ from kikuchi import bundle as bundles
 from kikuchi import files
 from kikuchi.bundle import Bundle
 from kikuchi.deciding import RULES, fit_decision, member_weights
+from kikuchi.explain.background import BACKGROUND, PER_CLASS, choose_background, write_background
 from kikuchi.grouping import pattern_groups
 from kikuchi.histories import convergence, draw_losses, write_history
 from kikuchi.locking import locked
@@ -111,6 +112,7 @@ def fit(
         progress.say(f"losses of all epochs: {draw_losses(folder, names)}")
         members = tuple(spec for spec, _ in specs)
         familiarity = _reference(models, members, recipe, data, split)
+        _keep_background(members, recipe, data, split, folder)
         held_out = _run_held_out(models, members, recipe, familiarity, data, split, progress)
         return _finish(folder, recipe, data, split, members, familiarity, held_out, progress)
 
@@ -228,6 +230,20 @@ def _reference(
     return fit_familiarity(features, labels[chosen])
 
 
+def _keep_background(
+    members: tuple[MemberSpec, ...], recipe: Recipe, data: Dataset, split: Split, folder: Path
+) -> None:
+    """Store some training patterns of each class: what `explain` compares a pattern with."""
+    labels = data.labels(split.classes)[split.train]
+    rng = np.random.default_rng(split.seed)
+    chosen = np.concatenate(
+        [rng.permutation(split.train[labels == c])[:PER_CLASS] for c in range(len(split.classes))]
+    )
+    prepared = {size: data.prepared(chosen, recipe.preparation(size)) for size in {m.size for m in members}}
+    background = choose_background(prepared, data.labels(split.classes)[chosen], PER_CLASS, split.seed)
+    write_background(folder / BACKGROUND, background)
+
+
 def _run_held_out(
     models: list["keras.Model"],
     members: tuple[MemberSpec, ...],
@@ -320,7 +336,7 @@ def _finish(
     written = [
         folder / n for n in (bundles.CALIBRATION, bundles.ABSTENTION, bundles.FEATURES, bundles.HELD_OUT)
     ]
-    written.append(folder / SPLITS)
+    written += [folder / SPLITS, folder / BACKGROUND]
     for member in members:
         place = folder / "members" / member.name
         written += [place / "member.json", place / "member.weights.h5", place / "history.csv"]

@@ -12,6 +12,9 @@ from kikuchi.files import replaced
 #: Patterns per class, as the paper stores them.
 PER_CLASS = 100
 
+#: Where a bundle keeps them.
+BACKGROUND = "background.npz"
+
 _KEY = "patterns_"
 
 

@@ -12,13 +12,11 @@ from ensemble.pooling import DropoutDraws
 from ensemble.softmax import softmax
 from kikuchi import files
 from kikuchi.bundle import Bundle, MemberOutputs
-from kikuchi.explain.background import Background, choose_background, read_background
+from kikuchi.explain.background import BACKGROUND, Background, choose_background, read_background
 from kikuchi.mapping import STORE
 from kikuchi.maps import PhaseMap
 from kikuchi.scans import Scan, background_for, prepare
 from kikuchi.store import LogitsStore
-
-BACKGROUND = "background.npz"
 
 #: Background patterns per class that are compared with; DeepSHAP takes time in proportion.
 COMPARED_PER_CLASS = 16
