@@ -23,8 +23,8 @@ class _Table(BaseModel):
 class MemberGroup(_Table):
     """So many members of one kind; see `kikuchi.members.MemberSpec`.
 
-    `weights` of a transfer group: ``"imagenet"``, ``"kikuchi"`` (pre-trained here on simulated crystals) or a
-    local file, relative to the recipe.
+    `weights` of a transfer group: ``"imagenet"``, ``"kikuchi"`` (pre-trained here on simulated crystals), a local file
+    or another bundle, relative to the recipe.
     """
 
     kind: Literal["scratch", "transfer"]

@@ -7,6 +7,7 @@ import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi.members.architectures import build_backbone
+from kikuchi.members.storage import DESCRIPTION, load_member
 
 if TYPE_CHECKING:
     import keras
@@ -26,7 +27,8 @@ def load_backbone_weights(member: "keras.Model", weights: str | Path) -> None:
         As `kikuchi.members.architectures.build_member` gives it.
     weights
         ``"imagenet"`` (downloaded by Keras and kept in its cache), ``"kikuchi"`` (shipped: pre-trained on simulated
-        crystals), or a ``.h5`` / ``.weights.h5`` file of the backbone without its top.
+        crystals), a ``.h5`` / ``.weights.h5`` file of the backbone without its top, or the folder of a bundle or of
+        one of its members, whose backbone is taken over.
 
     Raises
     ------
@@ -41,6 +43,9 @@ def load_backbone_weights(member: "keras.Model", weights: str | Path) -> None:
         _load_shipped(backbone)
         return
     path = Path(weights)
+    if path.is_dir():
+        _load_from_member(backbone, path)
+        return
     if not path.is_file():
         raise InputError("no such weights file", path=path, remedy="correct `weights` in the recipe")
     try:
@@ -70,6 +75,21 @@ def _load_imagenet(backbone: "keras.Model") -> None:
             f"the ImageNet weights cannot be downloaded: {reason[:160]}", remedy=_LOCAL
         ) from error
     copy_backbone(source, backbone)
+
+
+def _load_from_member(backbone: "keras.Model", folder: Path) -> None:
+    """Take over the backbone of a member, or of a bundle's first member of the same architecture."""
+    places = [folder, *sorted((folder / "members").glob("*"))]
+    for place in places:
+        if not (place / DESCRIPTION).is_file():
+            continue
+        source = load_member(place)[0].get_layer("backbone")
+        if len(source.weights) == len(backbone.weights):
+            copy_backbone(source, backbone)
+            return
+    raise InputError(
+        "no member of the same architecture here", path=folder, remedy="give a bundle or a member's folder"
+    )
 
 
 def _load_shipped(backbone: "keras.Model") -> None:

@@ -75,6 +75,20 @@ def test_transfer_starts_from_a_local_weights_file(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_transfer_takes_over_the_backbone_of_another_bundle(tmp_path):
+    source = build_member(spec(name="scratch-1", seed=9))
+    save_member(source, spec(name="scratch-1", seed=9), tmp_path / "run" / "members" / "scratch-1")
+    target = build_member(spec(kind="transfer"))
+    load_backbone_weights(target, tmp_path / "run")
+    x, _ = stripes(4)
+    np.testing.assert_allclose(predict(target, x)[1], predict(source, x)[1], atol=1e-5)
+
+
+def test_a_folder_without_such_a_member_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no member of the same architecture"):
+        load_backbone_weights(build_member(spec(kind="transfer")), tmp_path)
+
+
 def test_a_file_that_is_not_weights_is_refused_by_name(tmp_path):
     file = tmp_path / "broken.h5"
     file.write_bytes(b"not HDF5")
