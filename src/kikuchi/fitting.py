@@ -50,6 +50,9 @@ SPLITS = "splits.json"
 #: must be tested on patterns that nothing before it has seen.
 CALIBRATION_SHARE = 0.4
 
+#: Fewer calibration patterns of a class than this cannot set any threshold.
+HELD_OUT_LEAST = 8
+
 
 def fit(
     dataset: str | Path | Dataset,
@@ -100,6 +103,7 @@ def fit(
         calibration_fraction=recipe.split.calibration_fraction,
         seed=seed,
     )
+    _require_held_out(data, split)
     with locked(folder):
         _claim(folder, recipe, data, split)
         if (folder / bundles.MANIFEST).is_file():
@@ -115,6 +119,23 @@ def fit(
         _keep_background(members, recipe, data, split, folder)
         held_out = _run_held_out(models, members, recipe, familiarity, data, split, progress)
         return _finish(folder, recipe, data, split, members, familiarity, held_out, progress)
+
+
+def _require_held_out(data: Dataset, split: Split) -> None:
+    """Refuse, before any training, a dataset that leaves too little to calibrate and to test with."""
+    labels = data.labels(split.classes)
+    for k, space_group in enumerate(split.classes):
+        for name, part, least in (
+            ("calibration", split.calibration, HELD_OUT_LEAST),
+            ("test", split.test, 1),
+        ):
+            have = int((labels[part] == k).sum())
+            if have < least:
+                raise InputError(
+                    f"space group {space_group}: {have} patterns are left for {name}, at least {least} are needed",
+                    path=data.path,
+                    remedy="add patterns, or lower train_per_class in the recipe's [split]",
+                )
 
 
 def _told(

@@ -83,6 +83,18 @@ def test_too_few_patterns_say_class_material_and_numbers(workshop, tmp_path):
     assert not (tmp_path / "run" / "members").exists()
 
 
+def test_too_few_patterns_to_calibrate_are_refused_before_training(workshop, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        "[[member]]\nkind = 'scratch'\nsize = 32\n[split]\ntrain_per_class = 100\nvalidation_per_class = 25\n"
+    )
+    line = refusal(
+        "fit", workshop / "scans" / "dataset.toml", "--recipe", recipe, "--out", tmp_path / "run", "--quiet"
+    )
+    assert "225" in line and "calibration" in line and "train_per_class" in line
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_missing_material_is_named(workshop, tmp_path):
     dataset = tmp_path / "dataset.toml"
     dataset.write_text('[[material]]\nname = "W"\nspace_group = 229\nscan = "W.h5"\n')

@@ -42,10 +42,10 @@ SPEC = """
 half_size = 60
 [[material]]
 name = "Ni"
-count = 24
+count = 32
 [[material]]
 name = "Si"
-count = 24
+count = 32
 """
 
 
