@@ -13,13 +13,11 @@ from ensemble.abstention import AbstentionRule, Decision
 from ensemble.calibration import Calibration
 from ensemble.errors import InputError
 from ensemble.fractions import Fractions, outcomes, phase_fractions, square_blocks
-from ensemble.pooling import DropoutDraws
 from ensemble.softmax import softmax
 from kikuchi.bundle import Bundle
 from kikuchi.deciding import fit_decision
 from kikuchi.locking import locked
 from kikuchi.maps import PhaseMap, write_map
-from kikuchi.outputs import MemberOutputs
 from kikuchi.progress import SILENT, Progress
 from kikuchi.reports import write_map_report
 from kikuchi.scans import Scan, background_for, open_scan, prepare
@@ -87,33 +85,12 @@ def map_scan(
     with locked(folder):
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
         store, seconds = run_store(opened, bundle, folder / STORE, progress)
-        outputs = MemberOutputs(
-            logits=store.logits,
-            draws=DropoutDraws(store.draw_mean, store.draw_entropy, store.draw_votes),
-            unfamiliarity=np.asarray(store.unfamiliarity),
-            quality=np.asarray(store.quality),
-        )
         judge = replace(bundle, calibrations={rule: calibration})
-        decision = judge.decide(outputs, rule=rule, abstention=abstention)
+        decision = judge.decide(store.outputs(), rule=rule, abstention=abstention)
         fractions = _fractions(judge, rule, abstention, decision, opened)
-        phase_map = PhaseMap(
-            name=opened.name,
-            classes=bundle.classes,
-            members=tuple(m.name for m in bundle.members),
-            member_kinds=tuple(m.kind for m in bundle.members),
-            shape=opened.shape,
-            row=opened.row,
-            col=opened.col,
-            x=opened.x,
-            y=opened.y,
-            step=opened.step,
-            decision=decision,
-            member_probabilities=softmax(store.logits).astype(np.float32),
-            orientations=_orientations(opened),
-            problems=dict(opened.problems),
-            meta=_meta(opened, bundle, rule, calibration, abstention)
-            | {"timings": {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}},
-        )
+        meta = _meta(opened, bundle, rule, calibration, abstention)
+        meta["timings"] = {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}
+        phase_map = assembled(opened, bundle, store, decision, meta)
         progress.say("writing the map")
         write_map(phase_map, folder, fractions=fractions)
         write_map_report(
@@ -124,6 +101,29 @@ def map_scan(
             fractions=fractions,
         )
     return phase_map
+
+
+def assembled(
+    scan: Scan, bundle: Bundle, store: LogitsStore, decision: Decision, meta: dict[str, Any]
+) -> PhaseMap:
+    """Put decisions and what the members said on the scan's grid."""
+    return PhaseMap(
+        name=scan.name,
+        classes=bundle.classes,
+        members=tuple(m.name for m in bundle.members),
+        member_kinds=tuple(m.kind for m in bundle.members),
+        shape=scan.shape,
+        row=scan.row,
+        col=scan.col,
+        x=scan.x,
+        y=scan.y,
+        step=scan.step,
+        decision=decision,
+        member_probabilities=softmax(store.logits).astype(np.float32),
+        orientations=_orientations(scan),
+        problems=dict(scan.problems),
+        meta=meta,
+    )
 
 
 def wanted_decision(bundle: Bundle, rule: str, **wishes: float | None) -> tuple[Calibration, AbstentionRule]:

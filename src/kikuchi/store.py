@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.errors import InputError
+from ensemble.pooling import DropoutDraws
 from kikuchi import files
+from kikuchi.outputs import MemberOutputs
 
 VERSION = 1
 DESCRIPTION = "store.json"
@@ -135,6 +137,15 @@ class LogitsStore:
                 raise InputError("has another shape than the store states", path=file, remedy=_BROKEN)
             arrays[name] = array
         return cls(path, identity, arrays)
+
+    def outputs(self) -> MemberOutputs:
+        """Return what is stored as the members' outputs; arrays stay on disk until they are read."""
+        return MemberOutputs(
+            logits=self.logits,
+            draws=DropoutDraws(self.draw_mean, self.draw_entropy, self.draw_votes),
+            unfamiliarity=np.asarray(self.unfamiliarity),
+            quality=np.asarray(self.quality),
+        )
 
     def missing(self) -> list[slice]:
         """Return the chunks still to do, as slices of patterns, in order."""

@@ -8,12 +8,10 @@ import numpy as np
 from ensemble.abstention import AbstentionRule, Status
 from ensemble.calibration import Calibration
 from ensemble.errors import InputError
-from ensemble.pooling import DropoutDraws
-from ensemble.softmax import softmax
 from kikuchi import files
-from kikuchi.bundle import Bundle, MemberOutputs
+from kikuchi.bundle import Bundle
 from kikuchi.explain.background import BACKGROUND, Background, choose_background, read_background
-from kikuchi.mapping import STORE
+from kikuchi.mapping import STORE, assembled
 from kikuchi.maps import PhaseMap
 from kikuchi.scans import Scan, background_for, prepare
 from kikuchi.store import LogitsStore
@@ -49,30 +47,9 @@ def read_map(map_dir: Path, scan: Scan, bundle: Bundle) -> tuple[PhaseMap, Abste
         meta = {k: summary[k] for k in ("rule", "calibration", "abstention", "promised_risk", "warnings")}
     except (KeyError, TypeError, ValueError) as error:
         raise InputError("not the summary of a map", path=map_dir, remedy=_MAP_AGAIN) from error
-    outputs = MemberOutputs(
-        logits=store.logits,
-        draws=DropoutDraws(store.draw_mean, store.draw_entropy, store.draw_votes),
-        unfamiliarity=np.asarray(store.unfamiliarity),
-        quality=np.asarray(store.quality),
-    )
     judge = replace(bundle, calibrations={rule: calibration})
-    phase_map = PhaseMap(
-        name=scan.name,
-        classes=bundle.classes,
-        members=tuple(m.name for m in bundle.members),
-        member_kinds=tuple(m.kind for m in bundle.members),
-        shape=scan.shape,
-        row=scan.row,
-        col=scan.col,
-        x=scan.x,
-        y=scan.y,
-        step=scan.step,
-        decision=judge.decide(outputs, rule=rule, abstention=abstention),
-        member_probabilities=softmax(store.logits).astype(np.float32),
-        problems=dict(scan.problems),
-        meta=meta,
-    )
-    return phase_map, abstention
+    decision = judge.decide(store.outputs(), rule=rule, abstention=abstention)
+    return assembled(scan, bundle, store, decision, meta), abstention
 
 
 def background_of(bundle: Bundle, scan: Scan, phase_map: PhaseMap) -> tuple[Background, str]:
