@@ -8,6 +8,9 @@ import numpy as np
 from ensemble.errors import InputError
 from ensemble.pooling import DropoutDraws
 from kikuchi import files
+from kikuchi.arrays import read_archive
+
+_REMEDY = "copy the bundle again or refit it"
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,18 @@ def read_held_out(path: Path) -> HeldOut:
         The file is missing or broken.
     """
     try:
-        with np.load(path, allow_pickle=False) as a:
-            draws = DropoutDraws(a["draw_mean"], a["draw_entropy"], a["draw_votes"])
-            outputs = MemberOutputs(a["logits"], draws, a["unfamiliarity"], a["quality"])
-            return HeldOut(outputs, a["labels"], a["material"], a["part"], a["group"])
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(
-            "missing or broken", path=path, remedy="copy the bundle again or refit it"
-        ) from error
+        a = read_archive(path, remedy=_REMEDY)
+        draws = DropoutDraws(a["draw_mean"], a["draw_entropy"], a["draw_votes"])
+        outputs = MemberOutputs(a["logits"], draws, a["unfamiliarity"], a["quality"])
+        held_out = HeldOut(outputs, a["labels"], a["material"], a["part"], a["group"])
+    except KeyError as error:
+        raise InputError(f"holds no {error}", path=path, remedy=_REMEDY) from None
+    m, n, k = a["logits"].shape if a["logits"].ndim == 3 else (0, 0, 0)
+    wanted = {"logits": (m, n, k), "draw_mean": (m, n, k), "draw_votes": (m, n, k), "draw_entropy": (m, n)}
+    numbers = all(array.dtype.kind in "fiu" for array in a.values())
+    if not numbers or any(array.shape != wanted.get(name, (n,)) for name, array in a.items()):
+        raise InputError("its arrays do not belong together", path=path, remedy=_REMEDY)
+    classes = [held_out.labels, held_out.material, held_out.part, held_out.group]
+    if any(c.dtype.kind == "f" for c in classes) or np.any(held_out.labels >= k) or not n:
+        raise InputError("labels that are no classes", path=path, remedy=_REMEDY)
+    return held_out

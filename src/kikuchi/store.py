@@ -4,19 +4,24 @@ Everything right of the logits is array work, so they are what is kept: changing
 allowed risk never runs a network again.
 """
 
+import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from ensemble.errors import InputError
 from ensemble.pooling import DropoutDraws
 from kikuchi import files
+from kikuchi.arrays import mapped
 from kikuchi.outputs import MemberOutputs
 
 VERSION = 1
 DESCRIPTION = "store.json"
 _BROKEN = "delete the folder and map again"
+_MOST = 2**40
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,19 @@ class StoreIdentity:
     draws: int
     chunk: int
 
+    def __post_init__(self) -> None:
+        sizes = (self.n_patterns, self.n_classes, self.draws, self.chunk, len(self.members))
+        if not all(isinstance(size, int) and 1 <= size <= _MOST for size in sizes):
+            raise ValueError(f"sizes {sizes}")
+
 
 class LogitsStore:
     """A folder of plain ``.npy`` arrays, memory-mapped, and a list of finished chunks.
 
     HDF5 was not chosen because a process that is killed while writing can leave a file that does not open; here a
-    chunk counts only once its numbers are on disk, and the arrays have their final size from the start.
+    chunk counts only once its numbers are on disk, and the arrays have their final size, and the room for it on the
+    disk, from the start. Arrays are mapped for reading and written through their files: a full disk or a lost network
+    share is then an error that can be told, where a mapped page that finds no room kills the process.
 
     Attributes
     ----------
@@ -62,6 +74,7 @@ class LogitsStore:
 
     def __init__(self, path: Path, identity: StoreIdentity, arrays: dict[str, np.memmap]) -> None:
         self.path = path
+        self._files: dict[str, IO[bytes]] = {}
         self.identity = identity
         self._arrays = arrays
         self.logits = arrays["logits"]
@@ -82,7 +95,7 @@ class LogitsStore:
             The store there belongs to another scan or bundle, is broken, or cannot be written.
         """
         if (path / DESCRIPTION).exists():
-            store = cls.read(path, writable=True)
+            store = cls.read(path)
             for name, wanted in vars(identity).items():
                 if getattr(store.identity, name) != wanted:
                     raise InputError(
@@ -91,23 +104,21 @@ class LogitsStore:
                         remedy="give another --out, or delete this folder",
                     )
             return store
+        layout = _layout(identity)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            for name, (dtype, shape) in _layout(identity).items():
-                array = np.lib.format.open_memmap(path / f"{name}.npy", "w+", np.dtype(dtype), shape)
-                array.flush()
+            for name, (dtype, shape) in layout.items():
+                _make(path / f"{name}.npy", np.dtype(dtype), shape)
         except OSError as error:
-            raise InputError(
-                f"cannot be written: {error.strerror or error}",
-                path=path,
-                remedy="give another --out or free space",
-            ) from error
+            for name in layout:
+                (path / f"{name}.npy").unlink(missing_ok=True)
+            raise _unwritable(path, error, "nothing was begun: free space or give another --out") from error
         # Written last: a folder without it is a store that never began.
         files.write_json(path / DESCRIPTION, {"format_version": VERSION} | vars(identity))
-        return cls.read(path, writable=True)
+        return cls.read(path)
 
     @classmethod
-    def read(cls, path: Path, *, writable: bool = False) -> "LogitsStore":
+    def read(cls, path: Path) -> "LogitsStore":
         """Open an existing store.
 
         Raises
@@ -121,21 +132,15 @@ class LogitsStore:
             identity = StoreIdentity(**data | {"members": tuple(data["members"])})
             layout = _layout(identity)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError("not a logits store", path=path, remedy=_BROKEN) from error
+            raise InputError("not a logits store", path=path / DESCRIPTION, remedy=_BROKEN) from error
         if version != VERSION:
             raise InputError(
                 f"logits store of format {version}, this version reads {VERSION}", path=path, remedy=_BROKEN
             )
-        arrays: dict[str, np.memmap] = {}
-        for name, (dtype, shape) in layout.items():
-            file = path / f"{name}.npy"
-            try:
-                array = np.load(file, mmap_mode="r+" if writable else "r", allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
-                raise InputError("missing or broken", path=file, remedy=_BROKEN) from error
-            if array.shape != shape or array.dtype != np.dtype(dtype):
-                raise InputError("has another shape than the store states", path=file, remedy=_BROKEN)
-            arrays[name] = array
+        arrays = {
+            name: mapped(path / f"{name}.npy", dtype, shape, remedy=_BROKEN)
+            for name, (dtype, shape) in layout.items()
+        }
         return cls(path, identity, arrays)
 
     def outputs(self) -> MemberOutputs:
@@ -165,19 +170,56 @@ class LogitsStore:
         **values
             An array for each attribute of the store; the pattern axis has the slice's length.
         """
-        for name, value in values.items():
-            target = self._arrays[name]
-            patterns_axis = (slice(None), part) if target.ndim > 1 else part
-            target[patterns_axis] = value
-        for name in values:
-            self._arrays[name].flush()
-        self._done[part.start // self.identity.chunk] = 1
-        self._done.flush()
+        try:
+            for name, value in values.items():
+                array = self._arrays[name]
+                value = np.ascontiguousarray(value, array.dtype)
+                # Members lie one after the other in a file, and the patterns of a chunk within each of them.
+                rows = value if array.ndim > 1 else value[None]
+                for row, numbers in enumerate(rows):
+                    self._put(name, row * self.identity.n_patterns + part.start, numbers)
+            for name in values:
+                os.fsync(self._files[name].fileno())
+            self._put("done", part.start // self.identity.chunk, np.ones(1, np.uint8))
+            os.fsync(self._files["done"].fileno())
+        except OSError as error:
+            remedy = "free space and run the same command again: what is stored stays, it goes on from there"
+            raise _unwritable(self.path, error, remedy) from error
+
+    def _put(self, name: str, place: int, numbers: np.ndarray) -> None:
+        """Write rows of an array to its file, from its row `place` on."""
+        array = self._arrays[name]
+        if name not in self._files:
+            self._files[name] = (self.path / f"{name}.npy").open("r+b", buffering=0)
+        per_pattern = array.shape[2] if array.ndim == 3 else 1
+        at = array.offset + place * per_pattern * array.itemsize
+        left = memoryview(numbers.tobytes())
+        while left:
+            written = os.pwrite(self._files[name].fileno(), left, at)
+            left, at = left[written:], at + written
+
+
+def _make(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    """Write an array of zeros, its room on the disk taken at once: a disk too small says so before any work."""
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    size = dtype.itemsize * math.prod(shape)
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        begin = file.tell()
+        file.truncate(begin + size)
+        file.flush()
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), begin, size)
+        os.fsync(file.fileno())
+
+
+def _unwritable(path: Path, error: OSError, remedy: str) -> InputError:
+    return InputError(f"cannot be written: {error.strerror or error}", path=path, remedy=remedy)
 
 
 def _layout(identity: StoreIdentity) -> dict[str, tuple[str, tuple[int, ...]]]:
-    m, n, k = len(identity.members), int(identity.n_patterns), int(identity.n_classes)
-    chunks = -(-n // int(identity.chunk))
+    m, n, k = len(identity.members), identity.n_patterns, identity.n_classes
+    chunks = -(-n // identity.chunk)
     return {
         "logits": ("<f4", (m, n, k)),
         "draw_mean": ("<f4", (m, n, k)),

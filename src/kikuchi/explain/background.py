@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.arrays import read_archive
 from kikuchi.files import replaced
 
 #: Patterns per class, as the paper stores them.
@@ -16,6 +17,7 @@ PER_CLASS = 100
 BACKGROUND = "background.npz"
 
 _KEY = "patterns_"
+_REMEDY = "copy the bundle again or refit it"
 
 
 @dataclass(frozen=True)
@@ -107,14 +109,12 @@ def read_background(path: Path) -> Background:
         The file is missing, broken or holds something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            labels = arrays["labels"]
-            patterns = {int(k.removeprefix(_KEY)): arrays[k] for k in arrays.files if k.startswith(_KEY)}
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(
-            "missing or broken", path=path, remedy="copy the bundle again or refit it"
-        ) from error
+        arrays = read_archive(path, remedy=_REMEDY)
+        labels = arrays["labels"]
+        patterns = {int(k.removeprefix(_KEY)): p for k, p in arrays.items() if k.startswith(_KEY)}
+    except (KeyError, ValueError) as error:
+        raise InputError("not background patterns", path=path, remedy=_REMEDY) from error
     wanted = {size: (len(labels), size, size) for size in patterns}
     if not patterns or any(p.dtype != np.uint8 or p.shape != wanted[s] for s, p in patterns.items()):
-        raise InputError("not background patterns", path=path, remedy="copy the bundle again or refit it")
+        raise InputError("not background patterns", path=path, remedy=_REMEDY)
     return Background(patterns, labels)

@@ -67,7 +67,7 @@ def _is_ours(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return set(archive.namelist()) == {"meta.npy", "values.npy"}
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
         raise InputError("not a NumPy archive, or cut short", path=path) from None
 
 

@@ -2,13 +2,13 @@
 
 import json
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.arrays import read_archive
 from kikuchi.simulate.equivalent_pixels import equivalent_pixels
 from kikuchi.simulate.master import MasterPattern
 from kikuchi.simulate.structures import Structure, structure_from_dict
@@ -17,6 +17,7 @@ from kikuchi.simulate.symmetry import is_centrosymmetric
 FORMAT = "kikuchi-master"
 _VERSION = 1
 _LARGEST = 4001
+_REMEDY = "delete it where it is a cache, else copy it again"
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,10 @@ def read_stored_master(path: str | Path) -> StoredMaster:
         If the file is damaged or of another kind.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            meta = json.loads(str(archive["meta"]))
-            values = archive["values"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        archive = read_archive(Path(path), remedy=_REMEDY)
+        meta = json.loads(str(archive["meta"]))
+        values = archive["values"]
+    except (ValueError, KeyError, RecursionError) as error:
         raise InputError(f"not a master pattern of this toolkit: {error}", path=path) from None
     if not isinstance(meta, dict) or meta.get("format") != FORMAT or meta.get("version") != _VERSION:
         raise InputError(f"not a {FORMAT} file of version {_VERSION}", path=path)
