@@ -183,7 +183,7 @@ def fit_abstention(
     _check_lengths(n, unfamiliarity=unfamiliarity, quality=quality, groups=groups)
     if not 0.0 < familiar <= 1.0:
         raise InputError(f"the familiar share must lie between 0 and 1, not {familiar}")
-    planning, testing = _split(n, groups, np.random.default_rng(seed))
+    planning, testing = split_groups(n, groups, np.random.default_rng(seed))
     distance = None if unfamiliarity is None else np.asarray(unfamiliarity, dtype=np.float64)
     clarity = None if quality is None else np.asarray(quality, dtype=np.float64)
 
@@ -212,7 +212,7 @@ def fit_abstention(
     )
 
 
-def _split(
+def split_groups(
     n: int, groups: ArrayLike | None, rng: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Draw indices that plan and indices that test; of each testing group, one pattern."""
