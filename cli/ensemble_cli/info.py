@@ -1,20 +1,29 @@
-"""`ensemble info`: what a scan, bundle, store or map is."""
+"""`ensemble info`: what a scan, bundle, store or map is, and whether a bundle is still what it was."""
 
 from typing import Annotated
 
 import typer
 
-from ensemble_cli.console import guarded, result
+from ensemble_cli.console import guarded, load_keras, result
 from ensemble_cli.options import Json
 
 
 @guarded
 def info(
     path: Annotated[str, typer.Argument(help="A scan, a bundle, a logits store or a map's folder.")],
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check a bundle: hashes, versions, and some logits run again.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Say what something is: a scan, a bundle, a store or a map."""
+    if verify:
+        load_keras()
     import kikuchi
 
+    if verify:
+        found = kikuchi.verify(path)
+        result(kikuchi.describe_verification(found), found, as_json)
+        return
     facts = kikuchi.facts(path)
     result("\n".join(f"{name}: {value}" for name, value in facts.items()), facts, as_json)

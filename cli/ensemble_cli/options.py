@@ -22,3 +22,15 @@ Confidence = Annotated[
 Familiar = Annotated[
     float | None, typer.Option("--familiar", help="Share of familiar patterns let through, e.g. 0.99.")
 ]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask", help="Scheduler of a Dask cluster: tcp://host:8786, or its scheduler file (.json)."
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", min=1, max=1024, help="Work in so many processes on this machine instead of one."
+    ),
+]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kikuchi.maps import PhaseMap, summarise, write_map
     from kikuchi.recipe import Recipe, load_recipe
     from kikuchi.scans import Scan, load_dataset, open_scan
+    from kikuchi.verifying import describe_verification, verify
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ _HOMES = {
     "describe_evaluation": "evaluating",
     "describe_explanations": "explaining",
     "describe_map": "describing",
+    "describe_verification": "verifying",
     "evaluate": "evaluating",
     "explain_map": "explaining",
     "facts": "describing",
@@ -43,6 +45,7 @@ _HOMES = {
     "map_scan": "mapping",
     "open_scan": "scans",
     "summarise": "maps",
+    "verify": "verifying",
     "write_map": "maps",
 }
 
@@ -58,6 +61,7 @@ __all__ = [
     "describe_evaluation",
     "describe_explanations",
     "describe_map",
+    "describe_verification",
     "evaluate",
     "explain_map",
     "facts",
@@ -67,6 +71,7 @@ __all__ = [
     "map_scan",
     "open_scan",
     "summarise",
+    "verify",
     "write_map",
 ]
 

@@ -1,0 +1,137 @@
+"""Reach a Dask cluster that is there, or start one on this machine."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ensemble.errors import InputError
+from kikuchi.versions import versions
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+#: Their versions decide the numbers, or what is sent.
+_MUST_AGREE = ("kikuchi-ensemble", "keras", "tensorflow", "numpy", "scikit-image", "dask")
+
+#: What TensorFlow, ONNX Runtime, BLAS and numba take for the number of their threads.
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+
+_SECONDS_TO_ANSWER = 15
+
+
+@contextmanager
+def connected(address: str | None = None, workers: int | None = None) -> "Iterator[Client | None]":
+    """Give a client of a cluster, or None where the work stays in this process.
+
+    Parameters
+    ----------
+    address
+        Of a running scheduler (``tcp://host:8786``), or the JSON file that ``dask scheduler --scheduler-file`` wrote.
+    workers
+        Start so many worker processes on this machine instead; they share its cores and end with the block.
+
+    Raises
+    ------
+    InputError
+        Both are given, Dask's distributed is not installed, nobody answers, no worker comes, or a worker's packages
+        differ from those here, which would give other numbers.
+    """
+    if address is None and workers is None:
+        yield None
+        return
+    if address is not None and workers is not None:
+        raise InputError("a cluster's address and a number of workers", remedy="give one of the two")
+    try:
+        import distributed  # noqa: F401
+    except ImportError:
+        raise InputError(
+            "dask.distributed is not installed", remedy='pip install "kikuchi-ensemble[dask]"'
+        ) from None
+    with _reached(address) if address is not None else _local(workers or 1) as client:
+        _check_versions(client)
+        yield client
+
+
+def has_gpus(client: "Client") -> bool:
+    """Whether any worker was started with ``--resources GPU=...``: then only those are given members to train."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return any(worker.get("resources", {}).get("GPU", 0) > 0 for worker in workers)
+
+
+def number_of_workers(client: "Client") -> int:
+    """Return how many workers there are now, at least 1: one that died may be on its way back."""
+    return max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+
+
+@contextmanager
+def _reached(address: str) -> "Iterator[Client]":
+    from distributed import Client
+
+    is_file = address.endswith(".json")
+    try:
+        client = Client(
+            **{"scheduler_file" if is_file else "address": address},
+            timeout=_SECONDS_TO_ANSWER,
+            set_as_default=False,
+        )
+    except (OSError, ValueError) as error:  # TimeoutError is an OSError
+        raise InputError(
+            f"no Dask scheduler answers: {error}",
+            path=address,
+            remedy="start one with `dask scheduler`, and check address and firewall",
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_SECONDS_TO_ANSWER)
+        except TimeoutError:
+            raise InputError(
+                "the cluster has no worker", path=address, remedy="start one with `dask worker ADDRESS`"
+            ) from None
+        yield client
+
+
+@contextmanager
+def _local(workers: int) -> "Iterator[Client]":
+    import dask
+    from distributed import Client, LocalCluster
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    threads = str(max(1, cores // workers))
+    environment = dict.fromkeys(_THREADS, threads) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    with (
+        dask.config.set({"distributed.nanny.environ": environment}),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            silence_logs=50,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def _check_versions(client: "Client") -> None:
+    ours = _versions_here()
+    for worker, theirs in client.run(_versions_here).items():
+        for name in _MUST_AGREE:
+            if theirs.get(name) != ours.get(name):
+                raise InputError(
+                    f"has {name} {theirs.get(name)}, here it is {ours.get(name)}: the numbers would differ",
+                    path=worker,
+                    remedy="install the same versions on every machine",
+                )
+
+
+def _versions_here() -> dict[str, str]:
+    import dask
+
+    return versions() | {"dask": dask.__version__}

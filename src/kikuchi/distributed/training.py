@@ -1,0 +1,144 @@
+"""Members trained as tasks: each by one worker, in the bundle's folder where the worker can reach it."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kikuchi import files
+from kikuchi.distributed.cluster import has_gpus
+from kikuchi.distributed.shipping import held, shipped
+from kikuchi.distributed.tasks import completed
+from kikuchi.members import Epoch, MemberSpec, Training, build_member
+from kikuchi.progress import Progress
+from kikuchi.recipe import MemberGroup
+from kikuchi.training import Parts, begun, epoch_line, train_one
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+#: What `kikuchi.fitting` writes into the folder first: a worker that reads the same there sees the same folder.
+CLAIM = "fit.json"
+
+#: Written last into a member's folder.
+LAST = "member.json"
+
+
+def train_on_cluster(
+    client: "Client",
+    todo: list[tuple[MemberSpec, MemberGroup]],
+    parts: dict[int, Parts],
+    training: Training,
+    folder: Path,
+    progress: Progress,
+) -> None:
+    """Train members on a cluster, one task each.
+
+    Where a worker sees the bundle's folder, it keeps its checkpoints there: when it dies, the next one goes on after
+    the last whole epoch. Else it works in a folder of its own and sends the finished member's files.
+
+    Parameters
+    ----------
+    client
+        Of the cluster. Where any worker has a ``GPU`` resource, every task takes one.
+    todo
+        Members that are not finished.
+    parts
+        Prepared patterns by input size; every worker is sent them once.
+    training
+        The schedule.
+    folder
+        Of the bundle.
+    progress
+        Listener of the work; hears of epochs as the workers finish them.
+    """
+    starts = {spec.name: begun(spec, group).get_weights() for spec, group in todo if group.weights}
+    claim = (str(folder.absolute()), files.sha256(folder / CLAIM))
+    names = [spec.name for spec, _ in todo]
+    with (
+        shipped(client, {"parts": parts, "starts": starts}) as cargo,
+        _listening(client, cargo, progress),
+        progress.bar(f"training {len(todo)} members on the cluster", len(todo)) as step,
+    ):
+        tasks = [(spec.name, (spec, training, cargo, claim)) for spec, _ in todo]
+        resources = {"GPU": 1.0} if has_gpus(client) else None
+        for name, written in completed(client, train_task, tasks, in_flight=len(names), resources=resources):
+            place = folder / "members" / name
+            for file, content in sorted(written.items(), key=lambda item: item[0] == LAST):
+                with files.replaced(place / file) as partial:
+                    partial.write_bytes(content)
+            step(1)
+
+
+def train_task(spec: MemberSpec, training: Training, cargo: str, claim: tuple[str, str]) -> dict[str, bytes]:
+    """Train one member on a worker.
+
+    Parameters
+    ----------
+    spec, training
+        The member and the schedule.
+    cargo
+        Name under which patterns and first weights were shipped.
+    claim
+        The bundle's folder on the client's machine, and the SHA-256 of its `CLAIM`.
+
+    Returns
+    -------
+    dict
+        The member's files; empty where they were written into the bundle's own folder.
+    """
+    given = held(cargo)
+    model = build_member(spec)
+    if spec.name in given["starts"]:
+        model.set_weights(given["starts"][spec.name])
+    folder = Path(claim[0])
+    told = _teller(cargo, spec.name)
+    if _same(folder / CLAIM, claim[1]):
+        place = folder / "members" / spec.name
+        if not (place / LAST).is_file():
+            train_one(model, spec, given["parts"][spec.size], training, place, told)
+        return {}
+    with tempfile.TemporaryDirectory(prefix="kikuchi-") as temporary:
+        place = Path(temporary)
+        train_one(model, spec, given["parts"][spec.size], training, place, told)
+        return {file.name: file.read_bytes() for file in place.iterdir()}
+
+
+def _same(path: Path, digest: str) -> bool:
+    try:
+        return files.sha256(path) == digest
+    except OSError:
+        return False
+
+
+def _teller(cargo: str, member: str) -> Callable[[Epoch], None]:
+    from distributed import get_worker
+
+    worker = get_worker()
+
+    def told(epoch: Epoch) -> None:
+        # Plain numbers: events are kept by the scheduler and must need nothing to be read.
+        row = {name: float(np.asarray(value)) for name, value in vars(epoch).items()}
+        worker.log_event(cargo, {"member": member} | row | {"epoch": epoch.epoch})
+
+    return told
+
+
+class _listening:
+    """Give what the workers say of their epochs to a listener, as long as the block lasts."""
+
+    def __init__(self, client: "Client", topic: str, progress: Progress) -> None:
+        self._client, self._topic, self._progress = client, topic, progress
+
+    def __enter__(self) -> None:
+        self._client.subscribe_topic(self._topic, self._hear)
+
+    def __exit__(self, *_: object) -> None:
+        if self._client.status == "running":
+            self._client.unsubscribe_topic(self._topic)
+
+    def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
+        row = dict(event[1])
+        self._progress.say(epoch_line(row.pop("member"), Epoch(**row)))
