@@ -29,8 +29,8 @@ def write_csv(phase_map: PhaseMap, path: str | Path) -> None:
 
     The columns are index, row, col, x and y (micrometres), space_group (empty where there is no solution), status,
     candidates (such as ``221|225``), confidence, entropies (nats), variation_ratio, unfamiliarity, quality,
-    ``p_<space group>`` for each class and ``vote_<member>`` for each member, as a space-group number. A value
-    that does not exist is empty.
+    ``p_<space group>`` for each class and ``vote_<member>`` for each member, as a space-group number, then the map's
+    own further columns. A value that does not exist is empty.
 
     Raises
     ------
@@ -55,6 +55,7 @@ def write_csv(phase_map: PhaseMap, path: str | Path) -> None:
     columns |= {f"p_{g}": probabilities[:, k] for k, g in enumerate(phase_map.classes)}
     votes = voted_space_groups(phase_map)
     columns |= {f"vote_{name}": _or_empty(votes[m]) for m, name in enumerate(phase_map.members)}
+    columns |= phase_map.columns
     with replaced(Path(path)) as temporary:
         pd.DataFrame(columns).to_csv(temporary, index=False)
 

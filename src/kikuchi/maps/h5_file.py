@@ -23,7 +23,8 @@ def write_h5(phase_map: PhaseMap, path: str | Path) -> None:
     Phases are numbered from 1 and carry their space group; phase -1 is no solution. Properties of each point:
     `status` (0 solved, 1 ambiguous, 2 unfamiliar, 3 unreadable, -1 no pattern), the measures of `map.csv`,
     `probabilities` and `candidates` (N, K), `votes` (N, M) as space-group numbers, `best` the space group put
-    first, whether it is the answer or not, and `index` in scan order. Points without a pattern are there but
+    first, whether it is the answer or not, `index` in scan order, and the map's further columns, words as their number
+    in the list of that name under ``words`` in the details. Points without a pattern are there but
     not in the data (``CrystalMap.is_in_data``). The group ``kikuchi_ensemble``, which orix leaves alone, names
     the classes and members and holds how the map was made, as JSON. orix knows square grids only: a hexagonal
     map keeps its positions.
@@ -51,6 +52,13 @@ def write_h5(phase_map: PhaseMap, path: str | Path) -> None:
     }
     for name in MEASURES:
         prop[name] = grid.spread(np.asarray(getattr(d, name), dtype=np.float32), np.float32(np.nan))
+    words: dict[str, list[str]] = {}
+    for name, column in phase_map.columns.items():
+        if column.dtype == object:
+            known, column = np.unique(column.astype(str), return_inverse=True)
+            words[name] = known.tolist()
+            column = column.astype(np.int16)
+        prop[name] = grid.spread(column, np.float32(np.nan) if column.dtype.kind == "f" else np.int8(-1))
     crystal_map = CrystalMap(
         rotations=Rotation.from_euler(grid.spread(euler_angles(phase_map), 0.0)),
         phase_id=grid.spread(ids, -1),
@@ -62,6 +70,7 @@ def write_h5(phase_map: PhaseMap, path: str | Path) -> None:
         is_in_data=grid.index >= 0,
     )
     details = {"meta": phase_map.meta, "problems": phase_map.problems, "member_kinds": phase_map.member_kinds}
+    details["words"] = words
     with replaced(Path(path)) as temporary:
         save(str(temporary), crystal_map, overwrite=True)
         with h5py.File(temporary, "a") as file:

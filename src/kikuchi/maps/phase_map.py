@@ -41,6 +41,8 @@ class PhaseMap:
         ``timings``, ``versions`` and whatever else belongs into `summary.json`.
     problems
         Why a pattern could not be used, by its index in scan order.
+    columns
+        Further columns of the tables by name, numbers or words, shape (N,) each.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class PhaseMap:
     orientations: NDArray[np.floating] | None = None
     meta: dict[str, Any] = field(default_factory=dict)
     problems: dict[int, str] = field(default_factory=dict)
+    columns: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n, k, m = len(self.row), len(self.classes), len(self.members)
@@ -73,6 +76,7 @@ class PhaseMap:
             and d.votes.shape == (m, n)
             and len(self.member_kinds) == m
             and (self.orientations is None or np.shape(self.orientations) == (n, 4))
+            and all(np.shape(column) == (n,) for column in self.columns.values())
         ):
             raise InputError(
                 f"a map of {n} points, {k} classes and {m} members does not fit {len(d.status)} decisions, "

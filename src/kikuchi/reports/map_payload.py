@@ -65,8 +65,20 @@ def map_payload(phase_map: PhaseMap, rule: AbstentionRule | None) -> dict[str, A
             {"id": key, "title": title, "unit": unit, "column": quantise(getattr(decision, key))}
             for key, (title, unit) in SCORES.items()
         ],
+        "further": [_further(name, column) for name, column in phase_map.columns.items()],
         "problems": {str(index): why for index, why in sorted(phase_map.problems.items())},
     }
+
+
+def _further(name: str, column: NDArray[Any]) -> dict[str, Any]:
+    """Pack a further column: words as their number in a list, whole numbers as they are, others quantised."""
+    described = {"id": name, "title": name.replace("_", " ").capitalize()}
+    if column.dtype == object:
+        words, codes = np.unique(column.astype(str), return_inverse=True)
+        return described | {"words": words.tolist(), "column": pack(codes, "u2")}
+    if np.issubdtype(column.dtype, np.integer):
+        return described | {"column": pack(column, "u4")}
+    return described | {"column": quantise(column)}
 
 
 def held_back(phase_map: PhaseMap, rule: AbstentionRule | None) -> NDArray[np.bool_]:

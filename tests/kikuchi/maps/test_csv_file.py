@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -64,3 +67,13 @@ def test_unwritable_folder_is_one_line(four_statuses, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"map\.csv: cannot be written"):
         write_csv(four_statuses, tmp_path / "file" / "map.csv")
+
+
+def test_further_columns_come_last(four_statuses, tmp_path):
+    words = np.array(["cubic"] * 5 + [""], dtype=object)
+    write_csv(
+        replace(four_statuses, columns={"crystal_system": words, "grain": np.arange(6)}), tmp_path / "m.csv"
+    )
+    lines = (tmp_path / "m.csv").read_text().splitlines()
+    assert lines[0] == HEADER + ",crystal_system,grain"
+    assert lines[1].endswith(",cubic,0") and lines[6].endswith(",,5")

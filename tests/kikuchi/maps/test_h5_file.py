@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -98,3 +99,13 @@ def test_details_name_classes_members_and_problems(four_statuses, tmp_path):
         details = json.loads(group["details"][()])
     assert details["problems"] == {"4": "every pixel is NaN"}
     assert details["meta"]["rule"] == "average"
+
+
+def test_further_columns_come_back_words_as_numbers_in_a_list(four_statuses, tmp_path):
+    words = np.array(["m-3m", "4/mmm", "m-3m", "", "m-3m", "4/mmm"], dtype=object)
+    columns = {"laue_class": words, "sure": np.linspace(0, 1, 6, dtype=np.float32)}
+    prop = reload(replace(four_statuses, columns=columns), tmp_path).prop
+    assert prop["sure"] == pytest.approx(np.linspace(0, 1, 6))
+    with h5py.File(tmp_path / "map.h5") as file:
+        known = json.loads(file["kikuchi_ensemble/details"][()])["words"]["laue_class"]
+    assert [known[i] for i in prop["laue_class"]] == words.tolist()

@@ -64,6 +64,11 @@ def draw_map(
         row=row, col=col, x=col * 0.25, y=row * 0.25, step=(0.25, 0.25), decision=decision,
         member_probabilities=member_probabilities.astype(np.float32), meta={"rule": "average"},
         problems={int(i): "the image is blank" for i in np.flatnonzero(status == 3)[:1]},
+        columns={
+            "pooled_space_group": np.array(["", "225"], object)[np.arange(n) % 2],
+            "laue_class": np.array(["m-3m", "4/mmm"], object)[np.arange(n) % 2],
+            "laue_class_probability": np.linspace(0, 1, n), "grain": np.arange(n) // 7,
+        },
     )  # fmt: skip
     # With these set thresholds a set never holds two classes: only the confidence threshold makes points ambiguous.
     rule = AbstentionRule(THRESHOLD, (0.51,) * k, 1.0, 0.0, 0.95, 0.99, _certificate())

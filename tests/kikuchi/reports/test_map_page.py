@@ -237,3 +237,19 @@ def test_paper_is_white_and_shows_the_pinned_point(shown):
         assert shown.driver.execute_script(background) == screen_colour
         assert shown.driver.execute_script(picture) == on_screen
     shown.driver.find_element("id", "theme").click()
+
+
+def test_further_columns_are_shown_with_the_point_and_space_groups_as_a_layer(shown, drawn):
+    shown.pin(POINT)
+    facts = shown.driver.execute_script(
+        "return [...document.querySelectorAll('#point [data-column]')].map(d => [d.dataset.column, d.textContent])"
+    )
+    assert POINT % 2 == 1
+    share = POINT / (drawn.phase_map.n - 1)
+    facts = dict(facts)
+    assert facts.pop("laue_class_probability") == pytest.approx(f"{share:.4g}")
+    assert facts == {"pooled_space_group": "225", "laue_class": "4/mmm", "grain": str(POINT // 7)}
+    layers = shown.driver.execute_script(
+        "return [...document.querySelectorAll('#layer option')].map(o => o.value)"
+    )
+    assert "pooled_space_group" in layers and "laue_class" not in layers

@@ -50,7 +50,15 @@ async function unpackMap(data) {
     score.at = (index) =>
       score.codes[index] === score.missing ? NaN : score.low + score.codes[index] * score.step;
   }
-  const map = { ...data, cells, status, winner, runnerUp, votes, held, scores };
+  const further = await Promise.all(
+    data.further.map(async ({ id, title, words, column }) => {
+      const codes = await unpack(column);
+      const number = (code) => (code === column.missing ? NaN : column.low + code * column.step);
+      const text = (code) => (words ? words[code] || "–" : column.step ? formatNumber(number(code)) : formatCount(code));
+      return { id, title, words, codes, textAt: (index) => text(codes[index]) };
+    }),
+  );
+  const map = { ...data, cells, status, winner, runnerUp, votes, held, scores, further };
   map.score = Object.fromEntries(scores.map((score) => [score.id, score]));
   map.cellOf = cells ? (index) => cells[index] : (index) => index;
   map.rowOf = (index) => Math.floor(map.cellOf(index) / map.columns);

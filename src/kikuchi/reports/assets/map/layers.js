@@ -37,6 +37,18 @@ function scoreLayer(map, score) {
   };
 }
 
+/** A further column whose words are space groups, as a map of its own; empty words are points without an answer. */
+function groupLayers(map) {
+  const numbers = new Map(map.classes.map((number, k) => [String(number), k]));
+  const drawn = map.further.filter(({ words }) => words && words.every((word) => word === "" || numbers.has(word)));
+  return drawn.filter(({ words }) => words.some((word) => word !== "")).map(({ id, title, words, codes }) => {
+    const entries = words.map((word, code) => word === ""
+      ? { label: "no answer", colour: map.colours.missing, codes: [code] }
+      : { label: map.labels[numbers.get(word)], colour: map.colours.classes[numbers.get(word)], codes: [code] });
+    return categoryLayer(id, title, "Decision", "beside the decision, which it does not change", entries, () => codes);
+  });
+}
+
 function buildLayers(map, state) {
   const classes = map.classes.map((number, k) => ({
     label: map.labels[k], colour: map.colours.classes[k], codes: [k],
@@ -61,6 +73,7 @@ function buildLayers(map, state) {
   return [
     categoryLayer("phase", "Space group", "Decision", "where the threshold lets the ensemble answer", [...classes, ...reasons], phaseCodes),
     categoryLayer("status", "Status", "Decision", "solved, or why not", statuses, () => state.status),
+    ...groupLayers(map),
     ...map.scores.map((score) => scoreLayer(map, score)),
     ...map.members.map((name, m) =>
       categoryLayer(`member-${m}`, name, "Members", "what this member alone would say, never abstaining", [...classes, none],

@@ -28,6 +28,12 @@ async function showPoint(map, state, index) {
     element("h3", {}, "Scores"),
     element("dl", {}, ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
   ];
+  if (map.further.length) {
+    const rows = map.further.flatMap((column) => [
+      element("dt", {}, column.title), element("dd", { "data-column": column.id }, column.textAt(index)),
+    ]);
+    parts.push(element("h3", {}, "Levels and grains"), element("dl", {}, ...rows));
+  }
   const explanation = map.explanations[index];
   if (explanation) {
     parts.push(
