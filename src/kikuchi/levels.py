@@ -4,7 +4,7 @@ Where two space groups cannot be decided, their Laue class may still be sure. Te
 on the bundle's held-out patterns when a map is made, which takes moments and changes nothing in the bundle.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ensemble.errors import InputError
 from ensemble.hierarchy import HierarchyCalibration, fit_hierarchy
 from kikuchi.bundle import Bundle
 from kikuchi.extinction import LEVELS, diffraction_hierarchy, same_extinction
+from kikuchi.maps import PhaseMap
 
 
 @dataclass(frozen=True)
@@ -109,3 +110,12 @@ def fit_bundle_levels(bundle: Bundle, rule: str, abstention: AbstentionRule) -> 
         # Fewer than two groups held out: probabilities on every level, and no promise.
         levels = None
     return Levels(calibration, levels)
+
+
+def with_levels(phase_map: PhaseMap, bundle: Bundle, rule: str, abstention: AbstentionRule) -> PhaseMap:
+    """Return a map with its answers on every level, in columns and in what ``summary.json`` says."""
+    levels = fit_bundle_levels(bundle, rule, abstention)
+    columns = phase_map.columns | levels.columns(phase_map.decision)
+    answered = np.unique(columns["answer_level"].astype(str), return_counts=True)
+    told = levels.summary() | {"points": dict(zip(*(part.tolist() for part in answered), strict=True))}
+    return replace(phase_map, columns=columns, meta=phase_map.meta | {"levels": told})
