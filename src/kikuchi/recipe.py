@@ -24,7 +24,8 @@ class MemberGroup(_Table):
     """So many members of one kind; see `kikuchi.members.MemberSpec`.
 
     `weights` of a transfer group: ``"imagenet"``, ``"kikuchi"`` (pre-trained here on simulated crystals), a local file
-    or another bundle, relative to the recipe.
+    or another bundle, relative to the recipe. A `frozen` backbone keeps them, and only the head is fitted. `head` says
+    what the rule ``mc-dropout`` draws: masks, or heads from a posterior of the last layer (`ensemble.bayesian`).
     """
 
     kind: Literal["scratch", "transfer"]
@@ -34,6 +35,7 @@ class MemberGroup(_Table):
     dropout: float = Field(0.5, ge=0, lt=1)
     weights: str | None = None
     frozen: bool = False
+    head: Literal["dropout", "laplace", "variational", "nuts", "swag"] = "dropout"
 
 
 class TrainTable(_Table):
@@ -120,6 +122,8 @@ class Recipe(_Table):
                     dropout=group.dropout,
                     seed=1000 * seed + len(members),
                     frozen=group.frozen,
+                    head=group.head,
+                    draws=self.combine.draws,
                 )
                 members.append((spec, group))
         return members
@@ -192,6 +196,10 @@ def parse_recipe(text: str, name: str) -> Recipe:
         if group.kind == "scratch" and group.weights:
             raise InputError(
                 "a scratch group with weights", path=name, remedy='kind = "transfer", or no weights'
+            )
+        if group.frozen and not group.weights:
+            raise InputError(
+                "a frozen group without weights", path=name, remedy='kind = "transfer" with weights'
             )
     return recipe
 

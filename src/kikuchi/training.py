@@ -143,8 +143,7 @@ def train_one(
             model, train, validation, training, seed=spec.seed, work=place, on_epoch=on_epoch
         )
         if spec.head != "dropout":
-            labels = np.tile(train[1], 2) if training.mirror else train[1]
-            fit_head(model, spec, features_of(model, train[0], mirror=training.mirror), labels)
+            fit_head(model, spec, features_of(model, train[0]), train[1])
     write_history(place, history)
     save_member(model, spec, place)
     checkpoint.remove(place)

@@ -8,7 +8,7 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi import files
 from kikuchi.bundle import Bundle
-from kikuchi.fitting import SPLITS
+from kikuchi.finishing import SPLITS
 from kikuchi.outputs import MemberOutputs, joined
 from kikuchi.progress import Progress
 from kikuchi.scans import Dataset, background_for, load_dataset

@@ -4,15 +4,17 @@ Keras is imported when a function needs it, so that importing this package is fr
 """
 
 from kikuchi.members.architectures import build_backbone, build_member
-from kikuchi.members.head import HeadDraws, dropout_draws
+from kikuchi.members.frozen import features_of, fit_head, train_frozen
+from kikuchi.members.head import HeadDraws, dropout_draws, head_draws, member_draws
 from kikuchi.members.predict import predict
-from kikuchi.members.spec import ARCHITECTURES, KINDS, MemberSpec
+from kikuchi.members.spec import ARCHITECTURES, HEADS, KINDS, MemberSpec
 from kikuchi.members.storage import load_member, read_spec, save_member
 from kikuchi.members.train import Epoch, History, Training, train_member
 from kikuchi.members.weights import copy_backbone, load_backbone_weights
 
 __all__ = [
     "ARCHITECTURES",
+    "HEADS",
     "KINDS",
     "Epoch",
     "HeadDraws",
@@ -23,10 +25,15 @@ __all__ = [
     "build_member",
     "copy_backbone",
     "dropout_draws",
+    "features_of",
+    "fit_head",
+    "head_draws",
     "load_backbone_weights",
     "load_member",
+    "member_draws",
     "predict",
     "read_spec",
     "save_member",
+    "train_frozen",
     "train_member",
 ]

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from kikuchi.members.posterior import posterior_layer
 from kikuchi.members.spec import MemberSpec
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def build_member(spec: MemberSpec) -> "keras.Model":
     -------
     keras.Model
         Takes prepared patterns, shape (n, size, size, 1), range [-1, 1]; gives ``[logits, features]`` of
-        shapes (n, K) and (n, F). The layers are named ``backbone``, ``dropout`` and ``head``.
+        shapes (n, K) and (n, F). The layers are named ``backbone``, ``dropout`` and ``head``, and ``posterior``
+        where the head has one.
     """
     import keras
 
@@ -64,6 +66,8 @@ def _member(spec: MemberSpec) -> "keras.Model":
     # float32 whatever the precision policy: softmax and calibration live in the logits' small differences.
     logits = keras.layers.Dense(spec.classes, name="head", dtype="float32")(dropped)
     features = keras.layers.Activation("linear", dtype="float32", name="features")(features)
+    if spec.head != "dropout":
+        features = posterior_layer(spec.draws, spec.classes)(features)
     return keras.Model(patterns, [logits, features], name=spec.name.replace(" ", "_"))
 
 

@@ -1,13 +1,15 @@
-"""MC-dropout before the head only: the backbone runs once, then T heads are one matrix product."""
+"""Many heads on one backbone, which runs once: dropout masks before the head, or draws from its posterior."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from kikuchi.members.spec import MemberSpec
+
 
 @dataclass(frozen=True)
 class HeadDraws:
-    """The sufficient statistics of T dropout draws of one member.
+    """The sufficient statistics of T draws of one member's head.
 
     Parameters
     ----------
@@ -51,16 +53,62 @@ def dropout_draws(
     >>> dropout_draws(f, w, b, rate=0.5, draws=10, seed=0).mean
     array([[0.5, 0.5]], dtype=float32)
     """
-    n, k = len(features), kernel.shape[1]
     kept = np.random.default_rng(seed).random((draws, len(kernel))) >= rate
     masks = kept.astype(np.float32) / np.float32(1 - rate)
-    heads = (masks[:, :, None] * kernel[None].astype(np.float32)).transpose(1, 0, 2).reshape(len(kernel), -1)
+    kernels = masks[:, :, None] * kernel[None].astype(np.float32)
+    return head_draws(features, kernels, np.broadcast_to(bias, (draws, len(bias))))
+
+
+def member_draws(
+    spec: MemberSpec, head: dict[str, np.ndarray], features: np.ndarray, draws: int
+) -> HeadDraws:
+    """Draw a member's heads: so many dropout masks, or what its posterior holds.
+
+    Parameters
+    ----------
+    spec
+        The member.
+    head
+        ``kernel`` and ``bias`` of its head; with a posterior also ``kernels`` and ``biases``.
+    features
+        What its backbone said, (n, F).
+    draws
+        Dropout masks to draw; a posterior has as many heads as it was fitted with.
+    """
+    if spec.head != "dropout":
+        return head_draws(features, head["kernels"], head["biases"])
+    return dropout_draws(
+        features, head["kernel"], head["bias"], rate=spec.dropout, draws=draws, seed=spec.seed
+    )
+
+
+def head_draws(features: np.ndarray, kernels: np.ndarray, biases: np.ndarray) -> HeadDraws:
+    """Apply T heads to features and reduce what they say at once.
+
+    Parameters
+    ----------
+    features
+        (n, F).
+    kernels, biases
+        (T, F, K) and (T, K).
+
+    Examples
+    --------
+    Two heads that are sure of different classes: all of the entropy lies between them.
+
+    >>> found = head_draws(np.ones((1, 1)), np.array([[[90.0, 0]], [[0, 90.0]]]), np.zeros((2, 2)))
+    >>> found.mean.tolist(), found.entropy.round(3).tolist(), found.votes.tolist()
+    ([[0.5, 0.5]], [0.0], [[1, 1]])
+    """
+    draws, _, k = kernels.shape
+    n = len(features)
+    heads = kernels.astype(np.float32).transpose(1, 0, 2).reshape(-1, draws * k)
     mean = np.empty((n, k), np.float32)
     entropy = np.empty(n, np.float32)
     votes = np.empty((n, k), np.uint16)
     for start in range(0, n, 1024):
         part = slice(start, start + 1024)
-        logits = (features[part].astype(np.float32) @ heads).reshape(-1, draws, k) + bias.astype(np.float32)
+        logits = (features[part].astype(np.float32) @ heads).reshape(-1, draws, k) + biases.astype(np.float32)
         logits -= logits.max(axis=2, keepdims=True)
         exponent = np.exp(logits)
         total = exponent.sum(axis=2, keepdims=True)

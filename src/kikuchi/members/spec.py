@@ -8,6 +8,9 @@ from ensemble.errors import InputError
 KINDS = ("scratch", "transfer")
 ARCHITECTURES = ("compact", "xception")
 
+#: What a member's draws are: masks of dropout, or heads from a posterior of the last layer (`ensemble.bayesian`).
+HEADS = ("dropout", "laplace", "variational", "nuts", "swag")
+
 #: Smallest input that survives the strides of each architecture (Keras refuses Xception below 71).
 MINIMUM_SIZE = {"compact": 32, "xception": 71}
 
@@ -34,6 +37,10 @@ class MemberSpec:
         Seed of the weights, the order of the patterns and the dropout masks.
     frozen
         Whether the backbone keeps the weights it was given and only the head is trained.
+    head
+        One of `HEADS`.
+    draws
+        Heads that a posterior keeps; not used by ``"dropout"``.
     """
 
     name: str
@@ -44,6 +51,8 @@ class MemberSpec:
     dropout: float = 0.5
     seed: int = 0
     frozen: bool = False
+    head: str = "dropout"
+    draws: int = 50
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -62,6 +71,8 @@ class MemberSpec:
             raise InputError(f"member {self.name!r}: {self.classes} classes", remedy="give at least 2")
         if not 0 <= self.dropout < 1:
             raise InputError(f"member {self.name!r}: dropout {self.dropout}", remedy="0 to below 1")
+        if self.head not in HEADS:
+            raise InputError(f"unknown head {self.head!r}", remedy=f"one of {', '.join(HEADS)}")
 
     @property
     def channels(self) -> int:
@@ -74,9 +85,12 @@ class MemberSpec:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "MemberSpec":
-        """Build a spec from what `to_dict` gave; unknown or missing fields are refused."""
+        """Build a spec from what `to_dict` gave; unknown or missing fields are refused.
+
+        A member of the first format says nothing of its head, which is then a dropout head.
+        """
         known = {f.name for f in fields(cls)}
-        if not isinstance(data, dict) or set(data) != known:
+        if not isinstance(data, dict) or set(data) | {"head", "draws"} != known:
             raise InputError(
                 "a member's description has missing or unknown fields", remedy="refit the bundle"
             )

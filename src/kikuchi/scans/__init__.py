@@ -5,7 +5,7 @@ from kikuchi.scans.opening import open_scan, scan_from_array
 from kikuchi.scans.preparation import Preparation, background_for, prepare
 from kikuchi.scans.quality import QUALITY_THRESHOLD, pattern_quality
 from kikuchi.scans.scan import Scan
-from kikuchi.scans.split import Split, pattern_hash, split_by_material, split_dataset
+from kikuchi.scans.split import Split, hash_patterns, pattern_hash, split_by_material, split_dataset
 
 __all__ = [
     "QUALITY_THRESHOLD",
@@ -15,6 +15,7 @@ __all__ = [
     "Scan",
     "Split",
     "background_for",
+    "hash_patterns",
     "load_dataset",
     "open_scan",
     "pattern_hash",

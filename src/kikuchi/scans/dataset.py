@@ -34,12 +34,14 @@ class Material:
         Take only the points of that phase in the scan's own list; None takes all points.
     pattern_centre
         (PCx, PCy, PCz) in Bruker's convention; the scan's own where None.
+    points
+        Take only these points of the scan, whatever its own list says; None takes all.
 
     Raises
     ------
     InputError
-        If the space group does not exist, the phase is not in the scan, or the scan has several phases and none
-        is chosen.
+        If the space group or a point does not exist, the phase is not in the scan, or the scan has several phases
+        and none is chosen.
     """
 
     name: str
@@ -47,10 +49,20 @@ class Material:
     scan: Scan
     phase: str | None = None
     pattern_centre: tuple[float, float, float] | None = None
+    points: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.space_group <= 230:
             raise InputError(f"material {self.name!r} has space group {self.space_group}", remedy="1 to 230")
+        if self.points is not None:
+            outside = [p for p in self.points if not 0 <= p < self.scan.n]
+            if outside or not self.points:
+                raise InputError(
+                    f"has no point {outside[0]}" if outside else f"no point is {self.name!r}",
+                    path=self.scan.path,
+                    remedy=f"points are 0 to {self.scan.n - 1}",
+                )
+            return
         names = self.scan.phase_names
         known = [] if names is None else sorted({str(name) for name in names if name})
         if self.phase is None and len(known) > 1:
@@ -69,6 +81,8 @@ class Material:
     @cached_property
     def indices(self) -> np.ndarray:
         """Indices in the scan of this material's patterns, ascending."""
+        if self.points is not None:
+            return np.unique(self.points)
         if self.phase is None or self.scan.phase_names is None:
             return np.arange(self.scan.n)
         return np.flatnonzero(self.scan.phase_names == self.phase)
@@ -101,7 +115,8 @@ class Dataset:
         for material in self.materials:
             scan = material.scan
             # Scans made of arrays have no file to tell them apart.
-            taken = (scan.path.absolute() if scan.path.exists() else id(scan.source), material.phase)
+            source = scan.path.absolute() if scan.path.exists() else id(scan.source)
+            taken = (source, material.phase, material.points)
             for key, what in ((material.name, "name"), (taken, "scan")):
                 if key in seen:
                     raise InputError(

@@ -152,7 +152,7 @@ def _split(
             f"calibration fraction {calibration_fraction}, seed {seed}",
             remedy="counts and seed are not negative, the fraction is 0 to 1",
         )
-    hashes, usable = _hash_patterns(dataset)
+    hashes, usable = hash_patterns(dataset)
     parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "calibration": [], "test": []}
     trained = [m for m in dataset.materials if m.name not in held_out]
     classes = tuple(sorted({material.space_group for material in trained}))
@@ -194,7 +194,7 @@ def _generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, word])
 
 
-def _hash_patterns(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+def hash_patterns(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Hash of every pattern, and which are the first of their content, neither constant nor unreadable."""
     hashes = np.empty(dataset.n, dtype="U32")
     usable = np.zeros(dataset.n, dtype=bool)
