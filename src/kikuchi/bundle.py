@@ -15,10 +15,12 @@ from ensemble.pooling import Combined, DropoutDraws, combine
 from kikuchi import files
 from kikuchi.arrays import read_archive
 from kikuchi.deciding import member_weights
-from kikuchi.members import MemberSpec, dropout_draws, load_member, predict, read_spec
-from kikuchi.outputs import HeldOut, MemberOutputs, read_held_out
+from kikuchi.engines import Runner, engines_for
+from kikuchi.members import MemberSpec, load_member, read_spec
+from kikuchi.outputs import HeldOut, MemberOutputs, joined, read_held_out
+from kikuchi.progress import SILENT, Progress
 from kikuchi.recipe import Recipe
-from kikuchi.scans import Preparation, pattern_quality, prepare
+from kikuchi.scans import Preparation
 
 if TYPE_CHECKING:
     import keras
@@ -160,8 +162,24 @@ class Bundle:
         static_background
             (sy, sx), where the recipe's preparation wants one.
         """
-        models = [self.model(spec.name) for spec in self.members]
-        return run_members(models, self.members, self.recipe, self.familiarity, patterns, static_background)
+        runner = self.runner(patterns=len(patterns))
+        pieces = runner.pieces(slice(0, max(len(patterns), 1)), patterns.shape[1:])
+        return joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
+
+    def runner(self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT) -> Runner:
+        """Return the members ready to run.
+
+        Parameters
+        ----------
+        engine
+            See `kikuchi.engines.CHOICES`.
+        patterns
+            How many there are to run, which ``"auto"`` weighs against the cost of an export.
+        progress
+            Hears what is exported, and why Keras is used where it was not asked for.
+        """
+        engines = engines_for(self, engine, patterns=patterns, progress=progress)
+        return Runner(engines, self.members, self.recipe, self.familiarity)
 
     def predict_proba(self, patterns: np.ndarray, *, rule: str | None = None) -> np.ndarray:
         """Return calibrated probabilities of the space groups.
@@ -234,56 +252,6 @@ class Bundle:
     def held_out(self) -> HeldOut:
         """Everything the members said of the held-out patterns, with the truth."""
         return read_held_out(self.path / HELD_OUT)
-
-
-def run_members(
-    models: list["keras.Model"],
-    specs: tuple[MemberSpec, ...],
-    recipe: Recipe,
-    familiarity: Familiarity,
-    patterns: np.ndarray,
-    static_background: np.ndarray | None = None,
-) -> MemberOutputs:
-    """Prepare patterns once per input size and run every member on them.
-
-    Parameters
-    ----------
-    models, specs
-        The M members.
-    recipe
-        Says the preparation and the number of dropout draws.
-    familiarity
-        What unfamiliarity is measured against.
-    patterns
-        (N, sy, sx) as a detector gave them.
-    static_background
-        (sy, sx) or None.
-    """
-    prepared = {
-        size: prepare(patterns, recipe.preparation(size), static_background)
-        for size in {spec.size for spec in specs}
-    }
-    logits, features, drawn = [], [], []
-    for model, spec in zip(models, specs, strict=True):
-        one_logits, one_features = predict(model, prepared[spec.size])
-        kernel, bias = model.get_layer("head").get_weights()
-        logits.append(one_logits)
-        features.append(one_features)
-        drawn.append(
-            dropout_draws(
-                one_features, kernel, bias, rate=spec.dropout, draws=recipe.combine.draws, seed=spec.seed
-            )
-        )
-    return MemberOutputs(
-        logits=np.stack(logits),
-        draws=DropoutDraws(
-            np.stack([d.mean for d in drawn]),
-            np.stack([d.entropy for d in drawn]),
-            np.stack([d.votes for d in drawn]),
-        ),
-        unfamiliarity=familiarity.score(features),
-        quality=pattern_quality(patterns),
-    )
 
 
 def _check_manifest(manifest: Any, folder: Path) -> None:

@@ -17,6 +17,7 @@ from kikuchi import bundle as bundles
 from kikuchi import files
 from kikuchi.bundle import Bundle
 from kikuchi.deciding import RULES, fit_decision, member_weights
+from kikuchi.engines import KerasEngine, Runner
 from kikuchi.explain.background import BACKGROUND, PER_CLASS, choose_background, write_background
 from kikuchi.grouping import pattern_groups
 from kikuchi.histories import convergence, draw_losses, write_history
@@ -288,11 +289,10 @@ def _run_held_out(
     places: list[np.ndarray] = []
     preparation = recipe.preparation(members[0].size)
     backgrounds = [background_for(m.scan, preparation) for m in data.materials]
+    runner = Runner([KerasEngine(model) for model in models], members, recipe, familiarity)
     with progress.bar("held-out patterns", len(wanted)) as step:
         for positions, number, patterns in data.iter_patterns(wanted):
-            outputs.append(
-                bundles.run_members(models, members, recipe, familiarity, patterns, backgrounds[number])
-            )
+            outputs.append(runner.outputs(patterns, backgrounds[number]))
             places.append(positions)
             step(len(positions))
     positions = np.concatenate(places)

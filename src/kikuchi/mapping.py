@@ -20,12 +20,10 @@ from kikuchi.locking import locked
 from kikuchi.maps import PhaseMap, write_map
 from kikuchi.progress import SILENT, Progress
 from kikuchi.reports import write_map_report
+from kikuchi.running import run_store
 from kikuchi.scans import Scan, background_for, open_scan, prepare
-from kikuchi.store import LogitsStore, StoreIdentity
+from kikuchi.store import LogitsStore
 from kikuchi.versions import versions
-
-#: Patterns read, prepared and run at a time: memory does not grow with the scan.
-CHUNK = 1024
 
 STORE = "logits.store"
 
@@ -42,6 +40,7 @@ def map_scan(
     risk: float | None = None,
     confidence: float | None = None,
     familiar: float | None = None,
+    engine: str = "auto",
     progress: Progress = SILENT,
 ) -> PhaseMap:
     """Say for every pattern of a scan which space group it has, how sure that is, or why nobody should answer.
@@ -66,6 +65,8 @@ def map_scan(
         Probability with which that risk must hold; the bundle's own where None.
     familiar
         Share of familiar patterns let through; the bundle's own where None.
+    engine
+        What runs the members, see `kikuchi.engines.CHOICES`.
     progress
         Listener of the work.
 
@@ -84,7 +85,7 @@ def map_scan(
     folder = Path(out)
     with locked(folder):
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
-        store, seconds = run_store(opened, bundle, folder / STORE, progress)
+        store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine)
         judge = replace(bundle, calibrations={rule: calibration})
         decision = judge.decide(store.outputs(), rule=rule, abstention=abstention)
         fractions = _fractions(judge, rule, abstention, decision, opened)
@@ -136,51 +137,6 @@ def wanted_decision(bundle: Bundle, rule: str, **wishes: float | None) -> tuple[
             raise InputError(f"{name} {value} is out of range", remedy="between 0 and 1, e.g. 0.02")
     recipe = bundle.recipe.model_copy(update={"abstain": bundle.recipe.abstain.model_copy(update=changed)})
     return fit_decision(bundle.held_out, rule, recipe)
-
-
-def run_store(scan: Scan, bundle: Bundle, path: Path, progress: Progress) -> tuple[LogitsStore, float]:
-    """Run the members on every pattern that the store does not have yet.
-
-    Returns
-    -------
-    store, seconds
-        The full store and how long the members took, 0 where there was nothing left to do.
-    """
-    begin = time.perf_counter()
-    identity = StoreIdentity(
-        scan=scan.fingerprint(),
-        bundle=bundle.fingerprint,
-        members=tuple(m.name for m in bundle.members),
-        n_patterns=scan.n,
-        n_classes=len(bundle.classes),
-        draws=bundle.recipe.combine.draws,
-        chunk=CHUNK,
-    )
-    store = LogitsStore.open(path, identity)
-    missing = store.missing()
-    if not missing:
-        return store, 0.0
-    background = background_for(scan, bundle.preparation(bundle.members[0]))
-    with progress.bar(f"mapping {scan.name}", sum(part.stop - part.start for part in missing)) as step:
-        for part in missing:
-            patterns = scan.read(part)
-            outputs = bundle.member_outputs(patterns, background)
-            quality = outputs.quality.copy()
-            # A pattern that could not be read came as zeros; its quality says so whatever the members say.
-            for index in scan.problems:
-                if part.start <= index < part.stop:
-                    quality[index - part.start] = 0
-            store.write(
-                part,
-                logits=outputs.logits,
-                draw_mean=outputs.draws.mean,
-                draw_entropy=outputs.draws.entropy,
-                draw_votes=outputs.draws.votes,
-                unfamiliarity=outputs.unfamiliarity,
-                quality=quality,
-            )
-            step(len(patterns))
-    return store, time.perf_counter() - begin
 
 
 def _fractions(

@@ -1,0 +1,27 @@
+"""What runs one member: patterns in, logits and features out, whatever computes them."""
+
+from typing import Protocol
+
+import numpy as np
+
+#: What `map --engine` takes. ``auto`` is ONNX Runtime where its parity is proved and the scan is worth an export.
+CHOICES = ("auto", "keras", "onnx", "int8", "student")
+
+
+class Engine(Protocol):
+    """One network, ready to run; `predict` may be called from several threads at once.
+
+    Attributes
+    ----------
+    name
+        ``"keras"``, ``"onnx"`` or ``"int8"``.
+    head
+        ``kernel`` (F, K) and ``bias`` (K,) of the last layer, which the dropout draws need; where it has a posterior,
+        ``kernels`` (T, F, K) and ``biases`` (T, K) too.
+    """
+
+    name: str
+    head: dict[str, np.ndarray]
+
+    def predict(self, patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return float32 logits (n, K) and features (n, F) of prepared patterns (n, size, size) in [-1, 1]."""

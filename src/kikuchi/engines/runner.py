@@ -1,0 +1,155 @@
+"""All members of a bundle on raw patterns: prepared once, run in turn, reduced to what is kept."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ensemble.abstention import Familiarity
+from ensemble.pooling import DropoutDraws
+from ensemble.stopping import Stopping
+from kikuchi.engines.contract import Engine
+from kikuchi.engines.threads import in_order
+from kikuchi.members import HeadDraws, MemberSpec, dropout_draws
+from kikuchi.outputs import MemberOutputs
+from kikuchi.recipe import Recipe
+from kikuchi.scans import pattern_quality, prepare
+
+#: Patterns, and bytes of them as float32, that one worker takes at a time.
+_PIECE = 256
+_PIECE_BYTES = 2**24
+
+
+@dataclass(frozen=True)
+class Runner:
+    """The members of an ensemble, ready to run on patterns as a detector gave them.
+
+    Attributes
+    ----------
+    engines, specs
+        The M members.
+    recipe
+        Says the preparation and the number of dropout draws.
+    familiarity
+        What unfamiliarity is measured against.
+    stopping
+        When a pattern needs no further member; None runs them all.
+    """
+
+    engines: Sequence[Engine]
+    specs: Sequence[MemberSpec]
+    recipe: Recipe
+    familiarity: Familiarity
+    stopping: Stopping | None = None
+
+    def outputs(self, patterns: np.ndarray, static_background: np.ndarray | None = None) -> MemberOutputs:
+        """Run the members on patterns, in the calling thread.
+
+        Parameters
+        ----------
+        patterns
+            (N, sy, sx) as a detector gave them.
+        static_background
+            (sy, sx) or None.
+
+        Returns
+        -------
+        MemberOutputs
+            Logits and draws are NaN where `stopping` spared a member the pattern.
+        """
+        return self.detailed(patterns, static_background)[0]
+
+    def detailed(
+        self, patterns: np.ndarray, static_background: np.ndarray | None = None
+    ) -> tuple[MemberOutputs, np.ndarray]:
+        """Return `outputs`, and how strange each member finds each pattern, (M, N), NaN where it did not run."""
+        prepared = {
+            size: prepare(patterns, self.recipe.preparation(size), static_background)
+            for size in {spec.size for spec in self.specs}
+        }
+        logits, draws, strange = self._members(prepared, len(patterns))
+        ran = np.isfinite(strange)
+        total = np.where(ran, strange, 0).sum(axis=0)
+        unfamiliarity = np.where(ran.any(axis=0), total / np.maximum(ran.sum(axis=0), 1), np.nan)
+        return MemberOutputs(logits, draws, unfamiliarity, pattern_quality(patterns)), strange
+
+    def pieces(self, part: slice, signal_shape: tuple[int, int]) -> list[slice]:
+        """Cut a part of a scan into what one worker takes at a time: enough for any batch, few for the memory."""
+        bytes_each = 4 * max(signal_shape[0] * signal_shape[1], max(spec.size for spec in self.specs) ** 2)
+        step = int(np.clip(_PIECE_BYTES // bytes_each, 8, _PIECE))
+        return [slice(i, min(i + step, part.stop)) for i in range(part.start, part.stop, step)]
+
+    def stream(
+        self,
+        pieces: Iterable[np.ndarray],
+        static_background: np.ndarray | None = None,
+        *,
+        threads: int | None = None,
+    ) -> Iterator[MemberOutputs]:
+        """Run pieces of a scan in overlapping stages, giving their outputs in order.
+
+        The calling thread reads one piece after the other while each worker takes one from preparation to its end.
+        Memory is that of a few pieces, whatever the size of the scan.
+
+        Parameters
+        ----------
+        pieces
+            Raw patterns (n, sy, sx), read when the iterator is asked.
+        static_background
+            (sy, sx) or None.
+        threads
+            Workers; one for each core where None.
+        """
+        return in_order(lambda piece: self.outputs(piece, static_background), pieces, threads)
+
+    def _members(
+        self, prepared: dict[int, np.ndarray], n: int
+    ) -> tuple[np.ndarray, DropoutDraws, np.ndarray]:
+        """Run the members in their order on what the stopping leaves to do."""
+        m, k = len(self.engines), self.specs[0].classes
+        logits = np.full((m, n, k), np.nan, np.float32)
+        strange = np.full((m, n), np.nan)
+        draws = DropoutDraws(
+            np.full((m, n, k), np.nan, np.float32),
+            np.full((m, n), np.nan, np.float32),
+            np.zeros((m, n, k), np.uint16),
+        )
+        order = range(m) if self.stopping is None else self.stopping.order
+        left = np.arange(n)
+        done: list[int] = []
+        for member in order:
+            spec, engine = self.specs[member], self.engines[member]
+            here = slice(None) if len(left) == n else left
+            logits[member, here], features = engine.predict(prepared[spec.size][here])
+            strange[member, here] = _strangeness(self.familiarity, member, features)
+            done.append(member)
+            if self.stopping is not None:
+                left = left[~self.stopping.finished(logits[done][:, left])]
+                if not len(left):
+                    break
+                continue  # a stopped pattern has no draws of the members it was spared, so no rule may use any
+            drawn = _drawn(spec, engine.head, features, self.recipe.combine.draws)
+            draws.mean[member], draws.entropy[member], draws.votes[member] = (
+                drawn.mean,
+                drawn.entropy,
+                drawn.votes,
+            )
+        return logits, draws, strange
+
+
+def _strangeness(familiarity: Familiarity, member: int, features: np.ndarray) -> np.ndarray:
+    own = Familiarity(
+        (familiarity.references[member],), familiarity.scales[member : member + 1], familiarity.k
+    )
+    return own.score([features])
+
+
+def _drawn(spec: MemberSpec, head: dict[str, np.ndarray], features: np.ndarray, draws: int) -> HeadDraws:
+    """Draw heads on cached features: MC-dropout at the cost of a matrix product, not of a network a draw."""
+    if "kernels" in head:
+        from kikuchi.members.head import head_draws
+
+        return head_draws(features, head["kernels"], head["biases"])
+    return dropout_draws(
+        features, head["kernel"], head["bias"], rate=spec.dropout, draws=draws, seed=spec.seed
+    )

@@ -1,0 +1,158 @@
+"""The pipeline from a scan to its store: in order, bounded, resumed, with engines that are plain NumPy."""
+
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ensemble.abstention import fit_familiarity
+from kikuchi import running
+from kikuchi.engines import Runner
+from kikuchi.engines.threads import in_order
+from kikuchi.members import MemberSpec
+from kikuchi.progress import SILENT
+from kikuchi.recipe import Recipe
+from kikuchi.scans import prepare, scan_from_array
+
+SIZE = 32
+CLASSES = (221, 225, 229)
+
+
+class Linear:
+    """A member that is one matrix: what it must say of a pattern can be worked out beside it."""
+
+    name = "linear"
+
+    def __init__(self, seed):
+        rng = np.random.default_rng(seed)
+        self.down = rng.normal(size=(SIZE * SIZE, 8)).astype(np.float32)
+        self.head = {"kernel": rng.normal(size=(8, 3)).astype(np.float32), "bias": np.zeros(3, np.float32)}
+        self.seen = 0
+
+    def predict(self, patterns):
+        self.seen += len(patterns)
+        features = np.maximum(patterns.reshape(len(patterns), -1) @ self.down, 0)
+        return features @ self.head["kernel"] + self.head["bias"], features
+
+
+@pytest.fixture
+def ensemble():
+    """Three linear members of one input size, and a bundle that is just enough of one."""
+    engines = [Linear(seed) for seed in range(3)]
+    specs = tuple(MemberSpec(f"m{i}", "scratch", "compact", SIZE, 3, seed=i) for i in range(3))
+    recipe = Recipe(member=({"kind": "scratch", "count": 3, "size": SIZE},), combine={"draws": 4})
+    rng = np.random.default_rng(9)
+    familiarity = fit_familiarity([rng.random((30, 8)) for _ in engines], k=3)
+    runner = Runner(engines, specs, recipe, familiarity)
+    bundle = SimpleNamespace(
+        members=specs,
+        classes=CLASSES,
+        recipe=recipe,
+        fingerprint="f" * 64,
+        preparation=lambda member: recipe.preparation(member.size),
+        runner=lambda engine, **_: runner,
+    )
+    return SimpleNamespace(engines=engines, runner=runner, bundle=bundle, recipe=recipe)
+
+
+def patterns(n, seed=0):
+    return np.random.default_rng(seed).integers(0, 255, (n, 40, 40), dtype=np.uint8)
+
+
+def test_the_store_holds_what_each_member_says_of_each_pattern_in_order(ensemble, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "CHUNK", 300)
+    raw = patterns(700)
+    scan = scan_from_array(raw)
+    store, _ = running.run_store(scan, ensemble.bundle, tmp_path / "store", SILENT, threads=3)
+    ready = prepare(raw, ensemble.recipe.preparation(SIZE))
+    for m, engine in enumerate(ensemble.engines):
+        np.testing.assert_allclose(store.logits[m], engine.predict(ready)[0], atol=1e-4)
+    assert store.missing() == []
+    assert (np.asarray(store.draw_votes).sum(axis=-1) == 4).all()
+
+
+def test_what_is_in_the_store_is_not_run_again(ensemble, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "CHUNK", 50)
+    scan = scan_from_array(patterns(130))
+    first, _ = running.run_store(scan, ensemble.bundle, tmp_path / "store", SILENT)
+    assert ensemble.engines[0].seen == 130
+    again, seconds = running.run_store(scan, ensemble.bundle, tmp_path / "store", SILENT)
+    assert ensemble.engines[0].seen == 130 and seconds == 0
+    np.testing.assert_array_equal(first.logits, again.logits)
+
+
+def test_an_interrupted_run_keeps_its_whole_chunks(ensemble, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "CHUNK", 50)
+    scan = scan_from_array(patterns(200))
+    whole, _ = running.run_store(scan, ensemble.bundle, tmp_path / "whole", SILENT)
+    read, reads = scan.source.read, []
+
+    def stopping(indices):
+        reads.append(indices)
+        if len(reads) > 6:  # three are the fingerprint's, and the fourth piece is torn away
+            raise KeyboardInterrupt
+        return read(indices)
+
+    monkeypatch.setattr(scan.source, "read", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        running.run_store(scan, ensemble.bundle, tmp_path / "parts", SILENT, threads=1)
+    monkeypatch.setattr(scan.source, "read", read)
+    before = ensemble.engines[0].seen
+    resumed, _ = running.run_store(scan, ensemble.bundle, tmp_path / "parts", SILENT)
+    assert 0 < ensemble.engines[0].seen - before < 200
+    np.testing.assert_array_equal(resumed.logits, whole.logits)
+
+
+def test_one_part_run_alone_is_that_part_of_the_store(ensemble, tmp_path):
+    scan = scan_from_array(patterns(90))
+    store, _ = running.run_store(scan, ensemble.bundle, tmp_path / "store", SILENT)
+    outputs = running.run_chunk(scan, slice(30, 60), ensemble.runner)
+    np.testing.assert_allclose(outputs.logits, store.logits[:, 30:60], atol=1e-5)
+    np.testing.assert_allclose(outputs.unfamiliarity, store.unfamiliarity[30:60], rtol=1e-5)
+
+
+def test_a_pattern_that_cannot_be_read_has_quality_zero(ensemble, tmp_path):
+    scan = scan_from_array(patterns(20))
+    scan.problems[7] = "torn"
+    store, _ = running.run_store(scan, ensemble.bundle, tmp_path / "store", SILENT)
+    assert store.quality[7] == 0
+
+
+def test_unfamiliarity_is_the_mean_over_members_of_each_ones_own(ensemble):
+    raw = patterns(12)
+    outputs, strange = ensemble.runner.detailed(raw)
+    ready = prepare(raw, ensemble.recipe.preparation(SIZE))
+    features = [engine.predict(ready)[1] for engine in ensemble.engines]
+    np.testing.assert_allclose(outputs.unfamiliarity, ensemble.runner.familiarity.score(features), rtol=1e-6)
+    assert strange.shape == (3, 12)
+
+
+def test_no_more_is_read_ahead_than_there_are_workers():
+    taken, gate = [], threading.Event()
+
+    def items():
+        for i in range(100):
+            taken.append(i)
+            yield i
+
+    def work(i):
+        gate.wait(5)
+        return i
+
+    results = in_order(work, items(), threads=2)
+    threading.Timer(0.2, gate.set).start()
+    assert next(results) == 0
+    assert len(taken) <= 4
+    assert list(results) == list(range(1, 100))
+
+
+def test_matrix_products_have_one_thread_while_workers_run():
+    from threadpoolctl import threadpool_info
+
+    def threads(_):
+        return max(
+            (pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1
+        )
+
+    assert list(in_order(threads, range(3), threads=2)) == [1, 1, 1]
