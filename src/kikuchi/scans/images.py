@@ -3,6 +3,7 @@
 import io
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -84,14 +85,20 @@ def _read_tiff(path: Path) -> np.ndarray:
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
-        page = tiff.pages.first
-        pixels = page.asarray()
-        # Planar colour is stored plane by plane.
-        if pixels.ndim == 3 and pixels.shape[1:] == (page.imagelength, page.imagewidth):
-            pixels = np.moveaxis(pixels, 0, -1)
-        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind == "u":
-            pixels = np.iinfo(pixels.dtype).max - pixels
-        return pixels
+        return read_page(tiff.pages.first)
+
+
+def read_page(page: Any) -> np.ndarray:
+    """Read one page of an open TIFF file, (sy, sx) or (sy, sx, channels), white as the largest value."""
+    import tifffile
+
+    pixels = page.asarray()
+    # Planar colour is stored plane by plane.
+    if pixels.ndim == 3 and pixels.shape[1:] == (page.imagelength, page.imagewidth):
+        pixels = np.moveaxis(pixels, 0, -1)
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind == "u":
+        pixels = np.iinfo(pixels.dtype).max - pixels
+    return pixels
 
 
 def _other_header(path: Path) -> tuple[tuple[int, int], np.dtype]:

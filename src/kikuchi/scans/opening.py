@@ -7,11 +7,13 @@ import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi.scans.grid import full_grid
+from kikuchi.scans.hyperspy_file import HYPERSPY_SUFFIX, open_hyperspy
 from kikuchi.scans.image_folder import images_in, open_images
 from kikuchi.scans.images import IMAGE_SUFFIXES
 from kikuchi.scans.scan import Scan
 from kikuchi.scans.signal_scan import SIGNAL_SUFFIXES, open_signal
 from kikuchi.scans.sources import ArrayPatterns
+from kikuchi.scans.tiff_stack import open_tiff_stack, pages_of
 
 _MAP_SUFFIXES = (".ang", ".ctf", ".cpr", ".crc", ".osc")
 
@@ -24,9 +26,10 @@ def open_scan(path: str | Path, shape: tuple[int, int] | None = None) -> Scan:
     path
         A file that kikuchipy reads (Oxford ``.h5oina`` ``.ebsp``, EDAX ``.up1`` ``.up2`` ``.h5`` ``.oh5``, Bruker
         ``.h5``, NORDIF ``.dat``, EMsoft and kikuchipy ``.h5``), a folder of images with or without AZtec's
-        ``Grain List.txt``, a glob of images, or a single image.
+        ``Grain List.txt``, a glob of images, or a single image. Patterns of any other diffraction: HyperSpy's ``.hspy``
+        with two signal axes, or a TIFF file of several pages.
     shape
-        Rows and columns of the grid where the file does not tell (``.up1``, EMsoft).
+        Rows and columns of the grid where the file does not tell (``.up1``, EMsoft, a TIFF of pages).
 
     Returns
     -------
@@ -91,7 +94,7 @@ def scan_from_array(
 
 
 def _open(path: Path, shape: tuple[int, int] | None) -> Scan:
-    if path.is_dir():
+    if path.is_dir() and path.suffix.lower() != ".zspy":
         return _open_folder(path)
     if not path.exists():
         if glob.has_magic(str(path)):
@@ -99,7 +102,14 @@ def _open(path: Path, shape: tuple[int, int] | None) -> Scan:
         raise InputError("no such file or folder", path=path, remedy="check the spelling")
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
-        return open_images([path], path)
+        stacked = suffix in (".tif", ".tiff") and pages_of(path) > 1
+        return open_tiff_stack(path, shape) if stacked else open_images([path], path)
+    if suffix == HYPERSPY_SUFFIX:
+        return open_hyperspy(path, shape)
+    if suffix in (".zspy", ".emd", ".mib", ".blo"):
+        raise InputError(
+            "is not read directly", path=path, remedy="load it in HyperSpy or pyxem and save it as .hspy"
+        )
     if suffix in SIGNAL_SUFFIXES:
         return open_signal(path, shape)
     if suffix in _MAP_SUFFIXES:
@@ -115,7 +125,7 @@ def _open(path: Path, shape: tuple[int, int] | None) -> Scan:
     raise InputError(
         f"is no scan: suffix {suffix or '(none)'} is not known",
         path=path,
-        remedy="known are " + " ".join(SIGNAL_SUFFIXES + IMAGE_SUFFIXES),
+        remedy="known are " + " ".join((*SIGNAL_SUFFIXES, HYPERSPY_SUFFIX, *IMAGE_SUFFIXES)),
     )
 
 
