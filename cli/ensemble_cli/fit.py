@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ensemble_cli.console import guarded, load_keras, progress, result
-from ensemble_cli.options import Json, Out, Quiet, Seed
+from ensemble_cli.options import Dask, Json, Out, Quiet, Seed, Workers
 
 
 @guarded
@@ -15,13 +15,16 @@ def fit(
     recipe: Annotated[str, typer.Option("--recipe", help="paper, quick or a TOML file.")] = "quick",
     out: Out = Path("run"),
     seed: Seed = 0,
+    dask: Dask = None,
+    workers: Workers = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Train an ensemble on a labelled dataset and write it as a bundle."""
     load_keras()
     import kikuchi
+    from kikuchi.distributed import connected
 
-    listener = progress(quiet)
-    bundle = kikuchi.fit(dataset, recipe, out, seed=seed, progress=listener)
+    with connected(dask, workers) as client:
+        bundle = kikuchi.fit(dataset, recipe, out, seed=seed, client=client, progress=progress(quiet))
     result(kikuchi.describe_bundle(bundle), bundle.manifest, as_json)

@@ -25,7 +25,9 @@ from kikuchi.scans import Preparation
 if TYPE_CHECKING:
     import keras
 
-VERSION = 1
+#: 2 keeps patterns whose logits can be computed again; bundles of 1 open as they are.
+VERSION = 2
+_READABLE = (1, 2)
 MANIFEST = "bundle.json"
 CALIBRATION = "calibration.json"
 ABSTENTION = "abstention.json"
@@ -259,9 +261,9 @@ def _check_manifest(manifest: Any, folder: Path) -> None:
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise InputError("not a bundle", path=folder / MANIFEST, remedy=_DAMAGED)
     version = manifest.get("format_version")
-    if version != VERSION:
+    if version not in _READABLE:
         raise InputError(
-            f"bundle of format {version!r}, this version reads {VERSION}",
+            f"bundle of format {version!r}, this version reads up to {VERSION}",
             path=folder,
             remedy="install the version that wrote it, or refit",
         )

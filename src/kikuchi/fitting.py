@@ -1,51 +1,37 @@
 """The journey of `fit`: labelled scans and a recipe become a bundle."""
 
-import datetime
 import hashlib
-import warnings
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ensemble.abstention import AbstentionRule, Familiarity, fit_familiarity
-from ensemble.calibration import Calibration
+from ensemble.abstention import Familiarity, fit_familiarity
 from ensemble.errors import InputError
-from ensemble.pooling import choose_rule
 from kikuchi import bundle as bundles
 from kikuchi import files
 from kikuchi.bundle import Bundle
-from kikuchi.deciding import RULES, fit_decision, member_weights
 from kikuchi.engines import KerasEngine, Runner
+from kikuchi.exemplars import EXEMPLARS, EXEMPLARS_EACH, Exemplars, spread, write_exemplars
 from kikuchi.explain.background import BACKGROUND, PER_CLASS, choose_background, write_background
+from kikuchi.finishing import SPLITS, finish
 from kikuchi.grouping import pattern_groups
-from kikuchi.histories import convergence, draw_losses, write_history
+from kikuchi.histories import convergence, draw_losses
 from kikuchi.locking import locked
-from kikuchi.members import (
-    Epoch,
-    MemberSpec,
-    build_member,
-    checkpoint,
-    load_backbone_weights,
-    load_member,
-    predict,
-    save_member,
-    train_member,
-)
-from kikuchi.outputs import HeldOut, MemberOutputs, joined, write_held_out
+from kikuchi.members import MemberSpec, features_of, predict
+from kikuchi.outputs import HeldOut, MemberOutputs, joined
 from kikuchi.progress import SILENT, Progress
-from kikuchi.recipe import MemberGroup, Recipe, load_recipe
+from kikuchi.recipe import Recipe, load_recipe
 from kikuchi.scans import Dataset, Split, background_for, load_dataset, split_dataset
-from kikuchi.versions import versions
+from kikuchi.training import train_all
+from kikuchi.verifying import CHECKS, write_checks
 
 if TYPE_CHECKING:
     import keras
+    from distributed import Client
 
 #: Training patterns kept per bundle as the reference of familiarity: 1 MB for two compact members.
 REFERENCE_PATTERNS = 600
-
-SPLITS = "splits.json"
 
 #: Share of the held-out patterns beside the test that fits the calibration; the rest certifies the promise, which
 #: must be tested on patterns that nothing before it has seen.
@@ -61,6 +47,7 @@ def fit(
     out: str | Path = "run",
     *,
     seed: int = 0,
+    client: "Client | None" = None,
     progress: Progress = SILENT,
 ) -> Bundle:
     """Train an ensemble, calibrate it and set when it must not answer.
@@ -75,6 +62,9 @@ def fit(
         Folder of the bundle. An interrupted fit of the same recipe, dataset and seed goes on there.
     seed
         Seed of the split, the weights and the training.
+    client
+        Of a Dask cluster whose workers train members side by side, see `kikuchi.distributed.connected`. The bundle is
+        the same as without one.
     progress
         Listener of the work.
 
@@ -110,7 +100,7 @@ def fit(
         if (folder / bundles.MANIFEST).is_file():
             progress.say(f"{folder} is already fitted")
             return Bundle.load(folder)
-        models = _train_all(specs, recipe, data, split, folder, progress)
+        models = train_all(specs, recipe, data, split, folder, progress, client)
         names = [spec.name for spec, _ in specs]
         for line in convergence(folder, names, recipe.train.min_delta):
             progress.say(line)
@@ -119,7 +109,10 @@ def fit(
         familiarity = _reference(models, members, recipe, data, split)
         _keep_background(members, recipe, data, split, folder)
         held_out = _run_held_out(models, members, recipe, familiarity, data, split, progress)
-        return _finish(folder, recipe, data, split, members, familiarity, held_out, progress)
+        _keep_exemplars(models, members, recipe, data, split, held_out, folder)
+        files.write_json(folder / SPLITS, split.to_dict())
+        write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
+        return finish(folder, recipe, members, familiarity, held_out, _facts(data, split), progress)
 
 
 def _require_held_out(data: Dataset, split: Split) -> None:
@@ -137,18 +130,6 @@ def _require_held_out(data: Dataset, split: Split) -> None:
                     path=data.path,
                     remedy="add patterns, or lower train_per_class in the recipe's [split]",
                 )
-
-
-def _told(
-    progress: Progress, held_out: HeldOut, recipe: Recipe
-) -> dict[str, tuple[Calibration, AbstentionRule]]:
-    """Fit every rule's decision, with what a small split cannot carry said once."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        decisions = {rule: fit_decision(held_out, rule, recipe) for rule in RULES}
-    for text in sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)}):
-        progress.say(f"note: {text}")
-    return decisions
 
 
 def _claim(folder: Path, recipe: Recipe, data: Dataset, split: Split) -> None:
@@ -170,67 +151,6 @@ def _claim(folder: Path, recipe: Recipe, data: Dataset, split: Split) -> None:
     if folder.is_dir() and any(p.name != ".lock" for p in folder.iterdir()):
         raise InputError("the folder is not empty", path=folder, remedy="give another --out")
     files.write_json(path, wanted)
-
-
-def _train_all(
-    specs: list[tuple[MemberSpec, MemberGroup]],
-    recipe: Recipe,
-    data: Dataset,
-    split: Split,
-    folder: Path,
-    progress: Progress,
-) -> list["keras.Model"]:
-    """Train every member that is not finished yet."""
-    done = [spec for spec, _ in specs if (folder / "members" / spec.name / "member.json").is_file()]
-    todo = [pair for pair in specs if pair[0] not in done]
-    # All weights are tried before the first epoch: an hour of training must not end in a missing file.
-    for spec, group in todo:
-        if group.weights:
-            load_backbone_weights(build_member(spec), group.weights)
-    prepared: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    for size in {spec.size for spec, _ in todo}:
-        progress.say(f"preparing {len(split.train) + len(split.validation)} patterns at {size} x {size}")
-        preparation = recipe.preparation(size)
-        # Half precision: all of them stay in memory, and 11 bits are more than a detector's grey levels.
-        prepared[size] = (
-            data.prepared(split.train, preparation).astype(np.float16),
-            data.prepared(split.validation, preparation).astype(np.float16),
-        )
-    labels = data.labels(split.classes)
-    models = []
-    for spec, group in specs:
-        place = folder / "members" / spec.name
-        if spec in done:
-            models.append(load_member(place)[0])
-            continue
-        model = build_member(spec)
-        if group.weights:
-            load_backbone_weights(model, group.weights)
-        train, validation = prepared[spec.size]
-        with progress.bar(f"training {spec.name}", recipe.train.epochs) as step:
-
-            def on_epoch(epoch: Epoch, spec: MemberSpec = spec, step=step) -> None:
-                step(1)
-                progress.say(
-                    f"{spec.name} epoch {epoch.epoch}: loss {epoch.loss:.3f}, validation loss "
-                    f"{epoch.validation_loss:.3f}, accuracy {epoch.validation_accuracy:.1%}, "
-                    f"{epoch.seconds:.1f} s"
-                )
-
-            history = train_member(
-                model,
-                (train, labels[split.train]),
-                (validation, labels[split.validation]),
-                recipe.training(),
-                seed=spec.seed,
-                work=place,
-                on_epoch=on_epoch,
-            )
-        write_history(place, history)
-        save_member(model, spec, place)
-        checkpoint.remove(place)
-        models.append(model)
-    return models
 
 
 def _reference(
@@ -264,6 +184,37 @@ def _keep_background(
     prepared = {size: data.prepared(chosen, recipe.preparation(size)) for size in {m.size for m in members}}
     background = choose_background(prepared, data.labels(split.classes)[chosen], PER_CLASS, split.seed)
     write_background(folder / BACKGROUND, background)
+
+
+def _keep_exemplars(
+    models: list["keras.Model"],
+    members: tuple[MemberSpec, ...],
+    recipe: Recipe,
+    data: Dataset,
+    split: Split,
+    held_out: HeldOut,
+    folder: Path,
+) -> None:
+    """Store the features of some patterns of each class and part: what `extend` rehearses and calibrates with."""
+    rng = np.random.default_rng([split.seed, 2])
+    labels = data.labels(split.classes)[split.train]
+    train = split.train[spread(labels, EXEMPLARS_EACH, rng)]
+    # Held-out rows are in the order of the dataset.
+    positions = np.sort(np.concatenate([split.calibration, split.test]))
+    rows = spread(held_out.labels * 3 + held_out.part, EXEMPLARS_EACH, rng)
+    chosen = np.concatenate([train, positions[rows]])
+    prepared = {size: data.prepared(chosen, recipe.preparation(size)) for size in {m.size for m in members}}
+    features = [features_of(model, prepared[m.size]) for model, m in zip(models, members, strict=True)]
+    write_exemplars(
+        folder / EXEMPLARS,
+        Exemplars(
+            labels=data.labels(split.classes)[train],
+            features=tuple(f[: len(train)] for f in features),
+            crossed=np.full(len(train), -1),
+            rows=rows,
+            held_out_features=tuple(f[len(train) :] for f in features),
+        ),
+    )
 
 
 def _run_held_out(
@@ -305,41 +256,10 @@ def _run_held_out(
     )
 
 
-def _finish(
-    folder: Path,
-    recipe: Recipe,
-    data: Dataset,
-    split: Split,
-    members: tuple[MemberSpec, ...],
-    familiarity: Familiarity,
-    held_out: HeldOut,
-    progress: Progress,
-) -> Bundle:
-    """Calibrate every rule, and write everything, the manifest last."""
-    decisions = _told(progress, held_out, recipe)
-    rule: str = recipe.combine.rule
-    losses: dict[str, float] = {}
-    if rule == "auto":
-        first = held_out.select(held_out.part == 0)
-        rule, losses = choose_rule(
-            first.outputs.logits,
-            first.labels,
-            draws=first.outputs.draws,
-            weights=member_weights(held_out, recipe),
-            rules=("average", "geometric", "vote"),
-        )
-    files.write_json(folder / bundles.CALIBRATION, {r: c.to_dict() for r, (c, _) in decisions.items()})
-    files.write_json(folder / bundles.ABSTENTION, {r: a.to_dict() for r, (_, a) in decisions.items()})
-    with files.replaced(folder / bundles.FEATURES) as partial:
-        np.savez_compressed(partial, allow_pickle=False, **familiarity.to_arrays())
-    write_held_out(folder / bundles.HELD_OUT, held_out)
-    files.write_json(folder / SPLITS, split.to_dict())
-    manifest: dict[str, Any] = {
-        "format_version": bundles.VERSION,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+def _facts(data: Dataset, split: Split) -> dict[str, Any]:
+    """Say in the manifest what the bundle was fitted on."""
+    return {
         "classes": [int(c) for c in split.classes],
-        "members": [m.name for m in members],
-        "member_specs": [asdict(m) for m in members],
         "materials": [
             {"name": m.name, "space_group": m.space_group, "patterns": len(m.indices)} for m in data.materials
         ],
@@ -347,23 +267,9 @@ def _finish(
         "splits": {
             name: len(getattr(split, name)) for name in ("train", "validation", "calibration", "test")
         },
-        "rule": rule,
-        "rule_log_losses": losses,
-        "recipe": recipe.model_dump(mode="json"),
         "dataset": dataset_fingerprint(data, split),
         "seed": split.seed,
-        "versions": versions(),
     }
-    written = [
-        folder / n for n in (bundles.CALIBRATION, bundles.ABSTENTION, bundles.FEATURES, bundles.HELD_OUT)
-    ]
-    written += [folder / SPLITS, folder / BACKGROUND]
-    for member in members:
-        place = folder / "members" / member.name
-        written += [place / "member.json", place / "member.weights.h5", place / "history.csv"]
-    manifest["files"] = {p.relative_to(folder).as_posix(): files.sha256(p) for p in written}
-    files.write_json(folder / bundles.MANIFEST, manifest)
-    return Bundle.load(folder)
 
 
 def dataset_fingerprint(data: Dataset, split: Split) -> str:

@@ -54,7 +54,11 @@ def connected(address: str | None = None, workers: int | None = None) -> "Iterat
         raise InputError(
             "dask.distributed is not installed", remedy='pip install "kikuchi-ensemble[dask]"'
         ) from None
-    with _reached(address) if address is not None else _local(workers or 1) as client:
+    import dask
+
+    # First weights and blocks of patterns go out as arguments of tasks: they must outlive the worker that has them.
+    quietly = dask.config.set({"distributed.admin.large-graph-warning-threshold": "10 GB"})
+    with quietly, _reached(address) if address is not None else _local(workers or 1) as client:
         _check_versions(client)
         yield client
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kikuchi import files
-from kikuchi.distributed.cluster import has_gpus
+from kikuchi.distributed.cluster import has_gpus, number_of_workers
 from kikuchi.distributed.shipping import held, shipped
 from kikuchi.distributed.tasks import completed
 from kikuchi.members import Epoch, MemberSpec, Training, build_member
@@ -54,17 +54,21 @@ def train_on_cluster(
     progress
         Listener of the work; hears of epochs as the workers finish them.
     """
-    starts = {spec.name: begun(spec, group).get_weights() for spec, group in todo if group.weights}
     claim = (str(folder.absolute()), files.sha256(folder / CLAIM))
-    names = [spec.name for spec, _ in todo]
     with (
-        shipped(client, {"parts": parts, "starts": starts}) as cargo,
+        shipped(client, parts) as cargo,
         _listening(client, cargo, progress),
         progress.bar(f"training {len(todo)} members on the cluster", len(todo)) as step,
     ):
-        tasks = [(spec.name, (spec, training, cargo, claim)) for spec, _ in todo]
+        # First weights are drawn here: Keras draws them from Python's one random generator, which a worker's own
+        # threads use as well.
+        tasks = (
+            (spec.name, (spec, begun(spec, group).get_weights(), training, cargo, claim))
+            for spec, group in todo
+        )
         resources = {"GPU": 1.0} if has_gpus(client) else None
-        for name, written in completed(client, train_task, tasks, in_flight=len(names), resources=resources):
+        in_flight = 2 * number_of_workers(client)
+        for name, written in completed(client, train_task, tasks, in_flight=in_flight, resources=resources):
             place = folder / "members" / name
             for file, content in sorted(written.items(), key=lambda item: item[0] == LAST):
                 with files.replaced(place / file) as partial:
@@ -72,15 +76,17 @@ def train_on_cluster(
             step(1)
 
 
-def train_task(spec: MemberSpec, training: Training, cargo: str, claim: tuple[str, str]) -> dict[str, bytes]:
+def train_task(
+    spec: MemberSpec, start: list[np.ndarray], training: Training, cargo: str, claim: tuple[str, str]
+) -> dict[str, bytes]:
     """Train one member on a worker.
 
     Parameters
     ----------
-    spec, training
-        The member and the schedule.
+    spec, start, training
+        The member, its weights before the first epoch, and the schedule.
     cargo
-        Name under which patterns and first weights were shipped.
+        Name under which the patterns were shipped.
     claim
         The bundle's folder on the client's machine, and the SHA-256 of its `CLAIM`.
 
@@ -89,20 +95,19 @@ def train_task(spec: MemberSpec, training: Training, cargo: str, claim: tuple[st
     dict
         The member's files; empty where they were written into the bundle's own folder.
     """
-    given = held(cargo)
+    parts = held(cargo)[spec.size]
     model = build_member(spec)
-    if spec.name in given["starts"]:
-        model.set_weights(given["starts"][spec.name])
+    model.set_weights(start)
     folder = Path(claim[0])
     told = _teller(cargo, spec.name)
     if _same(folder / CLAIM, claim[1]):
         place = folder / "members" / spec.name
         if not (place / LAST).is_file():
-            train_one(model, spec, given["parts"][spec.size], training, place, told)
+            train_one(model, spec, parts, training, place, told)
         return {}
     with tempfile.TemporaryDirectory(prefix="kikuchi-") as temporary:
         place = Path(temporary)
-        train_one(model, spec, given["parts"][spec.size], training, place, told)
+        train_one(model, spec, parts, training, place, told)
         return {file.name: file.read_bytes() for file in place.iterdir()}
 
 
@@ -140,5 +145,5 @@ class _listening:
             self._client.unsubscribe_topic(self._topic)
 
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
-        row = dict(event[1])
+        row = {name: value for name, value in event[1].items() if name != "worker"}
         self._progress.say(epoch_line(row.pop("member"), Epoch(**row)))
