@@ -1,14 +1,12 @@
-"""Fill a library of dynamical master patterns: the paper's materials first, then random crystals group by group.
+"""Fill a library of dynamical master patterns: random crystals and isotypes of the ten groups of m-3m.
 
-    python reports/simulation/library.py OUT [--count 600] [--half-size 50] [--seed 2021]
+    python reports/simulation/library.py OUT [--count 3960] [--half-size 50] [--seed 2021] [--part 0/1]
 
-One file per crystal, ``<group>_<index>.npz`` or ``<name>.npz``, readable with `kikuchi.simulate.load_master`.
-Crystals depend on the seed, their group and their index only: stopped and started again, the run goes on where it
-was, and two runs with the same seed agree crystal by crystal. What a crystal cost, or why it failed, is one line of
-``log.jsonl``.
-
-Without a GPU, let ebsdsim find Mesa's software Vulkan: ``VK_DRIVER_FILES=.../lvp_icd.x86_64.json``, and
-``LP_NUM_THREADS=0`` keeps it to one core.
+One file per crystal, ``<group>_<index>.npz``, readable with `kikuchi.simulate.load_master`; even indices are isotypes
+where structure types of the group are known, all others random crystals. Voltage (10-30 kV), depth and absorption are
+drawn with them. Crystals depend on the seed, their group and their index only: stopped and started again, the run goes
+on where it was, several runs (``--part 0/2`` and ``--part 1/2``) share the work, and two runs with the same seed agree
+crystal by crystal. What a crystal cost, or why it failed, is one line of ``log.jsonl``.
 """
 
 import argparse
@@ -19,81 +17,93 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.errors import InputError
-from kikuchi.simulate.dynamical import dynamical_master
+from kikuchi.simulate.bloch_waves import Scattering, bloch_wave_master
+from kikuchi.simulate.isotypes import isotype_groups, random_isotype
 from kikuchi.simulate.master_file import save_master
 from kikuchi.simulate.random_crystals import random_crystal
 from kikuchi.simulate.structure_factors import reflectors
-from kikuchi.simulate.structures import PAPER_MATERIALS, Structure, load_structure
+from kikuchi.simulate.structures import Structure
 
 FIRST_GROUPS = (221, 223, 225, 227, 229, 230)
 OTHER_GROUPS = (222, 224, 226, 228)
-SHARE_OF_OTHERS = 4  # one crystal of every other group in so many rounds of the first six
-MAX_REFLECTORS = 350  # one of each Friedel pair; the cost grows with the square of the beams
+OTHERS = 90  # crystals of each of them at most: one of 226 or 228 takes ten times as long to draw
+MAX_REFLECTORS = 500  # one of each Friedel pair
+SMALLEST_SPACING = 0.75  # angstrom
 
 
-def plan(count: int) -> list[tuple[str, int]]:
-    """Return group and index of the random crystals, in the order in which they are computed."""
-    order: list[tuple[str, int]] = []
+def plan(count: int) -> list[tuple[int, int]]:
+    """Return group and index of the crystals, in the order in which they are computed."""
+    order: list[tuple[int, int]] = []
     for index in range(count):
-        order += [(str(group), index) for group in FIRST_GROUPS]
-        if index % SHARE_OF_OTHERS == SHARE_OF_OTHERS - 1:
-            order += [(str(group), index // SHARE_OF_OTHERS) for group in OTHER_GROUPS]
+        order += [(group, index) for group in FIRST_GROUPS]
+        if index < OTHERS:
+            order += [(group, index) for group in OTHER_GROUPS]
+        if len(order) >= count:
+            break
     return order[:count]
 
 
+def draw_crystal(group: int, index: int, rng: np.random.Generator) -> Structure:
+    """Draw the crystal of one index."""
+    if index % 2 == 0 and group in isotype_groups():
+        return random_isotype(group, rng)
+    # The smallest crystals of 226 and 228 that are not of a higher group have 96 atoms.
+    return random_crystal(group, rng, max_atoms=128 if group in (226, 228) else 60)
+
+
 def smallest_spacing(structure: Structure) -> float:
-    """Return the smallest spacing from 0.8 angstrom upwards that leaves a number of beams one can afford."""
-    spacing = 0.8
+    """Return the smallest spacing, angstrom, that leaves a number of beams one can afford."""
+    spacing = SMALLEST_SPACING
     while len(reflectors(structure, min_dspacing=spacing, min_relative=0.03).hkl) > MAX_REFLECTORS:
         spacing *= 1.1
     return round(spacing, 3)
 
 
-def compute(structure: Structure, file: Path, half_size: int) -> None:
-    """Compute one master pattern, unless it is there, and note what it cost."""
-    if file.exists():
-        return
+def compute(group: int, index: int, seed: int, file: Path, half_size: int) -> dict:
+    """Compute one master pattern, write it and return what it cost."""
+    rng = np.random.default_rng([seed, group, index])
     started = time.perf_counter()
-    spacing = smallest_spacing(structure)
-    note = {"file": file.name, "atoms": len(structure.atoms.numbers), "min_dspacing": spacing}
+    note = {"file": file.name}
     try:
-        master = dynamical_master(structure, half_size=half_size, min_dspacing=spacing)
+        structure = draw_crystal(group, index, rng)
+        voltage = rng.uniform(10, 30)
+        scattering = Scattering(
+            depth=np.exp(rng.uniform(np.log(25), np.log(110))), absorption=rng.uniform(0.05, 0.15)
+        )
+        spacing = smallest_spacing(structure)
+        note |= {"name": structure.name, "atoms": len(structure.atoms.numbers), "min_dspacing": spacing}
+        master = bloch_wave_master(
+            structure,
+            voltage,
+            half_size=half_size,
+            min_dspacing=spacing,
+            max_beams=90,
+            excitation=50,
+            scattering=scattering,
+        )
         save_master(file, master, structure)
     except InputError as error:
         note["error"] = str(error)
-    note |= {"seconds": round(time.perf_counter() - started, 1)}
-    with (file.parent / "log.jsonl").open("a", encoding="utf-8") as log:
-        log.write(json.dumps(note) + "\n")
-
-
-def failed_before(folder: Path) -> set[str]:
-    """Return the files whose crystals could not be computed, so that they are not tried forever."""
-    log = folder / "log.jsonl"
-    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-    return {note["file"] for note in map(json.loads, lines) if "error" in note}
+    return note | {"seconds": round(time.perf_counter() - started, 2)}
 
 
 def main() -> None:
+    """Fill the library."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--count", type=int, default=600, help="random crystals")
+    parser.add_argument("--count", type=int, default=3960, help="crystals of all groups together")
     parser.add_argument("--half-size", type=int, default=50)
-    parser.add_argument("--max-atoms", type=int, default=60, help="of the groups that allow so few")
     parser.add_argument("--seed", type=int, default=2021)
+    parser.add_argument("--part", default="0/1", help="which share of the work, as 0/2 and 1/2")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    failed = failed_before(options.out)
-    for name in PAPER_MATERIALS:
-        if f"{name}.npz" not in failed:
-            compute(load_structure(name), options.out / f"{name}.npz", options.half_size)
-    for group, index in plan(options.count):
+    part, parts = map(int, options.part.split("/"))
+    for group, index in plan(options.count)[part::parts]:
         file = options.out / f"{group}_{index:04d}.npz"
-        if file.exists() or file.name in failed:
-            continue
-        rng = np.random.default_rng([options.seed, int(group), index])
-        # The smallest crystals of 226 and 228 that are not of a higher group have 96 atoms.
-        max_atoms = 128 if group in ("226", "228") else options.max_atoms
-        compute(random_crystal(int(group), rng, max_atoms=max_atoms), file, options.half_size)
+        if not file.exists():
+            note = compute(group, index, options.seed, file, options.half_size)
+            with (options.out / "log.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(note) + "\n")
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def _draw(space_group: int, rng: np.random.Generator, max_atoms: int) -> Structu
     """Draw one candidate, or nothing where it is unlike a real crystal."""
     shape = _cell_shape(space_group, rng)
     unit = Structure("", space_group, shape, ())
-    elements = _elements(1 + int(rng.choice(4, p=[0.15, 0.35, 0.3, 0.2])), rng)
+    elements = draw_elements(1 + int(rng.choice(4, p=[0.15, 0.35, 0.3, 0.2])), rng)
     sites: list[Site] = []
     for element in elements:
         # Half of all orbits are pulled onto the most special position at hand, as in real crystals.
@@ -102,7 +102,7 @@ def _draw(space_group: int, rng: np.random.Generator, max_atoms: int) -> Structu
                 element=element,
                 position=(float(position[0]), float(position[1]), float(position[2])),
                 occupancy=1.0 if rng.random() < 0.85 else round(float(rng.uniform(0.5, 1.0)), 3),
-                b_iso=round(float(np.exp(rng.uniform(np.log(0.2), np.log(1.5)))), 3),
+                b_iso=draw_b_iso(rng),
             )
         )
     candidate = Structure("", space_group, shape, tuple(sites))
@@ -116,18 +116,39 @@ def _draw(space_group: int, rng: np.random.Generator, max_atoms: int) -> Structu
     a, b, c = (round(scale * length, 4) for length in shape[:3])
     name = "".join(sorted(set(elements))) + f"-{space_group}"
     crystal = Structure(name, space_group, (a, b, c, *shape[3:]), tuple(sites), source="random")
-    volume = crystal.volume / n_atoms
-    edges_fit = _CELL_EDGE[0] <= min(a, b, c) and max(a, b, c) <= _CELL_EDGE[1]
-    return crystal if edges_fit and _VOLUME_PER_ATOM[0] <= volume <= _VOLUME_PER_ATOM[1] else None
+    return crystal if is_plausible(crystal) else None
 
 
-def _elements(count: int, rng: np.random.Generator) -> list[str]:
-    """Draw elements that scatter differently: with near equal ones a superlattice exists on paper only."""
+def is_plausible(structure: Structure) -> bool:
+    """Whether a cell's edges and its volume per atom are like those of real crystals."""
+    edges = structure.lattice[:3]
+    volume = structure.volume / len(structure.atoms.numbers)
+    edges_fit = _CELL_EDGE[0] <= min(edges) and max(edges) <= _CELL_EDGE[1]
+    return edges_fit and _VOLUME_PER_ATOM[0] <= volume <= _VOLUME_PER_ATOM[1]
+
+
+def draw_b_iso(rng: np.random.Generator) -> float:
+    """Draw a Debye-Waller factor B, square angstrom."""
+    return round(float(np.exp(rng.uniform(np.log(0.2), np.log(1.5)))), 3)
+
+
+def draw_elements(count: int, rng: np.random.Generator, *, repeats: bool = True) -> list[str]:
+    """Draw elements that scatter differently: with near equal ones a superlattice exists on paper only.
+
+    Parameters
+    ----------
+    count
+        How many.
+    rng
+        The only source of chance.
+    repeats
+        Whether one of them may be named twice.
+    """
     table = _radii()
     numbers = {symbol: atomic_number(symbol) for symbol in table}
     chosen: list[str] = []
     while len(chosen) < count:
-        if chosen and rng.random() < 0.2:
+        if repeats and chosen and rng.random() < 0.2:
             chosen.append(chosen[int(rng.integers(len(chosen)))])
             continue
         symbol = list(table)[int(rng.integers(len(table)))]

@@ -1,0 +1,130 @@
+"""Training patterns without end: simulated while the last ones are learned, never the same twice."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.errors import InputError
+from kikuchi.scans import Preparation, prepare
+from kikuchi.simulate.distribution import log_between
+from kikuchi.simulate.load import load_master
+from kikuchi.simulate.master import MasterPattern
+from kikuchi.simulate.microscope import Detector, Microscope
+from kikuchi.simulate.stream import labelled_batch, varied_detector, varied_microscope
+
+MASTER_FILES = (".npz", ".sht", ".h5")
+
+#: From the contrast of real patterns (3 %) to ten times as much: what is only faint teaches nothing at first.
+WIDE = varied_microscope().model_copy(
+    update={"contrast": log_between(0.03, 0.3), "dose": log_between(1000, 20_000)}
+)
+
+
+@dataclass(frozen=True, eq=False)
+class MasterStream:
+    """Fresh patterns of some master patterns for every epoch.
+
+    Classes have equal chances, then the masters of the class; orientation, geometry and recording are drawn for every
+    pattern. What comes depends on the seed, the epoch and the masters only.
+
+    Parameters
+    ----------
+    masters
+        Master patterns of at least two space groups.
+    patterns
+        How many an epoch has.
+    detector, microscope
+        What every pattern's recording is drawn from; by default everything varies widely, from real contrast up.
+    seed
+        The same seed gives the same epochs, whatever the number of threads.
+    classes
+        Space groups whose indices are the labels; those of the masters by default.
+    """
+
+    masters: Sequence[MasterPattern]
+    patterns: int = 6400
+    detector: Detector = field(default_factory=varied_detector)
+    microscope: Microscope = WIDE
+    seed: int = 0
+    classes: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        groups = tuple(sorted({m.space_group for m in self.masters}))
+        if not self.classes:
+            object.__setattr__(self, "classes", groups)
+        if not set(groups) <= set(self.classes):
+            unknown = sorted(set(groups) - set(self.classes))[0]
+            raise InputError(f"master patterns of space group {unknown}, which is not among the classes")
+        if missing := sorted(set(self.classes) - set(groups)):
+            raise InputError(f"no master pattern of space group {missing[0]}", remedy="add one")
+        if self.patterns < 1:
+            raise InputError(f"{self.patterns} patterns an epoch teach nothing")
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Class index of every master pattern."""
+        return np.array([self.classes.index(m.space_group) for m in self.masters])
+
+    def raw(self, epoch: int, n: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return patterns as recorded (n, rows, columns) uint8, and their class indices (n,)."""
+        return labelled_batch(
+            self.masters,
+            self.labels,
+            n or self.patterns,
+            self.detector,
+            self.microscope,
+            [self.seed, epoch],
+        )
+
+    def prepared(
+        self, epoch: int, preparation: Preparation, n: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return prepared patterns (n, size, size) float16, and their class indices (n,)."""
+        raw, labels = self.raw(epoch, n)
+        return prepare(raw, preparation).astype(np.float16), labels
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that decides what comes."""
+        digest = hashlib.sha256()
+        for master in self.masters:
+            digest.update(f"{master.name};{master.space_group};{master.voltage_kv}".encode())
+            digest.update(np.ascontiguousarray(master.north, np.float32).tobytes())
+        settings: dict[str, Any] = {
+            "patterns": self.patterns,
+            "seed": self.seed,
+            "classes": self.classes,
+            "detector": self.detector.model_dump(mode="json"),
+            "microscope": self.microscope.model_dump(mode="json"),
+        }
+        digest.update(json.dumps(settings, sort_keys=True).encode())
+        return digest.hexdigest()
+
+
+def load_masters(folder: str | Path, *, half_size: int = 50) -> list[MasterPattern]:
+    """Load every master pattern of a folder, in the order of their names.
+
+    Parameters
+    ----------
+    folder
+        With ``.npz``, ``.sht`` and ``.h5`` files as `kikuchi.simulate.load_master` reads them.
+    half_size
+        Pixels from pole to edge of masters whose files have no pixels of their own (``.sht``).
+
+    Raises
+    ------
+    InputError
+        There is none, or one cannot be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError("no such folder of master patterns", path=folder)
+    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in MASTER_FILES)
+    if not found:
+        raise InputError("holds no master pattern", path=folder, remedy="give .npz, .sht or .h5 files")
+    return [load_master(path, half_size=half_size) for path in found]
