@@ -109,10 +109,11 @@ def fit_grain_rule(bundle: Bundle, rule: str, abstention: AbstentionRule) -> Gra
     # Groups of neighbours may hold two phases; each phase's part of a group stands for a grain.
     grains = second.group * len(bundle.classes) + second.labels
     pooled = pooling.apply(_evidence(bundle, rule, abstention, second), grains)
-    usable = ~np.isnan(pooled).any(axis=1)
+    usable: NDArray[np.bool_] = np.asarray(~np.isnan(pooled).any(axis=1))
     if usable.sum() < 2:
         return GrainRule(pooling, abstention.threshold, None)
-    top, wrong = np.nan_to_num(pooled.max(axis=1)), np.nan_to_num(pooled).argmax(axis=1) != second.labels
+    top = np.nan_to_num(pooled.max(axis=1))
+    wrong = np.not_equal(np.nan_to_num(pooled).argmax(axis=1), second.labels)
     asked = abstention.certificate
     try:
         planning, testing = split_groups(len(top), second.group, np.random.default_rng(0))

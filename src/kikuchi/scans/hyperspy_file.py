@@ -92,7 +92,8 @@ def _first_image_signal(file: Any, path: Path) -> tuple[Any, list[dict[str, Any]
         if [bool(axis.get("navigate", False)) for axis in axes] != [True] * (ndim - 2) + [False] * 2:
             continue
         check_pattern_size(data.shape[-2], data.shape[-1], path)
-        check_grid_size(*((1, 1, *data.shape[:-2])[-2:]), path)
+        rows, columns = (1, 1, *data.shape[:-2])[-2:]
+        check_grid_size(rows, columns, path)
         return group, axes
     raise InputError("holds no patterns: no signal with two signal axes", path=path, remedy=_SAVE_AGAIN)
 
