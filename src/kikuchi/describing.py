@@ -49,6 +49,20 @@ def describe_map(phase_map: "PhaseMap", out: Path) -> str:
     if phase_map.problems:
         index, why = next(iter(phase_map.problems.items()))
         lines.append(f"  {len(phase_map.problems)} patterns could not be read, the first: {index}: {why}")
+    told = phase_map.meta.get("levels", {}).get("points", {})
+    coarser = {
+        name: told[name] for name in ("extinction_class", "laue_class", "crystal_system") if name in told
+    }
+    for name, count in coarser.items():
+        lines.append(
+            f"  answered no finer than the {name.replace('_', ' ')}: {count} ({count / phase_map.n:.1%})"
+        )
+    if "grains" in phase_map.meta:
+        grains = phase_map.meta["grains"]
+        lines.append(
+            f"  by grain ({grains['grains']} of them): {grains['answered_together']} answered, "
+            f"{grains['answered_otherwise']} of them otherwise than alone; {grains['message']}"
+        )
     lines += [f"warning: {text}" for text in phase_map.meta.get("warnings", [])]
     lines += [phase_map.meta["promised_risk"]["message"], f"look at {out / 'report.html'}"]
     return "\n".join(lines)
@@ -74,12 +88,18 @@ def facts(path: str | Path) -> dict[str, Any]:
 
 def _bundle_facts(folder: Path) -> dict[str, Any]:
     from kikuchi.bundle import Bundle
+    from kikuchi.extinction import diffraction, same_extinction
 
     bundle = Bundle.load(folder)
     certificate = bundle.abstentions[bundle.rule].certificate
     return {
         "what": "bundle, every file as it was written",
         "space_groups": list(bundle.classes),
+        "extinction_classes": [diffraction(number).extinction_class for number in bundle.classes],
+        "not_told_apart": {
+            str(number): [other for other in same_extinction(number) if other != number]
+            for number in bundle.classes
+        },
         "members": [m.name for m in bundle.members],
         "architectures": sorted({f"{m.architecture} {m.size}x{m.size}" for m in bundle.members}),
         "materials": [m["name"] for m in bundle.manifest["materials"]],
@@ -115,7 +135,12 @@ def _map_facts(folder: Path) -> dict[str, Any]:
     if not isinstance(summary, dict):
         raise InputError("not a map's summary", path=folder / "summary.json", remedy="map the scan again")
     wanted = ("name", "shape", "patterns", "classes", "rule", "status", "promised_risk")
-    return {"what": "map"} | {name: summary.get(name) for name in wanted}
+    levels, grains = summary.get("levels") or {}, summary.get("grains") or {}
+    return (
+        {"what": "map"}
+        | {name: summary.get(name) for name in wanted}
+        | {"levels": levels.get("points"), "grains": grains.get("grains")}
+    )
 
 
 def _scan_facts(path: str | Path) -> dict[str, Any]:
