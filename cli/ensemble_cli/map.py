@@ -18,6 +18,13 @@ def map_scan(
     risk: Risk = None,
     confidence: Confidence = None,
     familiar: Familiar = None,
+    grains: Annotated[
+        str | None,
+        typer.Option(
+            "--grains",
+            help="orientations (the scan's own) or patterns: also show what the points of a grain say together.",
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -33,6 +40,7 @@ def map_scan(
         risk=risk,
         confidence=confidence,
         familiar=familiar,
+        grains=grains,
         progress=progress(quiet),
     )
     result(kikuchi.describe_map(phase_map, out), kikuchi.summarise(phase_map), as_json)

@@ -16,8 +16,11 @@ from ensemble.fractions import Fractions, outcomes, phase_fractions, square_bloc
 from ensemble.softmax import softmax
 from kikuchi.bundle import Bundle
 from kikuchi.deciding import fit_decision
+from kikuchi.grains import find_grains
+from kikuchi.levels import with_levels
 from kikuchi.locking import locked
 from kikuchi.maps import PhaseMap, write_map
+from kikuchi.pooled_map import with_grains, write_pooled
 from kikuchi.progress import SILENT, Progress
 from kikuchi.reports import write_map_report
 from kikuchi.running import run_store
@@ -41,6 +44,7 @@ def map_scan(
     confidence: float | None = None,
     familiar: float | None = None,
     engine: str = "auto",
+    grains: str | None = None,
     progress: Progress = SILENT,
 ) -> PhaseMap:
     """Say for every pattern of a scan which space group it has, how sure that is, or why nobody should answer.
@@ -67,6 +71,9 @@ def map_scan(
         Share of familiar patterns let through; the bundle's own where None.
     engine
         What runs the members, see `kikuchi.engines.CHOICES`.
+    grains
+        ``"orientations"`` or ``"patterns"``: also say what the points of a grain say together, in columns of their own
+        and in ``pooled.png``. The decisions stay what they are.
     progress
         Listener of the work.
 
@@ -83,6 +90,7 @@ def map_scan(
     )
     opened = scan if isinstance(scan, Scan) else open_scan(scan)
     folder = Path(out)
+    grain_of = None if grains is None else find_grains(opened, grains, progress=progress)
     with locked(folder):
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
         store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine)
@@ -92,8 +100,13 @@ def map_scan(
         meta = _meta(opened, bundle, rule, calibration, abstention)
         meta["timings"] = {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}
         phase_map = assembled(opened, bundle, store, decision, meta)
+        phase_map = with_levels(phase_map, judge, rule, abstention)
+        if grain_of is not None:
+            phase_map = with_grains(phase_map, judge, rule, abstention, grain_of)
         progress.say("writing the map")
         write_map(phase_map, folder, fractions=fractions)
+        if grain_of is not None:
+            write_pooled(phase_map, folder)
         write_map_report(
             phase_map,
             folder / "report.html",
