@@ -16,9 +16,6 @@ from kikuchi.files import replaced
 #: Where a bundle keeps them.
 EXEMPLARS = "exemplars.npz"
 
-#: Patterns kept of each class to train, to calibrate, to certify and to test.
-EXEMPLARS_EACH = 200
-
 _REMEDY = "copy the bundle again or refit it"
 
 

@@ -1,6 +1,7 @@
 """The journey of `fit`: labelled scans and a recipe become a bundle."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,8 @@ from kikuchi import bundle as bundles
 from kikuchi import files
 from kikuchi.bundle import Bundle
 from kikuchi.engines import KerasEngine, Runner
-from kikuchi.exemplars import EXEMPLARS, EXEMPLARS_EACH, Exemplars, spread, write_exemplars
-from kikuchi.explain.background import BACKGROUND, PER_CLASS, choose_background, write_background
+from kikuchi.exemplars import EXEMPLARS, Exemplars, spread, write_exemplars
+from kikuchi.explain.background import BACKGROUND, choose_background, write_background
 from kikuchi.finishing import SPLITS, finish
 from kikuchi.grouping import pattern_groups
 from kikuchi.histories import convergence, draw_losses
@@ -22,16 +23,14 @@ from kikuchi.members import MemberSpec, features_of, predict
 from kikuchi.outputs import HeldOut, MemberOutputs, joined
 from kikuchi.progress import SILENT, Progress
 from kikuchi.recipe import Recipe, load_recipe
-from kikuchi.scans import Dataset, Split, background_for, load_dataset, split_dataset
+from kikuchi.scans import Dataset, Split, background_for, load_dataset, prepare, split_dataset
+from kikuchi.streams import MasterStream, recipe_stream
 from kikuchi.training import train_all
 from kikuchi.verifying import CHECKS, write_checks
 
 if TYPE_CHECKING:
     import keras
     from distributed import Client
-
-#: Training patterns kept per bundle as the reference of familiarity: 1 MB for two compact members.
-REFERENCE_PATTERNS = 600
 
 #: Share of the held-out patterns beside the test that fits the calibration; the rest certifies the promise, which
 #: must be tested on patterns that nothing before it has seen.
@@ -96,20 +95,24 @@ def fit(
     )
     _require_held_out(data, split)
     with locked(folder):
-        _claim(folder, recipe, data, split)
+        stream = None
+        if recipe.stream is not None:
+            stream = recipe_stream(recipe.stream, split.classes, seed)
+        _claim(folder, recipe, data, split, stream)
         if (folder / bundles.MANIFEST).is_file():
             progress.say(f"{folder} is already fitted")
             return Bundle.load(folder)
-        models = train_all(specs, recipe, data, split, folder, progress, client)
+        models = train_all(specs, recipe, data, split, folder, progress, client, stream)
         names = [spec.name for spec, _ in specs]
         for line in convergence(folder, names, recipe.train.min_delta):
             progress.say(line)
         progress.say(f"losses of all epochs: {draw_losses(folder, names)}")
         members = tuple(spec for spec, _ in specs)
-        familiarity = _reference(models, members, recipe, data, split)
-        _keep_background(members, recipe, data, split, folder)
+        taught = _Taught(recipe, data, split, stream)
+        familiarity = _reference(models, members, taught)
+        _keep_background(members, taught, folder)
         held_out = _run_held_out(models, members, recipe, familiarity, data, split, progress)
-        _keep_exemplars(models, members, recipe, data, split, held_out, folder)
+        _keep_exemplars(models, members, taught, held_out, folder)
         files.write_json(folder / SPLITS, split.to_dict())
         write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
         return finish(folder, recipe, members, familiarity, held_out, _facts(data, split), progress)
@@ -132,13 +135,15 @@ def _require_held_out(data: Dataset, split: Split) -> None:
                 )
 
 
-def _claim(folder: Path, recipe: Recipe, data: Dataset, split: Split) -> None:
+def _claim(folder: Path, recipe: Recipe, data: Dataset, split: Split, stream: MasterStream | None) -> None:
     """Say in the folder what is being fitted there, and refuse one where something else is."""
     wanted = {
         "recipe": recipe.model_dump(mode="json"),
         "dataset": dataset_fingerprint(data, split),
         "seed": split.seed,
     }
+    if stream is not None:
+        wanted["stream"] = stream.fingerprint()
     path = folder / "fit.json"
     if path.is_file():
         there = files.read_json(path, remedy="give another --out")
@@ -153,66 +158,75 @@ def _claim(folder: Path, recipe: Recipe, data: Dataset, split: Split) -> None:
     files.write_json(path, wanted)
 
 
-def _reference(
-    models: list["keras.Model"],
-    members: tuple[MemberSpec, ...],
-    recipe: Recipe,
-    data: Dataset,
-    split: Split,
-) -> Familiarity:
+@dataclass(frozen=True)
+class _Taught:
+    """What the members were trained on: patterns of the dataset, or a stream of simulated ones."""
+
+    recipe: Recipe
+    data: Dataset
+    split: Split
+    stream: MasterStream | None
+
+    def sample(self, each: int, sizes: set[int], seed: int) -> tuple[dict[int, np.ndarray], np.ndarray]:
+        """Draw so many of each class: prepared (n, size, size) by size, and their class indices (n,)."""
+        rng = np.random.default_rng(seed)
+        if self.stream is not None:
+            # The epoch before the first, which no member was shown.
+            raw, drawn = self.stream.raw(0, 2 * each * len(self.split.classes))
+            chosen = np.concatenate([np.flatnonzero(drawn == c)[:each] for c in np.unique(drawn)])
+            return {size: prepare(raw[chosen], self.recipe.preparation(size)) for size in sizes}, drawn[
+                chosen
+            ]
+        labels = self.data.labels(self.split.classes)
+        train = self.split.train
+        chosen = np.concatenate(
+            [rng.permutation(train[labels[train] == c])[:each] for c in range(len(self.split.classes))]
+        )
+        return {size: self.data.prepared(chosen, self.recipe.preparation(size)) for size in sizes}, labels[
+            chosen
+        ]
+
+
+def _reference(models: list["keras.Model"], members: tuple[MemberSpec, ...], taught: _Taught) -> Familiarity:
     """Keep the features of some training patterns, equally many per class."""
-    labels = data.labels(split.classes)
-    share = max(2, REFERENCE_PATTERNS // len(split.classes))
-    rng = np.random.default_rng(split.seed)
-    chosen = np.concatenate(
-        [rng.permutation(split.train[labels[split.train] == c])[:share] for c in range(len(split.classes))]
-    )
-    prepared = {size: data.prepared(chosen, recipe.preparation(size)) for size in {m.size for m in members}}
+    share = max(2, taught.recipe.keep.reference // len(taught.split.classes))
+    prepared, labels = taught.sample(share, {m.size for m in members}, taught.split.seed)
     features = [predict(model, prepared[spec.size])[1] for model, spec in zip(models, members, strict=True)]
-    return fit_familiarity(features, labels[chosen])
+    return fit_familiarity(features, labels)
 
 
-def _keep_background(
-    members: tuple[MemberSpec, ...], recipe: Recipe, data: Dataset, split: Split, folder: Path
-) -> None:
+def _keep_background(members: tuple[MemberSpec, ...], taught: _Taught, folder: Path) -> None:
     """Store some training patterns of each class: what `explain` compares a pattern with."""
-    labels = data.labels(split.classes)[split.train]
-    rng = np.random.default_rng(split.seed)
-    chosen = np.concatenate(
-        [rng.permutation(split.train[labels == c])[:PER_CLASS] for c in range(len(split.classes))]
-    )
-    prepared = {size: data.prepared(chosen, recipe.preparation(size)) for size in {m.size for m in members}}
-    background = choose_background(prepared, data.labels(split.classes)[chosen], PER_CLASS, split.seed)
-    write_background(folder / BACKGROUND, background)
+    seed, each = taught.split.seed, taught.recipe.keep.background
+    prepared, labels = taught.sample(each, {m.size for m in members}, seed)
+    write_background(folder / BACKGROUND, choose_background(prepared, labels, each, seed))
 
 
 def _keep_exemplars(
     models: list["keras.Model"],
     members: tuple[MemberSpec, ...],
-    recipe: Recipe,
-    data: Dataset,
-    split: Split,
+    taught: _Taught,
     held_out: HeldOut,
     folder: Path,
 ) -> None:
     """Store the features of some patterns of each class and part: what `extend` rehearses and calibrates with."""
+    recipe, data, split = taught.recipe, taught.data, taught.split
+    sizes = {m.size for m in members}
     rng = np.random.default_rng([split.seed, 2])
-    labels = data.labels(split.classes)[split.train]
-    train = split.train[spread(labels, EXEMPLARS_EACH, rng)]
+    train, labels = taught.sample(recipe.keep.exemplars, sizes, split.seed + 2)
     # Held-out rows are in the order of the dataset.
     positions = np.sort(np.concatenate([split.calibration, split.test]))
-    rows = spread(held_out.labels * 3 + held_out.part, EXEMPLARS_EACH, rng)
-    chosen = np.concatenate([train, positions[rows]])
-    prepared = {size: data.prepared(chosen, recipe.preparation(size)) for size in {m.size for m in members}}
-    features = [features_of(model, prepared[m.size]) for model, m in zip(models, members, strict=True)]
+    rows = spread(held_out.labels * 3 + held_out.part, recipe.keep.exemplars, rng)
+    rest = {size: data.prepared(positions[rows], recipe.preparation(size)) for size in sizes}
+    pairs = list(zip(models, members, strict=True))
     write_exemplars(
         folder / EXEMPLARS,
         Exemplars(
-            labels=data.labels(split.classes)[train],
-            features=tuple(f[: len(train)] for f in features),
-            crossed=np.full(len(train), -1),
+            labels=labels,
+            features=tuple(features_of(model, train[m.size]) for model, m in pairs),
+            crossed=np.full(len(labels), -1),
             rows=rows,
-            held_out_features=tuple(f[len(train) :] for f in features),
+            held_out_features=tuple(features_of(model, rest[m.size]) for model, m in pairs),
         ),
     )
 

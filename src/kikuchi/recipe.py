@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ensemble.errors import InputError
 from kikuchi.members import MemberSpec, Training
 from kikuchi.scans import Preparation
+from kikuchi.simulate.microscope import Detector, Microscope
 
 PRESETS = ("paper", "quick")
 
@@ -54,9 +55,23 @@ class TrainTable(_Table):
 class SplitTable(_Table):
     """Patterns per space group, divided evenly over its materials; the rest is calibration and test."""
 
-    train_per_class: int = Field(400, ge=1)
+    train_per_class: int = Field(400, ge=0)
     validation_per_class: int = Field(100, ge=1)
     calibration_fraction: Share = 0.5
+
+
+class StreamTable(_Table):
+    """Train on patterns simulated without end instead of the dataset's own; see `kikuchi.streams.MasterStream`.
+
+    `masters` is a folder of master patterns, relative to the recipe; `patterns` is the length of an epoch. The tables
+    `detector` and `microscope` are those of a simulation, and vary widely where they are left out. The dataset then
+    validates, calibrates and tests: its materials should be others than those of the masters.
+    """
+
+    masters: str
+    patterns: int = Field(6400, ge=1, le=10_000_000)
+    detector: Detector | None = None
+    microscope: Microscope | None = None
 
 
 class CombineTable(_Table):
@@ -87,6 +102,18 @@ class AbstainTable(_Table):
     groups: Literal["auto", "pattern", "block", "scan"] = "auto"
 
 
+class KeepTable(_Table):
+    """What of the patterns stays in the bundle, for those who come after `fit`.
+
+    `reference` training patterns say what is familiar; of each class, `background` patterns are what `explain` compares
+    with, and the features of `exemplars` what `extend` rehearses and calibrates with.
+    """
+
+    reference: int = Field(600, ge=20, le=100_000)
+    background: int = Field(100, ge=1, le=10_000)
+    exemplars: int = Field(200, ge=1, le=10_000)
+
+
 class Recipe(_Table):
     """A whole recipe, as its TOML file says it."""
 
@@ -94,9 +121,11 @@ class Recipe(_Table):
     prepare: dict[str, Any] = {}
     train: TrainTable = TrainTable()
     split: SplitTable = SplitTable()
+    stream: StreamTable | None = None
     combine: CombineTable = CombineTable()
     calibrate: CalibrateTable = CalibrateTable()
     abstain: AbstainTable = AbstainTable()
+    keep: KeepTable = KeepTable()
 
     def member_specs(self, classes: int, seed: int) -> list[tuple[MemberSpec, MemberGroup]]:
         """Name and seed every member, in the order of the recipe.
@@ -169,7 +198,10 @@ def load_recipe(name: str | Path | Recipe) -> Recipe:
         if group.weights is not None and group.weights not in ("imagenet", "kikuchi"):
             group = group.model_copy(update={"weights": str(path.parent / group.weights)})
         groups.append(group)
-    return recipe.model_copy(update={"member": tuple(groups)})
+    stream = recipe.stream
+    if stream is not None:
+        stream = stream.model_copy(update={"masters": str(path.parent / stream.masters)})
+    return recipe.model_copy(update={"member": tuple(groups), "stream": stream})
 
 
 def parse_recipe(text: str, name: str) -> Recipe:
@@ -186,6 +218,10 @@ def parse_recipe(text: str, name: str) -> Recipe:
         raise InputError(first_complaint(error), path=name, remedy="correct the recipe") from error
     except InputError as error:
         raise InputError(error.what, path=name, remedy=error.remedy) from error
+    if recipe.split.train_per_class == 0 and recipe.stream is None:
+        raise InputError(
+            "split.train_per_class: nothing to train on", path=name, remedy="at least 1, or a [stream]"
+        )
     for group in recipe.member:
         if group.kind == "transfer" and not group.weights:
             raise InputError(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.recipe import StreamTable
 from kikuchi.scans import Preparation, prepare
 from kikuchi.simulate.distribution import log_between
 from kikuchi.simulate.load import load_master
@@ -104,6 +105,47 @@ class MasterStream:
         }
         digest.update(json.dumps(settings, sort_keys=True).encode())
         return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A stream as members of one preparation see it: a function from the epoch to patterns and labels."""
+
+    stream: MasterStream
+    preparation: Preparation
+
+    def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return patterns (n, size, size) float16 and class indices (n,) of an epoch, from 1 on."""
+        return self.stream.prepared(epoch, self.preparation)
+
+
+def recipe_stream(table: StreamTable, classes: Sequence[int], seed: int) -> MasterStream:
+    """Open the stream that a recipe asks for.
+
+    Parameters
+    ----------
+    table
+        The recipe's ``[stream]``.
+    classes
+        Space groups of the dataset; there must be a master pattern of each, and of no other.
+    seed
+        Of the fit.
+
+    Raises
+    ------
+    InputError
+        The folder holds no masters, or those of other space groups.
+    """
+    masters = load_masters(table.masters)
+    chosen = {
+        name: value for name in ("detector", "microscope") if (value := getattr(table, name)) is not None
+    }
+    try:
+        return MasterStream(masters, table.patterns, seed=seed, classes=tuple(map(int, classes)), **chosen)
+    except InputError as error:
+        raise InputError(
+            error.what, path=table.masters, remedy="masters and dataset must share their groups"
+        ) from None
 
 
 def load_masters(folder: str | Path, *, half_size: int = 50) -> list[MasterPattern]:

@@ -25,20 +25,25 @@ from kikuchi.members import (
 from kikuchi.progress import Progress
 from kikuchi.recipe import MemberGroup, Recipe
 from kikuchi.scans import Dataset, Split
+from kikuchi.streams import MasterStream, Prepared
 
 if TYPE_CHECKING:
     import keras
     from distributed import Client
 
+Patterns = tuple[np.ndarray, np.ndarray]
+Source = Patterns | Callable[[int], Patterns]
+
 
 @dataclass(frozen=True)
 class Parts:
-    """Prepared patterns (n, size, size) float16 in [-1, 1] to train and to validate on, with class indices (n,)."""
+    """Prepared patterns (n, size, size) float16 in [-1, 1] with class indices (n,), to train and to validate on.
 
-    train: np.ndarray
-    train_labels: np.ndarray
-    validation: np.ndarray
-    validation_labels: np.ndarray
+    What trains may also be a function that gives such a pair for every epoch.
+    """
+
+    train: Source
+    validation: Patterns
 
 
 def train_all(
@@ -49,6 +54,7 @@ def train_all(
     folder: Path,
     progress: Progress,
     client: "Client | None" = None,
+    stream: MasterStream | None = None,
 ) -> list["keras.Model"]:
     """Train every member that is not finished yet.
 
@@ -64,6 +70,8 @@ def train_all(
         Listener of the work.
     client
         Of a Dask cluster whose workers train the members side by side; None trains here.
+    stream
+        Of simulated patterns that train instead of the dataset's own.
 
     Returns
     -------
@@ -78,15 +86,15 @@ def train_all(
     labels = data.labels(split.classes)
     parts: dict[int, Parts] = {}
     for size in sorted({spec.size for spec, _ in todo}):
-        progress.say(f"preparing {len(split.train) + len(split.validation)} patterns at {size} x {size}")
+        own = split.train if stream is None else split.train[:0]
+        progress.say(f"preparing {len(own) + len(split.validation)} patterns at {size} x {size}")
         preparation = recipe.preparation(size)
         # Half precision: all of them stay in memory, and 11 bits are more than a detector's grey levels.
-        parts[size] = Parts(
-            data.prepared(split.train, preparation).astype(np.float16),
-            labels[split.train],
-            data.prepared(split.validation, preparation).astype(np.float16),
-            labels[split.validation],
+        taught, validation = (
+            (data.prepared(positions, preparation).astype(np.float16), labels[positions])
+            for positions in (own, split.validation)
         )
+        parts[size] = Parts(taught if stream is None else Prepared(stream, preparation), validation)
     if client is None:
         for spec, group in todo:
             with progress.bar(f"training {spec.name}", recipe.train.epochs) as step:
@@ -134,19 +142,25 @@ def train_one(
     on_epoch
         Called after each epoch.
     """
-    train, validation = (parts.train, parts.train_labels), (parts.validation, parts.validation_labels)
+    train, validation = parts.train, parts.validation
     if spec.frozen:
-        history = train_frozen(model, spec, train, validation, mirror=training.mirror)
+        history = train_frozen(model, spec, fixed(train), validation, mirror=training.mirror)
         on_epoch(history.epochs[0])
     else:
         history = train_member(
             model, train, validation, training, seed=spec.seed, work=place, on_epoch=on_epoch
         )
         if spec.head != "dropout":
-            fit_head(model, spec, features_of(model, train[0]), train[1])
+            patterns, labels = fixed(train)
+            fit_head(model, spec, features_of(model, patterns), labels)
     write_history(place, history)
     save_member(model, spec, place)
     checkpoint.remove(place)
+
+
+def fixed(train: Source) -> Patterns:
+    """Return what trains a head in one pass: all of it, or the first epoch of what has no end."""
+    return train(1) if callable(train) else train
 
 
 def epoch_line(name: str, epoch: Epoch) -> str:

@@ -146,7 +146,7 @@ def _split(
     calibration_fraction: float,
     seed: int,
 ) -> Split:
-    if train < 1 or validation < 0 or not 0 <= calibration_fraction <= 1 or seed < 0:
+    if train < 0 or validation < 0 or not 0 <= calibration_fraction <= 1 or seed < 0:
         raise InputError(
             f"cannot split into {train} training and {validation} validation patterns per class, "
             f"calibration fraction {calibration_fraction}, seed {seed}",
