@@ -10,7 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from ensemble.errors import InputError
 from kikuchi.scans.scan import Scan
 
-_BATCH_BYTES = 2**25
+# So many patterns as fit a core's own cache: every step then finds the last one's result there.
+_BATCH_BYTES = 2**19
+# Eigenvalues of a blur below this share of the largest are left out: it is the size of the steps at which SciPy cuts
+# the Gaussian off, four deviations out.
+_SMALLEST = 4e-5
 # Of the mask, in units of the side: round screens are dark at their rim.
 _RADIUS = 0.48
 
@@ -135,7 +139,7 @@ def _prepare(patterns: np.ndarray, preparation: Preparation, background: np.ndar
     if patterns.dtype.kind == "f":
         _fill(x)
     mean = x.mean(axis=(1, 2), keepdims=True)
-    flat = np.ptp(x, axis=(1, 2)) <= 1e-6 * np.abs(mean[:, 0, 0])
+    flat = x.max(axis=(1, 2)) - x.min(axis=(1, 2)) <= 1e-6 * np.abs(mean[:, 0, 0])
     if background is not None and preparation.static_operation == "divide":
         x /= background
         mean = x.mean(axis=(1, 2), keepdims=True)
@@ -145,40 +149,52 @@ def _prepare(patterns: np.ndarray, preparation: Preparation, background: np.ndar
     x -= mean  # float32 keeps the bands when the background is far above them
     x = _resize(x, preparation)
     mask = _mask(preparation.size, preparation.circular_mask)
+    x *= mask
     if preparation.dynamic_background > 0:
         # A blur is biased where a slope meets the mask; without the slope it is not.
-        x = _without_slope(x, preparation.circular_mask)
+        _take_off_slope(x, preparation.circular_mask)
     # What is far off (a dark rim, a blot, a dead pixel) pulls mean and contrast around it. The first pass clips
     # it, and the second sees the bands beside it as they are.
     for _ in range(1 + (preparation.dynamic_background > 0 or preparation.local_contrast > 0)):
-        x *= mask
         if preparation.dynamic_background > 0:
-            x = (x - _blur(x, preparation.dynamic_background, preparation.circular_mask)) * mask
+            x -= _blur(x, preparation.dynamic_background, preparation.circular_mask)
+            x *= mask
         if preparation.local_contrast > 0:
             local = _blur(x * x, preparation.local_contrast, preparation.circular_mask)
-            # A hundredth of the mean variance keeps flat regions from being blown up.
-            local += 0.01 * local.mean(axis=(1, 2), keepdims=True) + np.finfo(np.float32).tiny
-            x /= np.sqrt(local)
-        x = _standardised(x, mask, preparation.clip)
+            # A hundredth of the mean variance keeps flat regions from being blown up, and what the blur rounds below
+            # zero from being a root of it.
+            floor = 0.01 * local.mean(axis=(1, 2), keepdims=True) + np.finfo(np.float32).tiny
+            np.maximum(local, 0, out=local)
+            local += floor
+            x /= np.sqrt(local, out=local)
+        _standardise(x, mask, preparation.clip)
     x[flat] = 0
     return x
 
 
-def _standardised(x: np.ndarray, mask: np.ndarray, clip: float) -> np.ndarray:
-    """Z-score inside the mask, clipped at ``clip`` and scaled to [-1, 1]; 0 outside."""
+def _standardise(x: np.ndarray, mask: np.ndarray, clip: float) -> None:
+    """Z-score inside the mask, clipped at ``clip`` and scaled to [-1, 1], in place; x is 0 outside and stays so."""
     inside = mask.sum()
-    x = (x - (x * mask).sum(axis=(1, 2), keepdims=True) / inside) * mask
+    x -= x.sum(axis=(1, 2), keepdims=True) / inside
+    x *= mask
     deviation = np.sqrt(np.einsum("nij,nij->n", x, x) / inside)
-    x /= (clip * np.where(deviation > 0, deviation, 1))[:, None, None]
-    return np.clip(x, -1, 1, out=x)
+    x *= (1 / (clip * np.where(deviation > 0, deviation, 1)))[:, None, None]
+    np.clip(x, -1, 1, out=x)
 
 
-def _without_slope(x: np.ndarray, circular: bool) -> np.ndarray:
-    """Take off the polynomial of degree 4 that fits best inside the mask."""
-    surfaces = _polynomials(x.shape[-1], circular)
-    # One product per pattern: a single large one rounds differently with every batch size.
-    flat = (x * _mask(x.shape[-1], circular)).reshape(len(x), 1, -1)
-    return (flat - (flat @ surfaces) @ surfaces.T).reshape(x.shape)
+def _take_off_slope(x: np.ndarray, circular: bool) -> None:
+    """Take off the polynomial of degree 4 that fits best inside the mask, in place; x is 0 outside and stays so.
+
+    The surfaces are products of polynomials along the two axes, and so are their moments: two small products a
+    pattern where a matrix of all surfaces would be read from memory for each.
+    """
+    along, inverse = _polynomials(x.shape[-1], circular)
+    moments = along.T @ x @ along
+    coefficients = (inverse @ moments.reshape(len(x), -1, 1)).reshape(moments.shape)
+    surface = along @ coefficients @ along.T
+    if circular:
+        surface *= _mask(x.shape[-1], circular)
+    x -= surface
 
 
 def _fill(x: np.ndarray) -> None:
@@ -220,15 +236,16 @@ def _resize(x: np.ndarray, preparation: Preparation) -> np.ndarray:
         x = resize_matrix(rows, preparation.size) @ x
     if columns != preparation.size:
         x = x @ resize_matrix(columns, preparation.size).T
-    return x if x.base is None else x.copy()
+    return x if x.base is None and x.flags.c_contiguous else x.copy()
 
 
 def _blur(x: np.ndarray, deviation: float, circular: bool) -> np.ndarray:
     """Gaussian mean of the pixels inside the mask, for x that is 0 outside."""
-    size = x.shape[-1]
-    g = gaussian_matrix(size, deviation * size)
-    mask = _mask(size, circular)
-    return (g @ x @ g.T) / np.maximum(g @ mask @ g.T, 1e-6)
+    into, back, weight = _blur_factors(x.shape[-1], deviation, circular)
+    # One product per pattern: a single large one rounds differently with every batch size.
+    blurred = back @ (into @ x @ into.T) @ back.T
+    blurred *= weight
+    return blurred
 
 
 @lru_cache(maxsize=32)
@@ -253,14 +270,33 @@ def gaussian_matrix(size: int, deviation: float) -> np.ndarray:
 
 
 @lru_cache(maxsize=32)
-def _polynomials(size: int, circular: bool) -> np.ndarray:
-    """Orthonormal polynomials to degree 4 inside the mask, (size * size, 15) float32."""
-    vander = np.polynomial.legendre.legvander(np.linspace(-1, 1, size), 4)
-    surfaces = np.stack(
-        [np.outer(vander[:, i], vander[:, j]) for i in range(5) for j in range(5 - i)], axis=-1
-    )
-    inside = (surfaces * _mask(size, circular)[..., None]).reshape(size * size, -1)
-    return np.linalg.qr(inside)[0].astype(np.float32)
+def _blur_factors(size: int, deviation: float, circular: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Factors of a blur along one axis and what each pixel is multiplied with: (r, size), (size, r), (size, size).
+
+    A Gaussian several pixels wide passes few frequencies, so that r is a third of the size or less.
+    """
+    g = gaussian_matrix(size, deviation * size).astype(np.float64)
+    left, values, right = np.linalg.svd(g)
+    rank = int((values > _SMALLEST * values[0]).sum())
+    mask = _mask(size, circular).astype(np.float64)
+    weight = 1 / np.maximum(g @ mask @ g.T, 1e-6)
+    factors = (right[:rank], left[:, :rank] * values[:rank], weight)
+    return tuple(np.ascontiguousarray(a, np.float32) for a in factors)  # type: ignore[return-value]
+
+
+@lru_cache(maxsize=32)
+def _polynomials(size: int, circular: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Polynomials to degree 4 along one axis (size, 5), and from moments to coefficients of surfaces (25, 25).
+
+    Rows and columns of surfaces beyond degree 4 in all are 0.
+    """
+    along = np.polynomial.legendre.legvander(np.linspace(-1, 1, size), 4)
+    mask = _mask(size, circular)
+    kept = [5 * i + j for i in range(5) for j in range(5 - i)]
+    surfaces = np.einsum("yi,xj->ijyx", along, along).reshape(25, -1)[kept]
+    inverse = np.zeros((25, 25))
+    inverse[np.ix_(kept, kept)] = np.linalg.inv((surfaces * mask.ravel()) @ surfaces.T)
+    return along.astype(np.float32), inverse.astype(np.float32)
 
 
 @lru_cache(maxsize=32)
