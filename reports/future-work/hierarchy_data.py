@@ -27,9 +27,7 @@ TETRAGONAL = (87, 99, 123, 136, 139, 141)
 TRIGONAL = (148, 164, 155, 166, 167)
 HEXAGONAL = (176, 191, 186, 194)
 CUBIC = (200, 202, 197, 204, 205, 207, 215, 221, 222, 223, 224, 216, 225, 226, 227, 228, 229, 230)
-GROUPS = tuple(
-    sorted((*TRICLINIC, *MONOCLINIC, *ORTHORHOMBIC, *TETRAGONAL, *TRIGONAL, *HEXAGONAL, *CUBIC))
-)
+GROUPS = tuple(sorted((*TRICLINIC, *MONOCLINIC, *ORTHORHOMBIC, *TETRAGONAL, *TRIGONAL, *HEXAGONAL, *CUBIC)))
 
 CRYSTALS = {"calibration": 9, "test": 9, "train": 40}  # of each space group
 SLOW = {202: 96, 222: 96, 226: 128, 228: 128}  # most atoms in a cell: these groups have no small crystals
@@ -37,9 +35,7 @@ VOLTAGE_KV = 15.0
 PROFILE = BandProfile(intensity_exponent=1.0, dynamical=0.4, edge_width=1.0)
 
 # One microscope with moderate noise: what is asked here is what symmetry shows, not what a bad camera hides.
-DETECTOR = Detector(
-    shape=(64, 64), pcx=between(0.47, 0.53), pcy=between(0.4, 0.5), pcz=between(0.45, 0.55)
-)
+DETECTOR = Detector(shape=(64, 64), pcx=between(0.47, 0.53), pcy=between(0.4, 0.5), pcz=between(0.45, 0.55))
 MICROSCOPE = Microscope(contrast=between(0.2, 0.4), dose=log_between(2000, 8000), blur=between(0.3, 0.6))
 
 

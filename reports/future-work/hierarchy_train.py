@@ -22,7 +22,7 @@ from kikuchi.simulate.master import MasterPattern
 from kikuchi.simulate.stream import labelled_batch
 
 PATTERNS = 6000  # an epoch
-PER_CRYSTAL = 30  # held-out patterns
+PER_CRYSTAL = 20  # held-out patterns
 PREPARATION = Preparation(size=64)
 
 

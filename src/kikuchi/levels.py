@@ -38,9 +38,10 @@ class Levels:
     def columns(self, decision: Decision) -> dict[str, NDArray[Any]]:
         """Return the columns that a map carries beside its decisions, N values each.
 
-        For each level above the space group its likeliest node (a word) and the node's probability, ``<level>_probability``;
-        then ``answer``, the likeliest node of the deepest level that is sure enough, and ``answer_level``. Words are
-        empty where nothing can be said: patterns that are unreadable or unfamiliar are not answered on any level.
+        For each level above the space group its likeliest node (a word) and the node's probability,
+        ``<level>_probability``; then ``answer``, the likeliest node of the deepest level that is sure enough, and
+        ``answer_level``. Words are empty where nothing can be said: patterns that are unreadable or unfamiliar are not
+        answered on any level.
         """
         tree = self.calibration.tree
         probabilities = self.calibration.apply(decision.probabilities)
