@@ -108,7 +108,7 @@ def write_map_report(
         styles=["map.css"],
         chunk_scripts=beside,
         title=phase_map.name,
-        kicker="Space groups of an EBSD map, how sure they are, and where nobody should answer",
+        kicker="Space groups of a diffraction map, how sure they are, and where nobody should answer",
         subtitle=_subtitle(phase_map),
         points=phase_map.n,
         explained=[{"index": i, "label": text or f"point {i}"} for i, (_, text) in pictures.items()],

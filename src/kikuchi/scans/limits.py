@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ensemble.errors import InputError
 
-#: Longest side of a pattern in pixels: twice that of the largest EBSD detector sold.
+#: Longest side of a pattern in pixels: twice that of the largest detector sold.
 MAX_SIDE = 8192
 #: Most points of a scan's grid, gaps counted.
 MAX_GRID = 50_000_000
@@ -22,7 +22,7 @@ def check_pattern_size(rows: int, columns: int, path: Path) -> None:
         raise InputError(
             f"declares patterns of {columns} x {rows} pixels",
             path=path,
-            remedy=f"sides from 4 to {MAX_SIDE} are read; the file is damaged or no EBSD pattern",
+            remedy=f"sides from 4 to {MAX_SIDE} are read; the file is damaged or no pattern",
         )
 
 
