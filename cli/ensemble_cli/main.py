@@ -2,7 +2,7 @@
 
 import typer
 
-from ensemble_cli import demo, evaluate, explain, fit, info, simulate
+from ensemble_cli import demo, evaluate, explain, fit, info, quicken, simulate
 from ensemble_cli import map as map_command
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command("fit")(fit.fit)
 app.command("evaluate")(evaluate.evaluate)
 app.command("map")(map_command.map_scan)
 app.command("explain")(explain.explain)
+app.command("quicken")(quicken.quicken)
 app.command("info")(info.info)
 
 

@@ -25,6 +25,15 @@ def map_scan(
             help="orientations (the scan's own) or patterns: also show what the points of a grain say together.",
         ),
     ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", help="auto, keras, onnx or int8: what runs the members.")
+    ] = "auto",
+    stop: Annotated[
+        str,
+        typer.Option(
+            "--stop", help="never, exact (vote) or cascade: when a pattern needs no further member; see quicken."
+        ),
+    ] = "never",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -40,6 +49,8 @@ def map_scan(
         risk=risk,
         confidence=confidence,
         familiar=familiar,
+        engine=engine,
+        stop=stop,
         grains=grains,
         progress=progress(quiet),
     )

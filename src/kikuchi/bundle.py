@@ -12,6 +12,7 @@ from ensemble.abstention import AbstentionRule, Decision, Familiarity, decide
 from ensemble.calibration import Calibration
 from ensemble.errors import InputError
 from ensemble.pooling import Combined, DropoutDraws, combine
+from ensemble.stopping import Stopping
 from kikuchi import files
 from kikuchi.arrays import read_archive
 from kikuchi.deciding import member_weights
@@ -57,6 +58,9 @@ class Bundle:
         ``"vote"``, ``"average"``, ``"geometric"`` or ``"mc-dropout"``.
     familiarity
         What unfamiliarity is measured against.
+    stopping, variant, own_held_out
+        Where `kikuchi.quick.answering` made it answer by another engine or with fewer members: when to stop, what to
+        call that in a store, and what the held-out outputs then are.
     """
 
     path: Path
@@ -67,6 +71,9 @@ class Bundle:
     calibrations: dict[str, Calibration]
     abstentions: dict[str, AbstentionRule]
     familiarity: Familiarity
+    stopping: Stopping | None = None
+    variant: str = ""
+    own_held_out: HeldOut | None = None
     _models: dict[str, "keras.Model"] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -181,7 +188,7 @@ class Bundle:
             Hears what is exported, and why Keras is used where it was not asked for.
         """
         engines = engines_for(self, engine, patterns=patterns, progress=progress)
-        return Runner(engines, self.members, self.recipe, self.familiarity)
+        return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
 
     def predict_proba(self, patterns: np.ndarray, *, rule: str | None = None) -> np.ndarray:
         """Return calibrated probabilities of the space groups.
@@ -253,7 +260,7 @@ class Bundle:
     @cached_property
     def held_out(self) -> HeldOut:
         """Everything the members said of the held-out patterns, with the truth."""
-        return read_held_out(self.path / HELD_OUT)
+        return self.own_held_out or read_held_out(self.path / HELD_OUT)
 
 
 def _check_manifest(manifest: Any, folder: Path) -> None:

@@ -22,6 +22,7 @@ from kikuchi.locking import locked
 from kikuchi.maps import PhaseMap, write_map
 from kikuchi.pooled_map import with_grains, write_pooled
 from kikuchi.progress import SILENT, Progress
+from kikuchi.quick import answering, spared, spoken_for
 from kikuchi.reports import write_map_report
 from kikuchi.running import run_store
 from kikuchi.scans import Scan, background_for, open_scan, prepare
@@ -44,6 +45,7 @@ def map_scan(
     confidence: float | None = None,
     familiar: float | None = None,
     engine: str = "auto",
+    stop: str = "never",
     grains: str | None = None,
     progress: Progress = SILENT,
 ) -> PhaseMap:
@@ -71,6 +73,9 @@ def map_scan(
         Share of familiar patterns let through; the bundle's own where None.
     engine
         What runs the members, see `kikuchi.engines.CHOICES`.
+    stop
+        When a pattern needs no further member, see `kikuchi.quick.answering`. A member that was spared a pattern has no
+        vote and no probabilities there, which marks the point: its uncertainty is that of the members that ran.
     grains
         ``"orientations"`` or ``"patterns"``: also say what the points of a grain say together, in columns of their own
         and in ``pooled.png``. The decisions stay what they are.
@@ -85,6 +90,7 @@ def map_scan(
     begin = time.perf_counter()
     bundle = run if isinstance(run, Bundle) else Bundle.load(run)
     rule = bundle.check_rule(rule)
+    bundle = answering(bundle, engine, stop, rule)
     calibration, abstention = wanted_decision(
         bundle, rule, risk=risk, confidence=confidence, familiar=familiar
     )
@@ -95,7 +101,8 @@ def map_scan(
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
         store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine)
         judge = replace(bundle, calibrations={rule: calibration})
-        decision = judge.decide(store.outputs(), rule=rule, abstention=abstention)
+        outputs = store.outputs()
+        decision = spared(judge.decide(spoken_for(outputs), rule=rule, abstention=abstention), outputs)
         fractions = _fractions(judge, rule, abstention, decision, opened)
         meta = _meta(opened, bundle, rule, calibration, abstention)
         meta["timings"] = {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}
@@ -236,6 +243,7 @@ def _meta(
             "created": bundle.manifest["created"],
         },
         "rule": rule,
+        "engine": bundle.variant.removeprefix("+") or "as fitted",
         "calibration": calibration.to_dict(),
         "abstention": abstention.to_dict(),
         "promised_risk": abstention.certificate.to_dict(),

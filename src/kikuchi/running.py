@@ -73,7 +73,7 @@ def identity(scan: Scan, bundle: Bundle) -> StoreIdentity:
     """Return what a store of this scan's outputs by this bundle belongs to."""
     return StoreIdentity(
         scan=scan.fingerprint(),
-        bundle=bundle.fingerprint,
+        bundle=bundle.fingerprint + bundle.variant,
         members=tuple(m.name for m in bundle.members),
         n_patterns=scan.n,
         n_classes=len(bundle.classes),

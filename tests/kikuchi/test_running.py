@@ -50,6 +50,7 @@ def ensemble():
         classes=CLASSES,
         recipe=recipe,
         fingerprint="f" * 64,
+        variant="",
         preparation=lambda member: recipe.preparation(member.size),
         runner=lambda engine, **_: runner,
     )

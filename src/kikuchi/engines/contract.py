@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 
 #: What `map --engine` takes. ``auto`` is ONNX Runtime where its parity is proved and the scan is worth an export.
-CHOICES = ("auto", "keras", "onnx", "int8", "student")
+CHOICES = ("auto", "keras", "onnx", "int8")
 
 
 class Engine(Protocol):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi import files
-from kikuchi.engines.contract import Engine
+from kikuchi.engines.contract import CHOICES, Engine
 from kikuchi.engines.export import Parity, export_member, parity
 from kikuchi.engines.keras_engine import KerasEngine
 from kikuchi.engines.onnx_engine import OnnxEngine
@@ -166,7 +166,7 @@ def engines_for(
     bundle
         Whose members.
     choice
-        ``"auto"``, ``"keras"`` or ``"onnx"``.
+        One of `kikuchi.engines.CHOICES`.
     patterns
         How many there are to run: ``"auto"`` exports for `WORTH_AN_EXPORT` or more, and else uses what is there.
     progress
@@ -175,8 +175,17 @@ def engines_for(
     Raises
     ------
     InputError
-        ONNX is asked for and ONNX Runtime is not installed.
+        ONNX is asked for and ONNX Runtime is not installed, or 8 bits and `ensemble quicken` has not made them.
     """
+    if choice not in CHOICES:
+        raise InputError(f"unknown engine {choice!r}", remedy=f"one of {', '.join(CHOICES)}")
+    if choice == "int8":
+        shelf = read_shelf(bundle, "int8")
+        if shelf is None:
+            raise InputError(
+                "no 8-bit engines here", path=bundle.path, remedy="run `ensemble quicken RUN DATASET` first"
+            )
+        return [shelf.engine(spec.name, "int8") for spec in bundle.members]
     if choice != "keras":
         shelf = _onnx(bundle, choice == "onnx", patterns, progress)
         if shelf is not None:

@@ -1,0 +1,232 @@
+"""The journey of `quicken`: engines that do less work, each measured on held-out patterns and calibrated again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.errors import InputError
+from ensemble.metrics import expected_calibration_error, log_loss
+from ensemble.stopping import best_order, fit_cascade, stopped
+from kikuchi import files
+from kikuchi.bundle import Bundle
+from kikuchi.engines import Engine, Runner
+from kikuchi.engines.int8 import CALIBRATION_PATTERNS, quantise
+from kikuchi.engines.shelf import Shelf, export_bundle, read_shelf, shelf_folder, write_shelf
+from kikuchi.fitting import dataset_fingerprint
+from kikuchi.locking import locked
+from kikuchi.outputs import HeldOut, joined, write_held_out
+from kikuchi.progress import SILENT, Progress
+from kikuchi.quick import HELD_OUT, RULES, STRANGE, answering
+from kikuchi.scans import Dataset, background_for, load_dataset, split_dataset
+
+#: Share of patterns that must keep the whole ensemble's label where a cascade stops.
+AGREEMENT = 0.999
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The held-out patterns of a bundle in the order of its held-out outputs."""
+
+    data: Dataset
+    positions: np.ndarray
+
+
+def quicken(
+    bundle: Bundle,
+    dataset: str | Path | Dataset,
+    *,
+    agreement: float = AGREEMENT,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Make a bundle's faster engines, and say what each costs before anybody uses it.
+
+    Members are exported to ONNX and quantised to 8 bits, and run on the held-out patterns. The order of the members and
+    the cascade's threshold are learned on the patterns that calibrate (not on those that certify, so that the promise
+    stays a promise), and everything is measured on the test patterns.
+
+    Parameters
+    ----------
+    bundle
+        What to make faster. The engines are written into it, or into the user's cache where it cannot be written.
+    dataset
+        What it was fitted on.
+    agreement
+        Share of patterns that must keep the whole ensemble's label where a cascade stops, in (0, 1].
+    progress
+        Listener of the work.
+
+    Returns
+    -------
+    dict
+        By engine: agreement of labels with Keras, log-loss and expected calibration error before and after calibrating
+        again, the order of the members, and by rule what the early stops cost and save.
+
+    Raises
+    ------
+    InputError
+        The dataset is not the bundle's, or members cannot be exported.
+    """
+    source = _source(bundle, dataset)
+    single = read_shelf(bundle, "onnx") or export_bundle(bundle, progress)
+    if single is None:
+        raise InputError("the members cannot be exported", path=bundle.path, remedy="map with --engine keras")
+    report = {}
+    for kind in ("onnx", "int8"):
+        folder = shelf_folder(bundle, kind)
+        if kind == "int8":
+            _quantise_all(bundle, single, folder, source, progress)
+        engines: list[Engine] = [
+            (single if kind == "onnx" else Shelf(folder, {})).engine(spec.name, kind)
+            for spec in bundle.members
+        ]
+        report[kind] = _measure(bundle, engines, folder, source, agreement, progress)
+    return report
+
+
+def told(kind: str, measured: dict[str, Any]) -> list[str]:
+    """Say in a few lines what an engine costs and saves."""
+    lines = [
+        f"{kind}: {measured['label_agreement']:.2%} of {measured['patterns']} test patterns keep the label; "
+        f"log-loss {measured['log_loss']['keras']:.4f} -> {measured['log_loss']['recalibrated']:.4f} "
+        f"({measured['log_loss']['as_it_was']:.4f} if not calibrated again), "
+        f"ECE {measured['ece']['keras']:.4f} -> {measured['ece']['recalibrated']:.4f}"
+    ]
+    for name, stop in measured["stops"].items():
+        lines.append(
+            f"  {name}: {stop['members_run']:.2f} of {measured['members']} members a pattern, "
+            f"{stop['label_agreement']:.2%} keep the label"
+        )
+    return lines
+
+
+def _source(bundle: Bundle, dataset: str | Path | Dataset) -> _Source:
+    """Split the dataset as the fit did, and make sure that it is the one."""
+    data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
+    wanted = bundle.recipe.split
+    split = split_dataset(
+        data,
+        train_per_class=wanted.train_per_class,
+        validation_per_class=wanted.validation_per_class,
+        calibration_fraction=wanted.calibration_fraction,
+        seed=bundle.manifest["seed"],
+    )
+    if dataset_fingerprint(data, split) != bundle.manifest["dataset"]:
+        raise InputError(
+            "not the dataset that the bundle was fitted on", path=data.path, remedy="give the one of its fit"
+        )
+    return _Source(data, np.sort(np.concatenate([split.calibration, split.test])))
+
+
+def _quantise_all(bundle: Bundle, single: Shelf, folder: Path, source: _Source, progress: Progress) -> None:
+    """Write every member in 8 bits, ranges set on patterns for calibration."""
+    first = source.positions[bundle.held_out.part == 0]
+    chosen = first[np.linspace(0, len(first) - 1, min(CALIBRATION_PATTERNS, len(first))).astype(int)]
+    with locked(folder):
+        for spec in bundle.members:
+            progress.say(f"quantising {spec.name} to 8 bits")
+            prepared = source.data.prepared(chosen, bundle.preparation(spec))
+            with files.replaced(folder / f"{spec.name}.onnx") as partial:
+                quantise(single.folder / f"{spec.name}.onnx", partial, prepared)
+        heads = {spec.name: single.engine(spec.name, "onnx").head for spec in bundle.members}
+        write_shelf(bundle, folder, heads)
+
+
+def _measure(
+    bundle: Bundle,
+    engines: list[Engine],
+    folder: Path,
+    source: _Source,
+    agreement: float,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Run the held-out patterns, learn the stops, and measure both on the test patterns."""
+    held_out, strange = _run(bundle, engines, source, progress)
+    write_held_out(folder / HELD_OUT, held_out)
+    with files.replaced(folder / STRANGE) as partial:
+        np.savez_compressed(partial, allow_pickle=False, strange=strange)
+    fitted = held_out.part == 0
+    logits, labels = held_out.outputs.logits[:, fitted], held_out.labels[fitted]
+    order = best_order(logits)
+    cascades = {
+        rule: fit_cascade(logits, labels, rule, order=order, agreement=agreement).to_dict() for rule in RULES
+    }
+    heads = {spec.name: engine.head for spec, engine in zip(bundle.members, engines, strict=True)}
+    before = read_shelf(bundle, engines[0].name)
+    kept = {} if before is None else {k: v for k, v in before.manifest.items() if k == "parity"}
+    write_shelf(bundle, folder, heads, **kept, order=list(order), cascades=cascades, agreement=agreement)
+    measured = _costs(bundle, engines[0].name)
+    write_shelf(
+        bundle,
+        folder,
+        heads,
+        **kept,
+        order=list(order),
+        cascades=cascades,
+        agreement=agreement,
+        measured=measured,
+    )
+    return measured
+
+
+def _run(
+    bundle: Bundle, engines: list[Engine], source: _Source, progress: Progress
+) -> tuple[HeldOut, np.ndarray]:
+    """Run every member on the held-out patterns, in the order of the bundle's own held-out outputs."""
+    runner = Runner(engines, bundle.members, bundle.recipe, bundle.familiarity)
+    preparation = bundle.preparation(bundle.members[0])
+    places, outputs, strange = [], [], []
+    with progress.bar(f"held-out patterns, {engines[0].name}", len(source.positions)) as step:
+        for positions, number, patterns in source.data.iter_patterns(source.positions):
+            background = background_for(source.data.materials[number].scan, preparation)
+            found, how_strange = runner.detailed(patterns, background)
+            places.append(positions)
+            outputs.append(found)
+            strange.append(how_strange)
+            step(len(positions))
+    if not np.array_equal(np.concatenate(places), source.positions):
+        raise InputError("the dataset's patterns come in another order", remedy="fit the bundle again")
+    own = bundle.held_out
+    held_out = HeldOut(joined(outputs), own.labels, own.material, own.part, own.group)
+    return held_out, np.concatenate(strange, axis=1)
+
+
+def _costs(bundle: Bundle, kind: str) -> dict[str, Any]:
+    """Compare an engine, and its early stops, with Keras and all members, on the test patterns."""
+    rule = bundle.rule if bundle.rule in RULES else "average"
+    quick = answering(bundle, kind, "never", rule)
+    test = bundle.held_out.part == 2
+    y = bundle.held_out.labels[test]
+    own = bundle.held_out.select(test).outputs
+    new = quick.held_out.select(test).outputs
+    as_it_was = bundle.calibrations[rule].apply(quick.combined(new, rule).probabilities)
+    p = {
+        "keras": bundle.calibrated(own, rule)[1],
+        "as_it_was": as_it_was,
+        "recalibrated": quick.calibrated(new, rule)[1],
+    }
+    whole = {r: quick.combined(new, r).probabilities.argmax(axis=1) for r in RULES}
+    stops = {}
+    for stop, r in [("exact", "vote"), *(("cascade", r) for r in RULES)]:
+        judge = answering(bundle, kind, stop, r)
+        assert judge.stopping is not None
+        ran = ~np.isnan(stopped(new.logits, judge.stopping)).any(axis=-1)
+        label = judge.combined(judge.held_out.select(test).outputs, r).probabilities.argmax(axis=1)
+        stops[f"{stop} {r}"] = {
+            "members_run": float(ran.sum(axis=0).mean()),
+            "label_agreement": float((label == whole[r]).mean()),
+            "accuracy": float((label == y).mean()),
+            "accuracy_of_all": float((whole[r] == y).mean()),
+        }
+    labels = {name: q.argmax(axis=1) for name, q in p.items()}
+    return {
+        "rule": rule,
+        "patterns": int(test.sum()),
+        "members": len(bundle.members),
+        "label_agreement": float((labels["keras"] == labels["recalibrated"]).mean()),
+        "accuracy": {name: float((label == y).mean()) for name, label in labels.items()},
+        "log_loss": {name: log_loss(q, y) for name, q in p.items()},
+        "ece": {name: expected_calibration_error(q, y) for name, q in p.items()},
+        "stops": stops,
+    }
