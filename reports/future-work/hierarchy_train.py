@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from hierarchy_data import DETECTOR, GROUPS, MICROSCOPE, read_masters
+from hierarchy_data import DETECTOR, GROUPS, MICROSCOPE, file_of, indices, read_masters
 
 from kikuchi.histories import write_history
 from kikuchi.members import Epoch, MemberSpec, Training, build_member, predict, train_member
@@ -22,7 +22,7 @@ from kikuchi.simulate.master import MasterPattern
 from kikuchi.simulate.stream import labelled_batch
 
 PATTERNS = 6000  # an epoch
-PER_CRYSTAL = 20  # held-out patterns
+PER_CRYSTAL = 10  # held-out patterns
 PREPARATION = Preparation(size=64)
 
 
@@ -52,12 +52,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=9)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    train = read_masters(given.masters, "train")
-    labels = labels_of(train)
+    train: list[MasterPattern] = []
 
     def source(epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        # Read when the first epoch asks: a training that is done already needs none of them.
+        if not train:
+            train.extend(read_masters(given.masters, "train"))
         raw, drawn = labelled_batch(
-            train, labels, PATTERNS, DETECTOR, MICROSCOPE, [given.seed, epoch], workers=1
+            train, labels_of(train), PATTERNS, DETECTOR, MICROSCOPE, [given.seed, epoch], workers=1
         )
         return prepare(raw, PREPARATION).astype(np.float16), drawn
 
@@ -111,7 +113,7 @@ def main() -> None:
         label=np.concatenate([truth, labels_of(test)[test_crystal]]),
         crystal=np.concatenate([crystal, len(calibration) + test_crystal]),
         part=np.repeat([0, 1], [len(patterns), len(test_patterns)]),
-        train_crystals=len(train),
+        train_crystals=sum(file_of(given.masters, g, i).exists() for g in GROUPS for i in indices("train")),
     )
 
 
