@@ -4,14 +4,16 @@
 
 One file per crystal, ``<group>_<index>.npz``, readable with `kikuchi.simulate.load_master`; even indices are isotypes
 where structure types of the group are known, all others random crystals. Voltage (10-30 kV), depth and absorption are
-drawn with them. Crystals depend on the seed, their group and their index only: stopped and started again, the run goes
-on where it was, several runs (``--part 0/2`` and ``--part 1/2``) share the work, and two runs with the same seed agree
-crystal by crystal. What a crystal cost, or why it failed, is one line of ``log.jsonl``.
+drawn with them; crystals of the elements and the group of a structure that comes with the package are left out, since
+the studies test with those. Crystals depend on the seed, their group and their index only: stopped and started again,
+the run goes on where it was, several runs (``--part 0/2`` and ``--part 1/2``) share the work, and two runs with the
+same seed agree crystal by crystal. What a crystal cost, or why it failed, is one line of ``log.jsonl``.
 """
 
 import argparse
 import json
 import time
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,33 +24,46 @@ from kikuchi.simulate.isotypes import isotype_groups, random_isotype
 from kikuchi.simulate.master_file import save_master
 from kikuchi.simulate.random_crystals import random_crystal
 from kikuchi.simulate.structure_factors import reflectors
-from kikuchi.simulate.structures import Structure
+from kikuchi.simulate.structures import Structure, load_structure, structure_names
 
 FIRST_GROUPS = (221, 223, 225, 227, 229, 230)
 OTHER_GROUPS = (222, 224, 226, 228)
-OTHERS = 90  # crystals of each of them at most: one of 226 or 228 takes ten times as long to draw
 MAX_REFLECTORS = 500  # one of each Friedel pair
 SMALLEST_SPACING = 0.75  # angstrom
 
 
-def plan(count: int) -> list[tuple[int, int]]:
+def plan(count: int, others: int) -> list[tuple[int, int]]:
     """Return group and index of the crystals, in the order in which they are computed."""
     order: list[tuple[int, int]] = []
     for index in range(count):
         order += [(group, index) for group in FIRST_GROUPS]
-        if index < OTHERS:
+        if index < others:
             order += [(group, index) for group in OTHER_GROUPS]
         if len(order) >= count:
             break
     return order[:count]
 
 
-def draw_crystal(group: int, index: int, rng: np.random.Generator) -> Structure:
+def draw_crystal(group: int, index: int, rng: np.random.Generator, isotypes: bool) -> Structure:
     """Draw the crystal of one index."""
-    if index % 2 == 0 and group in isotype_groups():
+    if (isotypes or index % 2 == 0) and group in isotype_groups():
         return random_isotype(group, rng)
     # The smallest crystals of 226 and 228 that are not of a higher group have 96 atoms.
     return random_crystal(group, rng, max_atoms=128 if group in (226, 228) else 60)
+
+
+def is_real(structure: Structure) -> bool:
+    """Whether a structure file of the package has the same elements and space group: the studies test with those."""
+    return (structure.space_group, _elements(structure)) in _real_phases()
+
+
+@lru_cache(maxsize=1)
+def _real_phases() -> set[tuple[int, frozenset[str]]]:
+    return {(s.space_group, _elements(s)) for s in map(load_structure, structure_names())}
+
+
+def _elements(structure: Structure) -> frozenset[str]:
+    return frozenset(site.element for site in structure.sites)
 
 
 def smallest_spacing(structure: Structure) -> float:
@@ -59,13 +74,15 @@ def smallest_spacing(structure: Structure) -> float:
     return round(spacing, 3)
 
 
-def compute(group: int, index: int, seed: int, file: Path, half_size: int) -> dict:
+def compute(group: int, index: int, seed: int, file: Path, half_size: int, isotypes: bool) -> dict:
     """Compute one master pattern, write it and return what it cost."""
     rng = np.random.default_rng([seed, group, index])
     started = time.perf_counter()
     note = {"file": file.name}
     try:
-        structure = draw_crystal(group, index, rng)
+        structure = draw_crystal(group, index, rng, isotypes)
+        if is_real(structure):
+            raise InputError(f"{structure.name} is a phase that the studies test with")
         voltage = rng.uniform(10, 30)
         scattering = Scattering(
             depth=np.exp(rng.uniform(np.log(25), np.log(110))), absorption=rng.uniform(0.05, 0.15)
@@ -87,23 +104,51 @@ def compute(group: int, index: int, seed: int, file: Path, half_size: int) -> di
     return note | {"seconds": round(time.perf_counter() - started, 2)}
 
 
+def fill(
+    out: Path,
+    count: int,
+    *,
+    others: int = 90,
+    isotypes: bool = False,
+    half_size: int = 50,
+    seed: int = 2021,
+    part: int = 0,
+    parts: int = 1,
+) -> None:
+    """Compute what is not there yet; one crystal of 226 or 228 takes ten times as long to draw as most."""
+    out.mkdir(parents=True, exist_ok=True)
+    for group, index in plan(count, others)[part::parts]:
+        file = out / f"{group}_{index:04d}.npz"
+        if not file.exists():
+            note = compute(group, index, seed, file, half_size, isotypes)
+            with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(note) + "\n")
+
+
 def main() -> None:
     """Fill the library."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--count", type=int, default=3960, help="crystals of all groups together")
+    parser.add_argument(
+        "--others", type=int, default=90, help="crystals of 222, 224, 226 and 228 each, at most"
+    )
+    parser.add_argument("--isotypes", action="store_true", help="no random crystals where there are types")
     parser.add_argument("--half-size", type=int, default=50)
     parser.add_argument("--seed", type=int, default=2021)
     parser.add_argument("--part", default="0/1", help="which share of the work, as 0/2 and 1/2")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
     part, parts = map(int, options.part.split("/"))
-    for group, index in plan(options.count)[part::parts]:
-        file = options.out / f"{group}_{index:04d}.npz"
-        if not file.exists():
-            note = compute(group, index, options.seed, file, options.half_size)
-            with (options.out / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(note) + "\n")
+    fill(
+        options.out,
+        options.count,
+        others=options.others,
+        isotypes=options.isotypes,
+        half_size=options.half_size,
+        seed=options.seed,
+        part=part,
+        parts=parts,
+    )
 
 
 if __name__ == "__main__":

@@ -64,14 +64,16 @@ class StreamTable(_Table):
     """Train on patterns simulated without end instead of the dataset's own; see `kikuchi.streams.MasterStream`.
 
     `masters` is a folder of master patterns, relative to the recipe; `patterns` is the length of an epoch. The tables
-    `detector` and `microscope` are those of a simulation, and vary widely where they are left out. The dataset then
-    validates, calibrates and tests: its materials should be others than those of the masters.
+    `detector` and `microscope` are those of a simulation, and vary widely where they are left out; `chances` says
+    how often each class comes, in ascending order of the space groups. The dataset then validates, calibrates and
+    tests: its materials should be others than those of the masters.
     """
 
     masters: str
     patterns: int = Field(6400, ge=1, le=10_000_000)
     detector: Detector | None = None
     microscope: Microscope | None = None
+    chances: tuple[float, ...] | None = None
 
 
 class CombineTable(_Table):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,8 @@ WIDE = varied_microscope().model_copy(
 class MasterStream:
     """Fresh patterns of some master patterns for every epoch.
 
-    Classes have equal chances, then the masters of the class; orientation, geometry and recording are drawn for every
-    pattern. What comes depends on the seed, the epoch and the masters only.
+    Classes are drawn by their chances, then a master of the class evenly; orientation, geometry and recording are
+    drawn for every pattern. What comes depends on the seed, the epoch and the masters only.
 
     Parameters
     ----------
@@ -46,6 +46,8 @@ class MasterStream:
         The same seed gives the same epochs, whatever the number of threads.
     classes
         Space groups whose indices are the labels; those of the masters by default.
+    chances
+        How often each class comes, up to a common factor; equally often by default.
     """
 
     masters: Sequence[MasterPattern]
@@ -54,6 +56,7 @@ class MasterStream:
     microscope: Microscope = WIDE
     seed: int = 0
     classes: tuple[int, ...] = ()
+    chances: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         groups = tuple(sorted({m.space_group for m in self.masters}))
@@ -64,6 +67,8 @@ class MasterStream:
             raise InputError(f"master patterns of space group {unknown}, which is not among the classes")
         if missing := sorted(set(self.classes) - set(groups)):
             raise InputError(f"no master pattern of space group {missing[0]}", remedy="add one")
+        if self.chances and (len(self.chances) != len(self.classes) or min(self.chances) <= 0):
+            raise InputError(f"chances of {len(self.classes)} classes take as many positive numbers")
         if self.patterns < 1:
             raise InputError(f"{self.patterns} patterns an epoch teach nothing")
 
@@ -81,6 +86,7 @@ class MasterStream:
             self.detector,
             self.microscope,
             [self.seed, epoch],
+            chances=self.chances or None,
         )
 
     def prepared(
@@ -100,6 +106,7 @@ class MasterStream:
             "patterns": self.patterns,
             "seed": self.seed,
             "classes": self.classes,
+            "chances": self.chances,
             "detector": self.detector.model_dump(mode="json"),
             "microscope": self.microscope.model_dump(mode="json"),
         }
@@ -113,6 +120,10 @@ class Prepared:
 
     stream: MasterStream
     preparation: Preparation
+
+    def for_member(self, seed: int) -> "Prepared":
+        """Return the stream of one member: members that see different patterns err differently."""
+        return replace(self, stream=replace(self.stream, seed=seed))
 
     def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """Return patterns (n, size, size) float16 and class indices (n,) of an epoch, from 1 on."""

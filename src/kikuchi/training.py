@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from distributed import Client
 
 Patterns = tuple[np.ndarray, np.ndarray]
-Source = Patterns | Callable[[int], Patterns]
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Parts:
     What trains may also be a function that gives such a pair for every epoch.
     """
 
-    train: Source
+    train: Patterns | Prepared
     validation: Patterns
 
 
@@ -142,7 +141,8 @@ def train_one(
     on_epoch
         Called after each epoch.
     """
-    train, validation = parts.train, parts.validation
+    train = parts.train if isinstance(parts.train, tuple) else parts.train.for_member(spec.seed)
+    validation = parts.validation
     if spec.frozen:
         history = train_frozen(model, spec, fixed(train), validation, mirror=training.mirror)
         on_epoch(history.epochs[0])
@@ -158,9 +158,9 @@ def train_one(
     checkpoint.remove(place)
 
 
-def fixed(train: Source) -> Patterns:
+def fixed(train: Patterns | Prepared) -> Patterns:
     """Return what trains a head in one pass: all of it, or the first epoch of what has no end."""
-    return train(1) if callable(train) else train
+    return train if isinstance(train, tuple) else train(1)
 
 
 def epoch_line(name: str, epoch: Epoch) -> str:

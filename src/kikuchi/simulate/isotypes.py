@@ -25,9 +25,8 @@ def isotype_groups() -> tuple[int, ...]:
 def random_isotype(space_group: int, rng: np.random.Generator) -> Structure:
     """Draw a crystal of a known structure type: real in its arrangement, random in its elements.
 
-    Every type of the group has the same chance of being tried. Free coordinates are moved a little, thermal factors
-    drawn, a tenth of the sites left partly empty, and the cell scaled so that the closest atoms touch, as in
-    `random_crystal`.
+    Common types are drawn more often than rare ones. Free coordinates are moved a little, thermal factors drawn, a
+    tenth of the sites left partly empty, and the cell scaled so that the closest atoms touch, as in `random_crystal`.
 
     Parameters
     ----------
@@ -50,8 +49,9 @@ def random_isotype(space_group: int, rng: np.random.Generator) -> Structure:
     if not types:
         known = ", ".join(map(str, isotype_groups()))
         raise InputError(f"no structure type of space group {space_group} is known", remedy=f"one of {known}")
+    weights = np.array([kind.get("weight", 1) for _, kind in types], float)
     for _ in range(_ATTEMPTS):
-        name, kind = types[int(rng.integers(len(types)))]
+        name, kind = types[int(rng.choice(len(types), p=weights / weights.sum()))]
         crystal = _filled(name, kind, rng)
         if is_plausible(crystal) and detected_space_group(crystal, symprec=0.02) == space_group:
             return crystal

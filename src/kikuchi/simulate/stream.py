@@ -136,8 +136,9 @@ def labelled_batch(
     microscope: Microscope,
     seed: Sequence[int],
     workers: int | None = None,
+    chances: Sequence[float] | None = None,
 ) -> Batch:
-    """Simulate patterns of classes drawn with equal chances, then a master pattern within the class.
+    """Simulate patterns of classes drawn by their chances, then a master pattern within the class.
 
     Parameters
     ----------
@@ -151,6 +152,8 @@ def labelled_batch(
         The same seed gives the same patterns, whatever the number of workers.
     workers
         Threads; by default one per core.
+    chances
+        Of the classes that have masters, ascending, up to a common factor; equal by default.
 
     Returns
     -------
@@ -159,7 +162,8 @@ def labelled_batch(
     """
     rng = np.random.default_rng(np.random.SeedSequence([*seed, 4]))
     classes, member_of = np.unique(labels, return_inverse=True)
-    weights = 1 / np.bincount(member_of)[member_of] / len(classes)
+    shares = np.ones(len(classes)) if chances is None else np.asarray(chances, float)
+    weights = (shares / shares.sum() / np.bincount(member_of))[member_of]
     phase = rng.choice(len(masters), size=n, p=weights)
     parameters = draw_parameters(detector, microscope, n, seed)
     crystals = random_crystals(phase, parameters["overlap"], seed)

@@ -1,0 +1,211 @@
+"""Make the shipped ensemble: masters, a trunk and five members trained on them, calibration on other materials.
+
+    python reports/simulation/shipped.py WORK
+
+Resumable: every stage goes on where it stopped. The bundle is WORK/bundle; copied to ``src/kikuchi/data/shipped`` it is
+what `ensemble map` takes when it is given none. Hours on two cores, minutes of them for the bundle itself.
+"""
+
+import argparse
+import shutil
+import time
+from pathlib import Path
+
+import library
+import numpy as np
+
+import kikuchi
+from kikuchi.histories import write_history
+from kikuchi.members import Epoch, MemberSpec, Training, build_member, save_member, train_member
+from kikuchi.progress import Progress
+from kikuchi.recipe import parse_recipe
+from kikuchi.scans import Dataset, Material, Preparation, scan_from_array
+from kikuchi.simulate.distribution import Distribution, between, log_between
+from kikuchi.simulate.load import load_master
+from kikuchi.simulate.master import MasterPattern
+from kikuchi.simulate.microscope import Detector
+from kikuchi.simulate.stream import labelled_batch
+from kikuchi.streams import WIDE, MasterStream
+
+CLASSES = tuple(range(221, 231))
+#: 222, 224, 226 and 228 are rare: as often as the others, they would draw many answers that are theirs by no crystal.
+CHANCES = (6.0, 1.0, 6.0, 1.0, 6.0, 1.0, 6.0, 1.0, 6.0, 6.0)
+DETECTOR = Detector(
+    shape=(64, 64),
+    pcx=between(0.42, 0.58),
+    pcy=between(0.15, 0.45),
+    pcz=between(0.45, 0.75),
+    sample_tilt=Distribution(kind="normal", values=(70, 1)),
+    tilt=between(-5, 10),
+    azimuthal=between(-3, 3),
+)
+MICROSCOPE = WIDE.model_copy(update={"contrast": log_between(0.05, 0.4), "dose": log_between(1000, 20_000)})
+CRYSTALS, ISOTYPES = 2300, 900
+HELD_OUT_PATTERNS = 20  # of each material
+
+RECIPE = """
+[[member]]
+kind = "transfer"
+count = 5
+dropout = 0.3
+weights = "{trunk}"
+[train]
+epochs = 7
+batch = 64
+patience = 7
+mirror = true
+warm_down = true
+[split]
+train_per_class = 0
+validation_per_class = 60
+calibration_fraction = 0.75
+[stream]
+masters = "{masters}"
+patterns = 6400
+chances = {chances}
+detector = {detector}
+microscope = {microscope}
+[abstain]
+groups = "scan"
+[keep]
+background = 20
+exemplars = 25
+"""
+
+
+class Lines(Progress):
+    """Progress as lines with the time of day."""
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        print(time.strftime("%H:%M:%S"), text, flush=True)
+
+
+def index(path: Path) -> int:
+    """Return the number of a crystal in its group."""
+    return int(path.stem.split("_")[1])
+
+
+def held_out(path: Path) -> bool:
+    """Whether a crystal calibrates and tests: every third isotype, every twentieth of the rest."""
+    return index(path) % 3 == 2 if path.parent.name == "isotypes" else index(path) % 20 == 19
+
+
+def masters_of(work: Path, of_held_out: bool) -> tuple[list[MasterPattern], list[MasterPattern]]:
+    """Load crystals of the library, and isotypes."""
+    found = []
+    for folder in ("crystals", "isotypes"):
+        paths = sorted((work / folder).glob("*_*.npz"))
+        found.append([load_master(p) for p in paths if held_out(p) == of_held_out])
+    return found[0], found[1]
+
+
+def train_trunk(work: Path, epochs: tuple[int, int], progress: Progress) -> Path:
+    """Train one member first on all crystals alike, then with the chances of practice and more isotypes."""
+    trunk = work / "trunk"
+    weights = trunk / "backbone.weights.h5"
+    if weights.is_file():
+        return weights
+    crystals, isotypes = masters_of(work, False)
+    others, other_isotypes = masters_of(work, True)
+    spec = MemberSpec(
+        name="trunk", kind="scratch", architecture="compact", size=64, classes=10, dropout=0.3, seed=1
+    )
+    model = build_member(spec)
+    recording = {"detector": DETECTOR, "microscope": MICROSCOPE, "classes": CLASSES, "seed": 1}
+    stages = (
+        (MasterStream(crystals, **recording), 0.002),
+        (MasterStream(crystals + 4 * isotypes, chances=CHANCES, **recording), 0.0015),
+    )
+    validation = MasterStream(others + 2 * other_isotypes, chances=CHANCES, **recording | {"seed": 991})
+    preparation = Preparation(size=64)
+
+    def told(epoch: Epoch) -> None:
+        progress.say(
+            f"trunk epoch {epoch.epoch}: loss {epoch.loss:.3f}, accuracy {epoch.accuracy:.1%}, on other "
+            f"crystals {epoch.validation_loss:.3f}, {epoch.validation_accuracy:.1%}, {epoch.seconds:.0f} s"
+        )
+
+    for number, ((stream, rate), length) in enumerate(zip(stages, epochs, strict=True)):
+        place = work / f"stage-{number}"
+        history = train_member(
+            model,
+            lambda epoch, stream=stream, number=number: stream.prepared(1000 * number + epoch, preparation),
+            validation.prepared(0, preparation, 1500),
+            Training(
+                epochs=length, batch=64, learning_rate=rate, patience=length, warm_down=True, mirror=True
+            ),
+            seed=1,
+            work=place,
+            on_epoch=told,
+        )
+        write_history(place, history)
+    save_member(model, spec, trunk)
+    model.get_layer("backbone").save_weights(weights)
+    return weights
+
+
+def held_out_dataset(work: Path) -> Dataset:
+    """Simulate one small scan of every held-out material."""
+    crystals, isotypes = masters_of(work, True)
+    materials = []
+    for number, master in enumerate(crystals + isotypes):
+        patterns, _ = labelled_batch(
+            [master], np.zeros(1, int), HELD_OUT_PATTERNS, DETECTOR, MICROSCOPE, [77, number]
+        )
+        scan = scan_from_array(patterns[None], f"{master.name}-{number}")
+        materials.append(Material(f"{master.name}-{number}", master.space_group, scan))
+    return Dataset(materials)
+
+
+def main() -> None:
+    """Run every stage that is not finished."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("work", type=Path)
+    parser.add_argument(
+        "--epochs", type=int, nargs=2, default=(50, 24), help="of the two stages of the trunk"
+    )
+    parser.add_argument("--seed", type=int, default=5)
+    options = parser.parse_args()
+    work, progress = options.work, Lines()
+    library.fill(work / "crystals", CRYSTALS)
+    library.fill(work / "isotypes", ISOTYPES, others=8, isotypes=True, seed=7)
+    trunk = train_trunk(work, options.epochs, progress)
+    mixed = work / "members"
+    if not mixed.is_dir():
+        partial = work / "members.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        for folder, most in (("crystals", 120), ("isotypes", CRYSTALS)):
+            for path in (work / folder).glob("*_*.npz"):
+                if index(path) < most and not held_out(path):
+                    shutil.copy(path, partial / f"{folder}_{path.name}")
+        partial.rename(mixed)
+    recipe = parse_recipe(
+        RECIPE.format(
+            trunk=trunk.absolute(),
+            masters=mixed.absolute(),
+            chances=list(CHANCES),
+            detector=as_toml(DETECTOR.model_dump(mode="json")),
+            microscope=as_toml(MICROSCOPE.model_dump(mode="json")),
+        ),
+        "shipped",
+    )
+    bundle = kikuchi.fit(
+        held_out_dataset(work), recipe, work / "bundle", seed=options.seed, progress=progress
+    )
+    size = sum(p.stat().st_size for p in bundle.path.rglob("*") if p.is_file())
+    progress.say(f"{bundle.path}: {size / 1e6:.1f} MB")
+
+
+def as_toml(value: object) -> str:
+    """Write plain data as an inline TOML value."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} = {as_toml(v)}" for k, v in value.items() if v is not None) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(as_toml, value)) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
+
+
+if __name__ == "__main__":
+    main()
