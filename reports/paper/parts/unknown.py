@@ -1,0 +1,74 @@
+"""Phases that no member knows: what is said of them, and what slips through."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.abstention import STATUS_NAMES
+from kikuchi.bundle import Bundle
+from kikuchi.evaluation.contenders import best_single
+from kikuchi.evaluation.patterns import Labelled, own_test_patterns
+from kikuchi.evaluation.unfamiliarity import separation, unfamiliar_scores
+from kikuchi.progress import Progress
+from parts.shift import outputs_of, together
+
+
+def unknown(bundle: Bundle, dataset: Path, progress: Progress) -> dict[str, Any]:
+    """Show patterns of unknown space groups to the ensemble.
+
+    Returns
+    -------
+    dict
+        ``materials``: the share of each status per unknown material, and what the answered ones were taken for;
+        ``separation``: AUROC and FPR95 of every score against the known test patterns, over all unknown ones and per
+        material.
+    """
+    strange = outputs_of(bundle, dataset, progress)
+    known = own_test_patterns(bundle)
+    both = together([known, strange])
+    is_strange = np.arange(both.n) >= known.n
+    threshold = bundle.abstentions[bundle.rule].quality_threshold
+    scores = unfamiliar_scores(both.outputs, threshold) | _confidences(bundle, both)
+    result: dict[str, Any] = {
+        "rule": bundle.rule,
+        "known_patterns": known.n,
+        "unknown_patterns": strange.n,
+        "known": statuses(bundle, known, np.ones(known.n, bool)),
+        "all": statuses(bundle, strange, np.ones(strange.n, bool)),
+        "separation": separation(scores, is_strange),
+        "materials": [],
+    }
+    for number, (name, group) in enumerate(strange.materials):
+        here = strange.material == number
+        chosen = ~is_strange
+        chosen[np.flatnonzero(is_strange)[here]] = True
+        each = separation({s: v[chosen] for s, v in scores.items()}, is_strange[chosen])
+        result["materials"].append(
+            {"material": name, "space_group": group}
+            | statuses(bundle, strange, here)
+            | {"auroc": {row["score"]: row["auroc"]["value"] for row in each}}
+        )
+    return result
+
+
+def statuses(bundle: Bundle, patterns: Labelled, here: np.ndarray) -> dict[str, Any]:
+    """Return the share of each status among some patterns, and what those that were answered were taken for."""
+    d = bundle.decide(patterns.outputs)
+    answered = here & (d.status == 0)
+    taken = {str(g): int((d.winner[answered] == k).sum()) for k, g in enumerate(bundle.classes)}
+    shares = {name: float((d.status[here] == code).mean()) for code, name in enumerate(STATUS_NAMES)}
+    return {"patterns": int(here.sum())} | shares | {"taken_for": {g: n for g, n in taken.items() if n}}
+
+
+def _confidences(bundle: Bundle, patterns: Labelled) -> dict[str, np.ndarray]:
+    """Return one minus the largest probability, of the ensemble and of the best single network."""
+    from ensemble.softmax import softmax
+
+    single = softmax(patterns.outputs.logits[best_single(bundle.held_out)])
+    combined, calibrated = bundle.calibrated(patterns.outputs)
+    return {
+        "1 - confidence, ensemble": 1 - calibrated.max(axis=1),
+        "1 - confidence, best single": 1 - single.max(axis=1),
+        "mutual information": combined.mutual_information,
+    }

@@ -1,0 +1,175 @@
+"""The paper, reproduced, side by side with its peers: one command, which goes on where it was interrupted.
+
+    python reports/paper/study.py [--size 64] [--members 10] [--trials 5] [--seed 2021] [--config study.toml]
+                                  [--work FOLDER] [--only STAGE ...]
+
+Patterns, networks and their outputs go to the work folder, results (JSON, figures, the tables of ``README.md``) beside
+the configuration. Every stage keeps what it found and is not run again unless its JSON is deleted.
+"""
+
+import argparse
+import os
+import shutil
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from parts.config import Study, load_study
+from parts.ensembles import ensembles, pair_certificate
+from parts.figures import draw_growth, draw_losses, draw_map, draw_shift, draw_unknown, save
+from parts.maps import mapped
+from parts.page import Results, write_page
+from parts.patterns import labelled_dataset, map_scan_file, stem, unknown_dataset
+from parts.peers import peers
+from parts.protocol import fitted, protocol, weights_used
+from parts.shift import conditions, shifted
+from parts.unknown import unknown
+
+from kikuchi import files
+from kikuchi.bundle import Bundle
+from kikuchi.explaining import explain_map
+from kikuchi.maps.plain import plain
+from kikuchi.progress import Progress
+from kikuchi.simulate import load_structure
+from kikuchi.versions import versions
+
+HERE = Path(__file__).parent
+
+
+class Lines(Progress):
+    """Progress as lines with the time of day."""
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        print(time.strftime("%H:%M:%S"), text, flush=True)
+
+
+def main() -> None:
+    """Run every stage that has no result yet."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, default=HERE / "study.toml")
+    parser.add_argument("--work", type=Path, default=Path("paper-study"), help="patterns, networks, outputs")
+    parser.add_argument("--size", type=int, help="side of the members' input, such as 64, 96, 128, 224, 299")
+    parser.add_argument("--members", type=int, help="largest ensemble in the table of how many are enough")
+    parser.add_argument("--trials", type=int, help="networks per approach")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--only", nargs="+", help="these stages")
+    given = parser.parse_args()
+    chosen = {name: getattr(given, name) for name in ("size", "members", "trials", "seed")}
+    study = load_study(given.config, **chosen)
+    run(study, given.config.parent, given.work, given.only, _command(given, chosen))
+
+
+def run(study: Study, results: Path, work: Path, only: list[str] | None, command: str) -> None:
+    """Run every stage of the study that has no result yet, then draw the figures and fill the page."""
+    progress = Lines()
+    bundle = fitted(study, labelled_dataset(study, work), work, progress)
+    found: Results = {}
+    for name, stage in stages(study, bundle, work, progress).items():
+        file = results / "results" / f"{name}.json"
+        if not file.is_file() and (only is None or name in only):
+            progress.say(f"stage {name}")
+            begin = time.perf_counter()
+            made = stage()
+            about = {
+                "command": command,
+                "date": time.strftime("%Y-%m-%d"),
+                "seed": study.seed,
+                "machine": f"CPU, {os.cpu_count()} cores, shared with other work",
+                "seconds": round(time.perf_counter() - begin, 1),
+                "versions": versions(),
+                "study": study.model_dump(mode="json", exclude_defaults=True),
+            }
+            files.write_json(file, plain({"made_by": about} | made))
+        if file.is_file():
+            found[name] = files.read_json(file, remedy="delete it")
+    draw(study, bundle, results, work, found, progress)
+    if (results / "README.md").is_file():
+        write_page(results / "README.md", found)
+
+
+def stages(
+    study: Study, bundle: Bundle, work: Path, progress: Progress
+) -> dict[str, Callable[[], dict[str, Any]]]:
+    """Return every stage by the name of its JSON, in order."""
+    found: dict[str, Callable[[], dict[str, Any]]] = {
+        "protocol": lambda: protocol(bundle) | {"transfer_from": weights_used(study)},
+        "ensembles": lambda: ensembles(bundle, study.members, study.seed, progress),
+        "pair": lambda: pairs(study, bundle),
+    }
+    for number, entry in enumerate(study.map):
+        where = (entry, study, work, number)
+        found[f"map_{stem(entry.name)}"] = partial(mapped, bundle, *where, progress)
+        found[f"peers_{stem(entry.name)}"] = partial(peers, *where)
+    unknown_file = unknown_dataset(study, work)
+    if unknown_file is not None:
+        found["unknown"] = partial(unknown, bundle, unknown_file, progress)
+    if study.shift.axes or study.shift.recorded or study.shift.other_masters:
+        found["shift"] = lambda: shifted(bundle, conditions(study, work, progress), progress)
+    if study.map:
+        found["explanations"] = lambda: explained(study, bundle, work, progress)
+    return found
+
+
+def pairs(study: Study, bundle: Bundle) -> dict[str, Any]:
+    """Certify how surely the phases of every map are told apart, by their groups and by the materials themselves."""
+    found = {}
+    for entry in study.map:
+        first, second = (load_structure(name).space_group for name in entry.materials)
+        for materials in (None, entry.materials):
+            name = f"{first} and {second}, " + (
+                "all materials" if materials is None else " and ".join(materials)
+            )
+            found[name] = pair_certificate(bundle, (first, second), materials, bundle.rule)
+    return {"pairs": found}
+
+
+def explained(study: Study, bundle: Bundle, work: Path, progress: Progress) -> dict[str, Any]:
+    """Explain disagreements of the first map: kernel pairs, feature maps and Shapley values (Figs. 2 to 4)."""
+    entry = study.map[0]
+    scan = map_scan_file(entry, study, work, 0)
+    folder = work / "explanations"
+    found = explain_map(
+        work / "maps" / stem(entry.name), scan, bundle, folder, points=3, budget="5m", progress=progress
+    )
+    return {name: found[name] for name in ("map", "method", "worst_error", "kernels", "points", "randomised")}
+
+
+def draw(study: Study, bundle: Bundle, results: Path, work: Path, found: Results, progress: Progress) -> None:
+    """Draw the figures of every result that is there."""
+    figures = results / "figures"
+    if "protocol" in found:
+        save(draw_losses(found["protocol"]), figures / "losses.png")
+    if "ensembles" in found:
+        save(draw_growth(found["ensembles"], bundle.rule), figures / "growth.png")
+    if "shift" in found:
+        save(draw_shift(found["shift"], bundle.rule), figures / "shift.png")
+    if "unknown" in found:
+        save(draw_unknown(found["unknown"]), figures / "unknown.png")
+    for number, entry in enumerate(study.map):
+        name = stem(entry.name)
+        if f"map_{name}" in found and f"peers_{name}" in found:
+            progress.say(f"drawing {entry.name}")
+            save(draw_map(bundle, entry, study, work, number), figures / f"{name}.png")
+    if "explanations" in found:
+        shown = [found["explanations"]["points"][0]["picture"]]
+        shown += [found["explanations"]["kernels"]["picture"]] if found["explanations"]["kernels"] else []
+        for name in shown:
+            # Points are called by their index, which changes from run to run; the page wants one name.
+            kept = figures / ("kernels.png" if name == "kernels.png" else "disagreement.png")
+            with files.replaced(kept) as partial_file:
+                shutil.copyfile(work / "explanations" / name, partial_file)
+
+
+def _command(given: argparse.Namespace, chosen: dict[str, int | None]) -> str:
+    options = "".join(f" --{name} {value}" for name, value in chosen.items() if value is not None)
+    config = "" if given.config == HERE / "study.toml" else f" --config {given.config.name}"
+    return f"python reports/paper/study.py{options}{config}"
+
+
+if __name__ == "__main__":
+    main()
