@@ -18,6 +18,7 @@ from ensemble.hierarchy import HierarchyCalibration, fit_hierarchy
 from kikuchi.bundle import Bundle
 from kikuchi.extinction import LEVELS, diffraction_hierarchy, same_extinction
 from kikuchi.maps import PhaseMap
+from kikuchi.maps.phase_map import coded_words
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,6 @@ def with_levels(phase_map: PhaseMap, bundle: Bundle, rule: str, abstention: Abst
     """Return a map with its answers on every level, in columns and in what ``summary.json`` says."""
     levels = fit_bundle_levels(bundle, rule, abstention)
     columns = phase_map.columns | levels.columns(phase_map.decision)
-    answered = np.unique(columns["answer_level"].astype(str), return_counts=True)
-    told = levels.summary() | {"points": dict(zip(*(part.tolist() for part in answered), strict=True))}
+    words, codes = coded_words(columns["answer_level"])
+    told = levels.summary() | {"points": dict(zip(words, np.bincount(codes).tolist(), strict=True))}
     return replace(phase_map, columns=columns, meta=phase_map.meta | {"levels": told})

@@ -11,7 +11,7 @@ from kikuchi.maps.crystal_symmetry import phase_name, unit_cell
 from kikuchi.maps.csv_file import MEASURES
 from kikuchi.maps.file_phases import euler_angles, file_phases
 from kikuchi.maps.full_grid import full_grid
-from kikuchi.maps.phase_map import PhaseMap, voted_space_groups
+from kikuchi.maps.phase_map import PhaseMap, coded_words, voted_space_groups
 from kikuchi.maps.plain import plain
 
 DETAILS = "kikuchi_ensemble"
@@ -55,9 +55,8 @@ def write_h5(phase_map: PhaseMap, path: str | Path) -> None:
     words: dict[str, list[str]] = {}
     for name, column in phase_map.columns.items():
         if column.dtype == object:
-            known, column = np.unique(column.astype(str), return_inverse=True)
-            words[name] = known.tolist()
-            column = column.astype(np.int16)
+            words[name], codes = coded_words(column)
+            column = codes.astype(np.int16)
         prop[name] = grid.spread(column, np.float32(np.nan) if column.dtype.kind == "f" else np.int8(-1))
     crystal_map = CrystalMap(
         rotations=Rotation.from_euler(grid.spread(euler_angles(phase_map), 0.0)),

@@ -10,7 +10,7 @@ from ensemble.abstention import AbstentionRule, Status
 from ensemble.abstention.conformal import conformal_sets
 from kikuchi.maps.frame import usable_step
 from kikuchi.maps.full_grid import is_hexagonal
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.phase_map import PhaseMap, coded_words
 from kikuchi.reports.columns import pack, quantise
 
 SCORES = {
@@ -74,8 +74,8 @@ def _further(name: str, column: NDArray[Any]) -> dict[str, Any]:
     """Pack a further column: words as their number in a list, whole numbers as they are, others quantised."""
     described = {"id": name, "title": name.replace("_", " ").capitalize()}
     if column.dtype == object:
-        words, codes = np.unique(column.astype(str), return_inverse=True)
-        return described | {"words": words.tolist(), "column": pack(codes, "u2")}
+        words, codes = coded_words(column)
+        return described | {"words": words, "column": pack(codes, "u2")}
     if np.issubdtype(column.dtype, np.integer):
         return described | {"column": pack(column, "u4")}
     return described | {"column": quantise(column)}
