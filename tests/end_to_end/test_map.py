@@ -57,9 +57,14 @@ def test_kikuchipy_own_nickel_scan(workshop, tmp_path):
     import kikuchipy
 
     kikuchipy.data.nickel_ebsd_small().save(tmp_path / "nickel.h5")
-    run("map", tmp_path / "nickel.h5", "--run", workshop / "run", "--out", tmp_path / "maps", "--quiet")
-    table, summary = check_outputs(tmp_path / "maps", 9)
+    out = tmp_path / "maps"
+    run("map", tmp_path / "nickel.h5", "--run", workshop / "run", "--out", out, "--grains", "patterns", "--quiet")
+    table, summary = check_outputs(out, 9)
     assert summary["shape"] == [3, 3]
+    # Beside the decisions: both groups of this bundle are cubic, and every point has a grain.
+    assert set(table["laue_class"]) == {"m-3m"}
+    assert table["grain"].max() + 1 == summary["grains"]["grains"]
+    assert (out / "pooled.png").is_file()
     np.testing.assert_allclose(table["x"], [0, 1.5, 3.0] * 3)
 
 
