@@ -253,3 +253,43 @@ def test_further_columns_are_shown_with_the_point_and_space_groups_as_a_layer(sh
         "return [...document.querySelectorAll('#layer option')].map(o => o.value)"
     )
     assert "pooled_space_group" in layers and "laue_class" not in layers
+
+
+def test_scale_bar_is_as_long_as_the_points_say_at_every_zoom(shown):
+    watch = """const pen = CanvasRenderingContext2D.prototype, {fillText, fillRect} = pen, seen = {texts: [], bars: []};
+    pen.fillText = function (text, ...rest) { seen.texts.push(text); return fillText.call(this, text, ...rest); };
+    pen.fillRect = function (x, y, w, h) { if (h === 4) seen.bars.push(w); return fillRect.call(this, x, y, w, h); };
+    const layer = document.getElementById('layer');
+    layer.dispatchEvent(new Event('change'));
+    return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+      Object.assign(pen, {fillText, fillRect});
+      const [left] = kikuchiReport.clientPosition(0), [right] = kikuchiReport.clientPosition(10);
+      done([seen.texts.at(-1), seen.bars.at(-1), (right - left) / 2.5]);
+    })));"""
+    labels = set()
+    for keys in ("0", "0++++++"):
+        shown.driver.find_element("id", "map-overlay").send_keys(keys)
+        label, bar, pixels_per_micrometre = shown.driver.execute_script(watch)
+        number, unit = label.split()
+        micrometres = float(number) / {"µm": 1, "nm": 1000}[unit]
+        # Ten steps of 0.25 micrometres lie between points 0 and 10.
+        assert bar == pytest.approx(micrometres * pixels_per_micrometre, rel=1e-3)
+        labels.add(label)
+    assert len(labels) == 2
+    shown.driver.find_element("id", "map-overlay").send_keys("0")
+
+
+def test_brackets_go_through_the_layers_and_escape_lets_go(shown):
+    overlay = shown.driver.find_element("id", "map-overlay")
+    layer = "return document.getElementById('layer').selectedIndex"
+    shown.put("layer", "phase", "change")
+    first = shown.driver.execute_script(layer)
+    overlay.send_keys("]]")
+    assert shown.driver.execute_script(layer) == first + 2
+    overlay.send_keys("[[")
+    assert shown.driver.execute_script(layer) == first
+    shown.put("histogram-layer", "entropy", "change")
+    shown.put("brush-low", "0.8", "change")
+    assert shown.text("selection-count") != "No points selected"
+    overlay.send_keys("\ue00c")
+    assert shown.text("selection-count") == "No points selected"
