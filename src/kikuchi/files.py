@@ -3,12 +3,17 @@
 import hashlib
 import json
 import os
+import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ensemble.errors import InputError
+
+_PARTIAL = ".partial-"
+_HOST = re.sub(r"[^A-Za-z0-9]", "", platform.node()) or "here"
 
 
 @contextmanager
@@ -22,8 +27,8 @@ def replaced(path: Path) -> Iterator[Path]:
     InputError
         The folder cannot be written or the disk is full; nothing is left behind.
     """
-    # The ending is kept because some writers (Keras, orix) choose the format by it.
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    # The ending is kept because some writers (Keras, orix) choose the format by it; two machines may share a folder.
+    partial = path.with_name(f"{_PARTIAL}{_HOST}-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
@@ -39,6 +44,25 @@ def replaced(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers of this machine that were killed left unfinished anywhere in a folder."""
+    for partial in folder.rglob(f"{_PARTIAL}{_HOST}-*"):
+        number = partial.name.removeprefix(f"{_PARTIAL}{_HOST}-").split("-")[0]
+        if number.isdecimal() and not _runs(int(number)):
+            with suppress(OSError):
+                partial.unlink()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

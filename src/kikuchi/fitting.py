@@ -95,6 +95,7 @@ def fit(
     )
     _require_held_out(data, split)
     with locked(folder):
+        files.sweep(folder)
         stream = None
         if recipe.stream is not None:
             stream = recipe_stream(recipe.stream, split.classes, seed)

@@ -1,6 +1,7 @@
 """The logits store: what was written is there, what was not is missing, and strangers are refused."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -87,4 +88,60 @@ def test_pickled_arrays_are_refused(tmp_path):
     LogitsStore.open(tmp_path / "store", identity())
     np.save(tmp_path / "store" / "quality.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match=r"quality\.npy"):
+        LogitsStore.read(tmp_path / "store")
+
+
+def test_a_disk_too_small_says_so_before_anything_is_stored(tmp_path):
+    import resource
+
+    kept = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # A limit on the size of files is met by the same system calls as a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, kept[1]))
+    try:
+        with pytest.raises(InputError, match=r"cannot be written.*free space"):
+            LogitsStore.open(tmp_path / "store", identity(n_patterns=10_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+    assert list((tmp_path / "store").iterdir()) == []
+    assert LogitsStore.open(tmp_path / "store", identity()).missing()
+
+
+def test_a_disk_that_fills_up_in_the_middle_loses_nothing_written(tmp_path, monkeypatch):
+    store = LogitsStore.open(tmp_path / "store", identity())
+    store.write(slice(0, 4), **chunk_values(4, 1.0))
+    written = os.pwrite
+    calls = []
+
+    def full_after_three(file, data, at):
+        calls.append(at)
+        if len(calls) > 3:
+            raise OSError(28, "No space left on device")
+        return written(file, data, at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full_after_three)
+        with pytest.raises(InputError, match=r"No space left on device.*goes on from there"):
+            store.write(slice(4, 8), **chunk_values(4, 2.0))
+    again = LogitsStore.open(tmp_path / "store", identity())
+    assert again.missing() == [slice(4, 8), slice(8, 10)]
+    np.testing.assert_array_equal(again.logits[:, :4], 1.0)
+    again.write(slice(4, 8), **chunk_values(4, 3.0))
+    np.testing.assert_array_equal(again.logits[:, 4:8], 3.0)
+
+
+def test_rows_of_every_member_land_at_their_own_patterns(tmp_path):
+    store = LogitsStore.open(tmp_path / "store", identity())
+    logits = np.arange(2 * 10 * 3, dtype=np.float32).reshape(2, 10, 3)
+    for part in store.missing():
+        values = chunk_values(part.stop - part.start, 0.0)
+        store.write(part, **values | {"logits": logits[:, part]})
+    np.testing.assert_array_equal(np.load(tmp_path / "store" / "logits.npy"), logits)
+
+
+@pytest.mark.parametrize("change", [{"chunk": 0}, {"n_patterns": -1}, {"n_classes": 2**60}, {"draws": "5"}])
+def test_sizes_that_no_scan_has_are_refused(tmp_path, change):
+    LogitsStore.open(tmp_path / "store", identity())
+    path = tmp_path / "store" / "store.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(InputError, match="not a logits store"):
         LogitsStore.read(tmp_path / "store")

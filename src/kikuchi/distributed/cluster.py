@@ -115,7 +115,7 @@ def _local(workers: int) -> "Iterator[Client]":
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",
             silence_logs=50,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,

@@ -88,7 +88,9 @@ def map_on_cluster(
     """
     missing = store.missing()
     left = sum(part.stop - part.start for part in missing)
-    name = bundle.runner(engine, patterns=left, progress=progress).engines[0].name
+    # Exports are made here, once, and sent with the bundle.
+    runner = bundle.runner(engine, patterns=left, progress=progress)
+    name = runner.engines[0].name if engine == "auto" else engine
     background = background_for(scan, bundle.preparation(bundle.members[0]))
     cargo = Cargo(
         _packed(bundle, name),
@@ -102,7 +104,8 @@ def map_on_cluster(
     )
     workers = number_of_workers(client)
     # A member that may be spared waits for those before it.
-    by_member = len(missing) < _EACH * workers and len(bundle.members) > 1 and bundle.stopping is None
+    apart = engine != "student" and bundle.stopping is None and len(bundle.members) > 1
+    by_member = apart and len(missing) < _EACH * workers
     members = range(len(bundle.members)) if by_member else (None,)
     todo: list[Task] = [(part, member) for part in missing for member in members]
     gathered: dict[int, dict[int | None, MemberOutputs]] = {}

@@ -1,10 +1,12 @@
 """The state of an unfinished training in one file that is replaced whole after every epoch."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from kikuchi import files
+from kikuchi.arrays import read_archive
 
 if TYPE_CHECKING:
     import keras
@@ -26,17 +28,12 @@ def save(work: Path, trained: "keras.Model", best: list[np.ndarray], rows: list[
     rows
         One row of numbers per finished epoch.
     """
-    work.mkdir(parents=True, exist_ok=True)
     arrays = {f"weight_{i:04d}": np.asarray(w) for i, w in enumerate(trained.get_weights())}
     arrays |= {f"optimizer_{i:04d}": _array(v) for i, v in enumerate(trained.optimizer.variables)}
     arrays |= {f"best_{i:04d}": w for i, w in enumerate(best)}
     arrays["rows"] = np.asarray(rows, np.float64)
-    partial = work / f"{NAME}.partial"
-    with partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(work / NAME)
+    with files.replaced(work / NAME) as partial:
+        np.savez(partial, allow_pickle=False, **arrays)
 
 
 def load(work: Path, trained: "keras.Model") -> tuple[list[np.ndarray], np.ndarray] | None:
@@ -50,12 +47,14 @@ def load(work: Path, trained: "keras.Model") -> tuple[list[np.ndarray], np.ndarr
     path = work / NAME
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as stored:
-        groups = {
-            kind: [stored[k] for k in sorted(stored.files) if k.startswith(f"{kind}_")]
-            for kind in ("weight", "optimizer", "best")
-        }
-        rows = stored["rows"]
+    stored = read_archive(
+        path, remedy="delete it: the member is then trained from its first epoch", most=2**36
+    )
+    groups = {
+        kind: [stored[k] for k in sorted(stored) if k.startswith(f"{kind}_")]
+        for kind in ("weight", "optimizer", "best")
+    }
+    rows = stored["rows"]
     if [w.shape for w in groups["weight"]] != [tuple(w.shape) for w in trained.weights]:
         return None
     trained.set_weights(groups["weight"])

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ensemble.errors import InputError
+from kikuchi import files
 from kikuchi.members.architectures import build_member
 from kikuchi.members.spec import MemberSpec
 
@@ -25,13 +26,9 @@ def save_member(model: "keras.Model", spec: MemberSpec, folder: Path) -> None:
     folder
         Made if missing.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"partial.{WEIGHTS}"  # Keras insists on the ending
-    model.save_weights(partial)
-    partial.replace(folder / WEIGHTS)
-    partial = folder / f"{DESCRIPTION}.partial"
-    partial.write_text(json.dumps(spec.to_dict(), indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / DESCRIPTION)
+    with files.replaced(folder / WEIGHTS) as partial:
+        model.save_weights(partial)
+    files.write_json(folder / DESCRIPTION, spec.to_dict())
 
 
 def read_spec(folder: Path) -> MemberSpec:
