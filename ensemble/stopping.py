@@ -18,15 +18,11 @@ _TRIED = 6
 
 
 class Stopping(Protocol):
-    """Says which patterns are finished.
+    """Says which patterns are finished."""
 
-    Attributes
-    ----------
-    order
-        Indices of all M members in the order they are run.
-    """
-
-    order: tuple[int, ...]
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Indices of all M members in the order they are run."""
 
     def finished(self, logits: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Return which patterns need no further member, (n,), from the logits (m, n, K) of the first m in order."""

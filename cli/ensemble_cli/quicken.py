@@ -16,6 +16,9 @@ def quicken(
     agreement: Annotated[
         float, typer.Option("--agreement", help="Share of labels a cascade keeps, e.g. 0.999.")
     ] = 0.999,
+    student: Annotated[
+        bool, typer.Option("--student", help="Train one network for all members too.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -25,7 +28,9 @@ def quicken(
     from kikuchi.quickening import quicken as quicken_bundle
     from kikuchi.quickening import told
 
-    report = quicken_bundle(kikuchi.Bundle.load(run), dataset, agreement=agreement, progress=progress(quiet))
+    report = quicken_bundle(
+        kikuchi.Bundle.load(run), dataset, agreement=agreement, student=student, progress=progress(quiet)
+    )
     lines = [line for kind, measured in report.items() for line in told(kind, measured)]
     lines.append(f"use them with: ensemble map SCAN --run {run} --engine int8 --stop cascade")
     result("\n".join(lines), report, as_json)

@@ -52,15 +52,19 @@ def answering(bundle: "Bundle", engine: str, stop: str, rule: str) -> "Bundle":
     """
     if stop not in STOPS:
         raise InputError(f"unknown stop {stop!r}", remedy=f"one of {', '.join(STOPS)}")
-    if stop == "never" and engine != "int8":
+    if stop == "never" and engine not in ("int8", "student"):
         return bundle
+    if engine == "student" and (stop != "never" or rule not in RULES):
+        raise InputError(
+            "a student answers at once and has no draws", remedy=f"--stop never, --rule {', '.join(RULES)}"
+        )
     if stop == "exact" and rule != "vote":
         raise InputError(f"an exact early stop needs the rule vote, not {rule}", remedy="--rule vote")
     if stop == "cascade" and rule not in RULES:
         raise InputError(f"no cascade for {rule}", remedy=f"--rule {', '.join(RULES)}")
-    kind = "int8" if engine == "int8" else "onnx"
+    kind = engine if engine in ("int8", "student") else "onnx"
     shelf = read_shelf(bundle, kind)
-    if shelf is None or "order" not in shelf.manifest:
+    if shelf is None or HELD_OUT not in shelf.manifest["files"]:
         raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)
     stopping = _stopping(shelf, bundle, stop, rule)
     held_out = _held_out(shelf, stopping)

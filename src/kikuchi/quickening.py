@@ -11,9 +11,11 @@ from ensemble.metrics import expected_calibration_error, log_loss
 from ensemble.stopping import best_order, fit_cascade, stopped
 from kikuchi import files
 from kikuchi.bundle import Bundle
+from kikuchi.distilling import distil
 from kikuchi.engines import Engine, Runner
 from kikuchi.engines.int8 import CALIBRATION_PATTERNS, quantise
 from kikuchi.engines.shelf import Shelf, export_bundle, read_shelf, shelf_folder, write_shelf
+from kikuchi.engines.student import NAME
 from kikuchi.fitting import dataset_fingerprint
 from kikuchi.locking import locked
 from kikuchi.outputs import HeldOut, joined, write_held_out
@@ -27,10 +29,11 @@ AGREEMENT = 0.999
 
 @dataclass(frozen=True)
 class _Source:
-    """The held-out patterns of a bundle in the order of its held-out outputs."""
+    """A bundle's dataset: held-out patterns in the order of the held-out outputs, and those trained on."""
 
     data: Dataset
     positions: np.ndarray
+    train: np.ndarray
 
 
 def quicken(
@@ -38,6 +41,7 @@ def quicken(
     dataset: str | Path | Dataset,
     *,
     agreement: float = AGREEMENT,
+    student: bool = False,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Make a bundle's faster engines, and say what each costs before anybody uses it.
@@ -54,6 +58,8 @@ def quicken(
         What it was fitted on.
     agreement
         Share of patterns that must keep the whole ensemble's label where a cascade stops, in (0, 1].
+    student
+        Train a student too; it takes about as long as a member.
     progress
         Listener of the work.
 
@@ -77,11 +83,15 @@ def quicken(
         folder = shelf_folder(bundle, kind)
         if kind == "int8":
             _quantise_all(bundle, single, folder, source, progress)
-        engines: list[Engine] = [
-            (single if kind == "onnx" else Shelf(folder, {})).engine(spec.name, kind)
-            for spec in bundle.members
-        ]
-        report[kind] = _measure(bundle, engines, folder, source, agreement, progress)
+        runner = Runner(
+            [Shelf(folder, {}).engine(spec.name, kind) for spec in bundle.members],
+            bundle.members,
+            bundle.recipe,
+            bundle.familiarity,
+        )
+        report[kind] = _measure(bundle, runner, kind, source, agreement, progress)
+    if student:
+        report[NAME] = _distilled(bundle, single, source, progress)
     return report
 
 
@@ -116,7 +126,7 @@ def _source(bundle: Bundle, dataset: str | Path | Dataset) -> _Source:
         raise InputError(
             "not the dataset that the bundle was fitted on", path=data.path, remedy="give the one of its fit"
         )
-    return _Source(data, np.sort(np.concatenate([split.calibration, split.test])))
+    return _Source(data, np.sort(np.concatenate([split.calibration, split.test])), split.train)
 
 
 def _quantise_all(bundle: Bundle, single: Shelf, folder: Path, source: _Source, progress: Progress) -> None:
@@ -134,50 +144,56 @@ def _quantise_all(bundle: Bundle, single: Shelf, folder: Path, source: _Source, 
 
 
 def _measure(
-    bundle: Bundle,
-    engines: list[Engine],
-    folder: Path,
-    source: _Source,
-    agreement: float,
-    progress: Progress,
+    bundle: Bundle, runner: Runner, kind: str, source: _Source, agreement: float, progress: Progress
 ) -> dict[str, Any]:
     """Run the held-out patterns, learn the stops, and measure both on the test patterns."""
-    held_out, strange = _run(bundle, engines, source, progress)
-    write_held_out(folder / HELD_OUT, held_out)
-    with files.replaced(folder / STRANGE) as partial:
-        np.savez_compressed(partial, allow_pickle=False, strange=strange)
+    folder = shelf_folder(bundle, kind)
+    held_out = _run(bundle, runner, kind, source, progress)
     fitted = held_out.part == 0
     logits, labels = held_out.outputs.logits[:, fitted], held_out.labels[fitted]
     order = best_order(logits)
-    cascades = {
-        rule: fit_cascade(logits, labels, rule, order=order, agreement=agreement).to_dict() for rule in RULES
+    before = read_shelf(bundle, kind)
+    told_too = {
+        # What the export was trusted for.
+        "parity": {} if before is None else before.manifest.get("parity", {}),
+        "order": list(order),
+        "agreement": agreement,
+        "cascades": {
+            rule: fit_cascade(logits, labels, rule, order=order, agreement=agreement).to_dict()
+            for rule in RULES
+        },
     }
-    heads = {spec.name: engine.head for spec, engine in zip(bundle.members, engines, strict=True)}
-    before = read_shelf(bundle, engines[0].name)
-    kept = {} if before is None else {k: v for k, v in before.manifest.items() if k == "parity"}
-    write_shelf(bundle, folder, heads, **kept, order=list(order), cascades=cascades, agreement=agreement)
-    measured = _costs(bundle, engines[0].name)
-    write_shelf(
-        bundle,
-        folder,
-        heads,
-        **kept,
-        order=list(order),
-        cascades=cascades,
-        agreement=agreement,
-        measured=measured,
-    )
+    heads = {spec.name: engine.head for spec, engine in zip(bundle.members, runner.engines, strict=True)}
+    write_shelf(bundle, folder, heads, **told_too)
+    measured = _costs(bundle, kind)
+    write_shelf(bundle, folder, heads, **told_too, measured=measured)
     return measured
 
 
-def _run(
-    bundle: Bundle, engines: list[Engine], source: _Source, progress: Progress
-) -> tuple[HeldOut, np.ndarray]:
-    """Run every member on the held-out patterns, in the order of the bundle's own held-out outputs."""
-    runner = Runner(engines, bundle.members, bundle.recipe, bundle.familiarity)
+def _distilled(bundle: Bundle, single: Shelf, source: _Source, progress: Progress) -> dict[str, Any]:
+    """Train a student on the training patterns, calibrate it on its own, and measure it on the test patterns."""
+    if len({spec.size for spec in bundle.members}) > 1:
+        raise InputError("members of several input sizes have no common student", path=bundle.path)
+    engines: list[Engine] = [single.engine(spec.name, "onnx") for spec in bundle.members]
+    patterns = source.data.prepared(source.train, bundle.preparation(bundle.members[0]))
+    folder = shelf_folder(bundle, NAME)
+    with locked(folder):
+        runner = distil(
+            bundle, engines, patterns, folder, seed=int(bundle.manifest["seed"]), progress=progress
+        )
+        heads = {NAME: runner.engines[0].head}
+        _run(bundle, runner, NAME, source, progress)
+        write_shelf(bundle, folder, heads)
+        measured = _costs(bundle, NAME)
+        write_shelf(bundle, folder, heads, measured=measured)
+    return measured
+
+
+def _run(bundle: Bundle, runner: Runner, kind: str, source: _Source, progress: Progress) -> HeldOut:
+    """Run the held-out patterns, in the order of the bundle's own held-out outputs, and keep what was said of them."""
     preparation = bundle.preparation(bundle.members[0])
     places, outputs, strange = [], [], []
-    with progress.bar(f"held-out patterns, {engines[0].name}", len(source.positions)) as step:
+    with progress.bar(f"held-out patterns, {kind}", len(source.positions)) as step:
         for positions, number, patterns in source.data.iter_patterns(source.positions):
             background = background_for(source.data.materials[number].scan, preparation)
             found, how_strange = runner.detailed(patterns, background)
@@ -189,7 +205,11 @@ def _run(
         raise InputError("the dataset's patterns come in another order", remedy="fit the bundle again")
     own = bundle.held_out
     held_out = HeldOut(joined(outputs), own.labels, own.material, own.part, own.group)
-    return held_out, np.concatenate(strange, axis=1)
+    folder = shelf_folder(bundle, kind)
+    write_held_out(folder / HELD_OUT, held_out)
+    with files.replaced(folder / STRANGE) as partial:
+        np.savez_compressed(partial, allow_pickle=False, strange=np.concatenate(strange, axis=1))
+    return held_out
 
 
 def _costs(bundle: Bundle, kind: str) -> dict[str, Any]:
@@ -208,7 +228,7 @@ def _costs(bundle: Bundle, kind: str) -> dict[str, Any]:
     }
     whole = {r: quick.combined(new, r).probabilities.argmax(axis=1) for r in RULES}
     stops = {}
-    for stop, r in [("exact", "vote"), *(("cascade", r) for r in RULES)]:
+    for stop, r in [] if kind == NAME else [("exact", "vote"), *(("cascade", r) for r in RULES)]:
         judge = answering(bundle, kind, stop, r)
         assert judge.stopping is not None
         ran = ~np.isnan(stopped(new.logits, judge.stopping)).any(axis=-1)
@@ -229,4 +249,14 @@ def _costs(bundle: Bundle, kind: str) -> dict[str, Any]:
         "log_loss": {name: log_loss(q, y) for name, q in p.items()},
         "ece": {name: expected_calibration_error(q, y) for name, q in p.items()},
         "stops": stops,
+        "epistemic_correlation": _correlation(
+            bundle.combined(own, rule).mutual_information, quick.combined(new, rule).mutual_information
+        ),
     }
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's correlation of two uncertainties: whether they rank patterns alike."""
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(a, b).statistic)

@@ -8,7 +8,8 @@ import pytest
 
 from ensemble.abstention import fit_familiarity
 from kikuchi import running
-from kikuchi.engines import Runner
+from kikuchi.distilling import mixed
+from kikuchi.engines import Runner, StudentRunner
 from kikuchi.engines.threads import in_order
 from kikuchi.members import MemberSpec
 from kikuchi.progress import SILENT
@@ -157,3 +158,29 @@ def test_matrix_products_have_one_thread_while_workers_run():
         )
 
     assert list(in_order(threads, range(3), threads=2)) == [1, 1, 1]
+
+
+def test_a_student_speaks_for_every_member(ensemble):
+    """A student that holds the members side by side says what they say, apart again."""
+    members = ensemble.engines
+    side_by_side = Linear(0)
+    side_by_side.down = np.concatenate([m.down for m in members], axis=1)
+    side_by_side.head = {"kernel": np.zeros((24, 9), np.float32), "bias": np.zeros(9, np.float32)}
+    for i, member in enumerate(members):
+        side_by_side.head["kernel"][8 * i : 8 * i + 8, 3 * i : 3 * i + 3] = member.head["kernel"]
+    familiarity = fit_familiarity([np.random.default_rng(1).random((30, 24))], k=3)
+    spec = MemberSpec("student", "scratch", "compact", SIZE, 9)
+    student = StudentRunner([side_by_side], (spec,), ensemble.recipe, familiarity, heads=3)
+    raw = patterns(11)
+    outputs = student.outputs(raw)
+    np.testing.assert_allclose(outputs.logits, ensemble.runner.outputs(raw).logits, atol=1e-3)
+    assert outputs.unfamiliarity.shape == (11,)
+
+
+def test_mixtures_lie_between_the_patterns_they_are_made_of():
+    """Two patterns that are constant: a mixture is at most half way to the other, and none without a share."""
+    flat = np.stack([np.full((4, 4), -1.0), np.full((4, 4), 1.0)])
+    for most in (0.5, 0.0):
+        shown = mixed(flat, np.random.default_rng(0), most)
+        assert (shown[0] <= 0).all() and (shown[1] >= 0).all()
+        assert most or np.array_equal(shown, flat)

@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 
 #: What `map --engine` takes. ``auto`` is ONNX Runtime where its parity is proved and the scan is worth an export.
-CHOICES = ("auto", "keras", "onnx", "int8")
+CHOICES = ("auto", "keras", "onnx", "int8", "student")
 
 
 class Engine(Protocol):
@@ -14,7 +14,7 @@ class Engine(Protocol):
     Attributes
     ----------
     name
-        ``"keras"``, ``"onnx"`` or ``"int8"``.
+        ``"keras"``, ``"onnx"``, ``"int8"`` or ``"student"``.
     head
         ``kernel`` (F, K) and ``bias`` (K,) of the last layer, which the dropout draws need; where it has a posterior,
         ``kernels`` (T, F, K) and ``biases`` (T, K) too.

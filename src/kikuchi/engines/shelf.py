@@ -100,7 +100,9 @@ def write_shelf(
     with files.replaced(folder / HEADS) as partial:
         arrays = {f"{member}/{name}": a for member, head in heads.items() for name, a in head.items()}
         np.savez(partial, allow_pickle=False, **arrays)
-    listed = sorted(p for p in folder.iterdir() if p.suffix in (".onnx", ".npz", ".h5"))
+    listed = sorted(
+        p for p in folder.iterdir() if p.suffix in (".onnx", ".npz", ".h5") or p.name == "member.json"
+    )
     manifest = {
         "format_version": VERSION,
         "bundle": bundle.fingerprint,
