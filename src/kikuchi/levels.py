@@ -2,6 +2,9 @@
 
 Where two space groups cannot be decided, their Laue class may still be sure. Temperatures and thresholds are fitted
 on the bundle's held-out patterns when a map is made, which takes moments and changes nothing in the bundle.
+
+Probabilities are among the bundle's own space groups. One that knows groups of m-3m only says "cubic" and "m-3m" with
+probability 1, as far as the pattern is familiar: such a level is in the columns, but it is never the promised answer.
 """
 
 from dataclasses import dataclass, replace
