@@ -145,7 +145,7 @@ def main() -> None:
     from kikuchi.versions import versions
 
     result_file = HERE / "kills.json"
-    result = json.loads(result_file.read_text()) if result_file.is_file() else {}
+    result: dict = {}
     work = Path(tempfile.mkdtemp(prefix="kills-inputs-"))
     if given.what in ("map", "both"):
         bundle = given.bundle or export(work)
@@ -167,14 +167,19 @@ def main() -> None:
         rng = np.random.default_rng([given.seed, 2])
         result["fit"] = series("fit", lambda out: fit_work(work / "fit", out), fit_state, given.kills, rng)
     shutil.rmtree(work)
-    result |= {
-        "command": f"python reports/reliability/kills.py --kills {given.kills} --seed {given.seed}",
-        "seed": given.seed,
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{os.cpu_count()}-core CPU, shared with other work",
-        "keras_backend": os.environ["KERAS_BACKEND"],
-        "versions": versions(),
-    }
+    kept = json.loads(result_file.read_text()) if result_file.is_file() else {}
+    result = (
+        kept
+        | result
+        | {
+            "command": f"python reports/reliability/kills.py --kills {given.kills} --seed {given.seed}",
+            "seed": given.seed,
+            "date": time.strftime("%Y-%m-%d"),
+            "machine": f"{os.cpu_count()}-core CPU, shared with other work",
+            "keras_backend": os.environ["KERAS_BACKEND"],
+            "versions": versions(),
+        }
+    )
     result_file.write_text(json.dumps(result, indent=1) + "\n")
     sys.exit(bool(any(result[k]["differences"] for k in ("fit", "map") if k in result)))
 
