@@ -2,7 +2,7 @@
 
 import typer
 
-from ensemble_cli import demo, evaluate, explain, fit, info, quicken, simulate
+from ensemble_cli import demo, evaluate, explain, extend, fit, info, label, learn_curve, quicken, simulate
 from ensemble_cli import map as map_command
 
 app = typer.Typer(
@@ -20,6 +20,9 @@ app.command("fit")(fit.fit)
 app.command("evaluate")(evaluate.evaluate)
 app.command("map")(map_command.map_scan)
 app.command("explain")(explain.explain)
+app.command("label")(label.label)
+app.command("extend")(extend.extend)
+app.command("learn-curve")(learn_curve.learn_curve)
 app.command("quicken")(quicken.quicken)
 app.command("info")(info.info)
 

@@ -102,18 +102,26 @@ def regression(
 
 
 def fit_map(problem: Regression, start: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    """Return the mode of the posterior, (D, K); it is unique, so the start costs or saves time only."""
+    """Return the mode of the posterior, (D, K); it is unique, so the start costs or saves time only.
+
+    Descent runs on the principal axes of the columns, each scaled by its curvature were all classes equally probable:
+    features of a network are so alike that it would take hundreds of steps on their own axes.
+    """
     from scipy.optimize import minimize
 
     first = problem.centre if start is None else start
+    moment, axes = np.linalg.eigh(problem.x.T @ problem.x)
+    scale = (np.maximum(moment, 0) / problem.classes + problem.precision) ** -0.5
+
+    def scaled(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        value, gradient = problem.loss((axes @ (scale[:, None] * flat.reshape(first.shape))).ravel())
+        return value, (scale[:, None] * (axes.T @ gradient.reshape(first.shape))).ravel()
+
+    begin = (axes.T @ first) / scale[:, None]
     found = minimize(
-        problem.loss,
-        first.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": _ITERATIONS, "maxcor": 20},
+        scaled, begin.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS, "maxcor": 20}
     )
-    return found.x.reshape(problem.centre.shape)
+    return axes @ (scale[:, None] * found.x.reshape(first.shape))
 
 
 def choose_precision(

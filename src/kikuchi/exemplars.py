@@ -6,6 +6,7 @@ in the bundle.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def spread(labels: np.ndarray, each: int, rng: np.random.Generator) -> np.ndarra
 
 def write_exemplars(path: Path, exemplars: Exemplars) -> None:
     """Write exemplars as one compressed npz, features in half precision."""
-    arrays = {
+    arrays: dict[str, Any] = {
         "labels": exemplars.labels.astype(np.int16),
         "crossed": exemplars.crossed.astype(np.int32),
         "rows": exemplars.rows.astype(np.int32),

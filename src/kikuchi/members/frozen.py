@@ -93,8 +93,18 @@ def train_frozen(
     labels = np.tile(train[1], 2) if mirror else train[1]
     fit_head(model, spec, features, labels)
     kernel, bias = (np.asarray(w) for w in model.get_layer("head").get_weights())
-    scores = []
-    for x, y in ((features, labels), (features_of(model, validation[0]), validation[1])):
-        log_p = log_softmax(x @ kernel + bias)
-        scores += [float(-log_p[np.arange(len(y)), y].mean()), float((log_p.argmax(axis=1) == y).mean())]
-    return History([Epoch(1, *scores, time.perf_counter() - begin)])
+    loss, accuracy = _score(features, labels, kernel, bias)
+    validation_loss, validation_accuracy = _score(
+        features_of(model, validation[0]), validation[1], kernel, bias
+    )
+    seconds = time.perf_counter() - begin
+    return History([Epoch(1, loss, accuracy, validation_loss, validation_accuracy, seconds)])
+
+
+def _score(
+    features: np.ndarray, labels: np.ndarray, kernel: np.ndarray, bias: np.ndarray
+) -> tuple[float, float]:
+    """Return the mean cross-entropy in nats and the accuracy."""
+    log_p = log_softmax(features @ kernel + bias)
+    right = log_p.argmax(axis=1) == labels
+    return float(-log_p[np.arange(len(labels)), labels].mean()), float(right.mean())

@@ -22,10 +22,11 @@ def _layer_class() -> type:
 
         def build(self, input_shape: tuple[int | None, ...]) -> None:
             """Make room for the heads: kernels (T, F, K) and biases (T, K)."""
-            shape = (self.draws, input_shape[-1], self.classes)
-            self.kernels = self.add_weight(name="kernels", shape=shape, initializer="zeros", trainable=False)
-            shape = (self.draws, self.classes)
-            self.biases = self.add_weight(name="biases", shape=shape, initializer="zeros", trainable=False)
+            for name, shape in (
+                ("kernels", (self.draws, input_shape[-1], self.classes)),
+                ("biases", (self.draws, self.classes)),
+            ):
+                self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False)
 
         def call(self, features: Any) -> Any:
             """Return the features."""
