@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ensemble_cli.console import guarded, load_keras, progress, result
-from ensemble_cli.options import Confidence, Familiar, Json, Out, Quiet, Risk, Rule
+from ensemble_cli.options import Confidence, Dask, Familiar, Json, Out, Quiet, Risk, Rule, Workers
 
 
 @guarded
@@ -34,24 +34,29 @@ def map_scan(
             "--stop", help="never, exact (vote) or cascade: when a pattern needs no further member; see quicken."
         ),
     ] = "never",
+    dask: Dask = None,
+    workers: Workers = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Map a scan: which space group, how sure, and where nobody should answer."""
     load_keras()
     import kikuchi
+    from kikuchi.distributed import connected
 
-    phase_map = kikuchi.map_scan(
-        scan,
-        run,
-        out,
-        rule=rule,
-        risk=risk,
-        confidence=confidence,
-        familiar=familiar,
-        engine=engine,
-        stop=stop,
-        grains=grains,
-        progress=progress(quiet),
-    )
+    with connected(dask, workers) as client:
+        phase_map = kikuchi.map_scan(
+            scan,
+            run,
+            out,
+            rule=rule,
+            risk=risk,
+            confidence=confidence,
+            familiar=familiar,
+            engine=engine,
+            stop=stop,
+            grains=grains,
+            client=client,
+            progress=progress(quiet),
+        )
     result(kikuchi.describe_map(phase_map, out), kikuchi.summarise(phase_map), as_json)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from kikuchi.scans import Scan, background_for, open_scan, prepare
 from kikuchi.store import LogitsStore
 from kikuchi.versions import versions
 
+if TYPE_CHECKING:
+    from distributed import Client
+
 STORE = "logits.store"
 
 #: Blocks along a side of the map that the intervals of the phase fractions are drawn over.
@@ -47,6 +50,7 @@ def map_scan(
     engine: str = "auto",
     stop: str = "never",
     grains: str | None = None,
+    client: "Client | None" = None,
     progress: Progress = SILENT,
 ) -> PhaseMap:
     """Say for every pattern of a scan which space group it has, how sure that is, or why nobody should answer.
@@ -79,6 +83,8 @@ def map_scan(
     grains
         ``"orientations"`` or ``"patterns"``: also say what the points of a grain say together, in columns of their own
         and in ``pooled.png``. The decisions stay what they are.
+    client
+        Of a Dask cluster whose workers run the members, see `kikuchi.distributed.connected`. The map is the same.
     progress
         Listener of the work.
 
@@ -99,7 +105,7 @@ def map_scan(
     grain_of = None if grains is None else find_grains(opened, grains, progress=progress)
     with locked(folder):
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
-        store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine)
+        store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, client=client)
         judge = replace(bundle, calibrations={rule: calibration})
         outputs = store.outputs()
         decision = spared(judge.decide(spoken_for(outputs), rule=rule, abstention=abstention), outputs)

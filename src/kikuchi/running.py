@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from kikuchi.outputs import MemberOutputs, joined
 from kikuchi.progress import SILENT, Progress
 from kikuchi.scans import Scan, background_for
 from kikuchi.store import LogitsStore, StoreIdentity
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 #: Patterns that the store writes and counts as done at a time.
 CHUNK = 1024
@@ -25,6 +29,7 @@ def run_store(
     *,
     engine: str = "auto",
     threads: int | None = None,
+    client: "Client | None" = None,
 ) -> tuple[LogitsStore, float]:
     """Run the members on every pattern that the store does not have yet.
 
@@ -40,6 +45,8 @@ def run_store(
         See `kikuchi.engines.CHOICES`.
     threads
         Workers; one for each core where None.
+    client
+        Of a Dask cluster whose workers run the members instead.
 
     Returns
     -------
@@ -51,6 +58,11 @@ def run_store(
     missing = store.missing()
     if not missing:
         return store, 0.0
+    if client is not None:
+        from kikuchi.distributed.mapping import map_on_cluster
+
+        map_on_cluster(client, scan, bundle, store, engine, progress)
+        return store, time.perf_counter() - begin
     left = sum(part.stop - part.start for part in missing)
     runner = bundle.runner(engine, patterns=left, progress=progress)
     background = background_for(scan, bundle.preparation(bundle.members[0]))

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import keras
 
 
-def class_activation(member: "keras.Model", pattern: np.ndarray, class_index: int) -> np.ndarray:
-    """Return what each place of the last convolution adds to a class's logit; Grad-CAM is its positive part.
+def class_activations(member: "keras.Model", pattern: np.ndarray) -> np.ndarray:
+    """Return what each place of the last convolution adds to each class's logit; Grad-CAM is its positive part.
 
     The members end in global average pooling and a linear head. There Grad-CAM (Selvaraju et al., ICCV 2017) needs no
     gradient: its weights are the head's, divided by the number of places (Zhou et al., CVPR 2016), and the map sums to
@@ -23,23 +23,21 @@ def class_activation(member: "keras.Model", pattern: np.ndarray, class_index: in
         Compact or Xception.
     pattern
         Prepared, (s, s).
-    class_index
-        Of the K classes.
 
     Returns
     -------
     numpy.ndarray
-        (h, w), coarse: 2 x 2 to 10 x 10 for inputs of 32 to 299 pixels; logits.
+        (h, w, K), coarse: 2 x 2 to 10 x 10 for inputs of 32 to 299 pixels; logits.
     """
     pooled = member.get_layer("backbone").layers[-1]
     maps = layer_output(member, pooled.input, pattern).astype(float)
-    kernel = np.asarray(member.get_layer("head").get_weights()[0], float)[:, class_index]
+    kernel = np.asarray(member.get_layer("head").get_weights()[0], float)
     return maps @ kernel / (maps.shape[0] * maps.shape[1])
 
 
-def grad_cam(member: "keras.Model", pattern: np.ndarray, class_index: int) -> np.ndarray:
-    """Return Grad-CAM on the pattern's own grid, (s, s), by bilinear interpolation; never negative."""
+def grad_cam(member: "keras.Model", pattern: np.ndarray) -> np.ndarray:
+    """Return Grad-CAM of each class on the pattern's own grid, (s, s, K), by bilinear interpolation; never negative."""
     from skimage.transform import resize
 
-    positive = np.maximum(class_activation(member, pattern, class_index), 0)
-    return np.maximum(resize(positive, pattern.shape, order=1, mode="edge"), 0)
+    positive = np.maximum(class_activations(member, pattern), 0)
+    return np.maximum(resize(positive, (*pattern.shape, positive.shape[2]), order=1, mode="edge"), 0)

@@ -1,13 +1,37 @@
 """The gradient of a function of Keras tensors, on TensorFlow and on torch."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ensemble.errors import InputError
 
+if TYPE_CHECKING:
+    import keras
+
 Function = Callable[[list[Any]], Any]
+
+#: Numbers that all layers of a pass may hold together; a gradient holds about twice as many: some 3 GB.
+HELD = 420_000_000
+
+
+def at_once(models: "Iterable[keras.Model]", most: int) -> int:
+    """Return how many patterns go through some models together, so that their gradient fits into memory.
+
+    Parameters
+    ----------
+    models
+        Those that are run together.
+    most
+        More gain nothing.
+    """
+
+    def size(layer: Any) -> int:
+        inner = getattr(layer, "layers", None)
+        return sum(map(size, inner)) if inner else int(np.prod(layer.output.shape[1:]))
+
+    return max(1, min(most, HELD // max(1, sum(size(model) for model in models))))
 
 
 class Gradients:

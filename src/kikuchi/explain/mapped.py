@@ -16,8 +16,11 @@ from kikuchi.maps import PhaseMap
 from kikuchi.scans import Scan, background_for, prepare
 from kikuchi.store import LogitsStore
 
-#: Background patterns per class that are compared with; DeepSHAP takes time in proportion.
-COMPARED_PER_CLASS = 16
+#: Background patterns that are compared with, of all classes together: DeepSHAP takes time in proportion.
+COMPARED = 36
+
+#: Of each class at least, where there are many.
+COMPARED_LEAST = 4
 
 _MAP_AGAIN = "run `ensemble map` with this scan and bundle into that folder"
 
@@ -54,21 +57,32 @@ def read_map(map_dir: Path, scan: Scan, bundle: Bundle) -> tuple[PhaseMap, Abste
 
 def background_of(bundle: Bundle, scan: Scan, phase_map: PhaseMap) -> tuple[Background, str]:
     """Return what the bundle stores, or patterns of the scan that were solved with confidence."""
-    if (bundle.path / BACKGROUND).is_file():
-        stored = read_background(bundle.path / BACKGROUND)
-        return stored.thinned(COMPARED_PER_CLASS), "stored with the bundle"
+    if (stored := stored_background(bundle)) is not None:
+        return stored.thinned(per_class(bundle)), "stored with the bundle"
+    wanted = per_class(bundle)
     d = phase_map.decision
     solved = np.where(d.status == Status.SOLVED, d.winner, -1)
     chosen: list[np.ndarray] = []
     rng = np.random.default_rng(0)
     for k in range(len(phase_map.classes)):
         here = rng.permutation(np.flatnonzero(solved == k))
-        surest = here[np.argsort(-d.confidence[here], kind="stable")][: 4 * COMPARED_PER_CLASS]
-        chosen.append(rng.permutation(surest)[:COMPARED_PER_CLASS])
+        surest = here[np.argsort(-d.confidence[here], kind="stable")][: 4 * wanted]
+        chosen.append(rng.permutation(surest)[:wanted])
     indices = np.sort(np.concatenate(chosen))
     prepared = prepared_patterns(bundle, scan, indices)
-    background = choose_background(prepared, solved[indices], COMPARED_PER_CLASS)
+    background = choose_background(prepared, solved[indices], wanted)
     return background, "of this scan, answered with confidence"
+
+
+def stored_background(bundle: Bundle) -> Background | None:
+    """Return all the patterns that a bundle keeps to compare with; None where it was fitted before they were kept."""
+    path = bundle.path / BACKGROUND
+    return read_background(path) if path.is_file() else None
+
+
+def per_class(bundle: Bundle) -> int:
+    """Return how many patterns of each class are compared with."""
+    return max(COMPARED_LEAST, COMPARED // len(bundle.classes))
 
 
 def prepared_patterns(bundle: Bundle, scan: Scan, indices: np.ndarray) -> dict[int, np.ndarray]:

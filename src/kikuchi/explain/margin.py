@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kikuchi.explain.background import Background
+from kikuchi.explain.gradients import at_once
 from kikuchi.explain.shapley import Attribution, LogitNetwork, Method, Shapley
 from kikuchi.explain.uncertainty import Uncertainty, UncertaintyAttribution
 
 if TYPE_CHECKING:
     import keras
 
-_BATCH = 32
+_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -112,29 +113,37 @@ class Ensemble:
         half = [patterns[::2] for patterns in self.backgrounds]
         self.uncertainty = Uncertainty(members, half, weights=weights)
         self.classes = int(members[0].outputs[0].shape[-1])
+        # Every combination of logits has its mean over the background from these: no pass for each anew.
+        self._base = [self.logits(m, patterns).mean(axis=0) for m, patterns in enumerate(self.backgrounds)]
 
     def logit(self, member: int, class_index: int, pattern: np.ndarray) -> Attribution:
         """Attribute one member's logit of one class for a pattern prepared for that member, (s, s)."""
-        self.networks[member].ask(np.eye(self.classes)[class_index])
-        return self.explainers[member](pattern)
+        return self.combination(member, np.eye(self.classes)[class_index], pattern)
+
+    def combination(self, member: int, weights: np.ndarray, pattern: np.ndarray) -> Attribution:
+        """Attribute ``weights @ logits``, (K,), of one member for a pattern prepared for it, (s, s)."""
+        self.networks[member].ask(weights)
+        value = float(self.logits(member, pattern[None])[0] @ weights)
+        return Attribution(
+            self.explainers[member].values(pattern), value, float(self._base[member] @ weights)
+        )
 
     def logits(self, member: int, patterns: np.ndarray) -> np.ndarray:
-        """Return one member's logits of patterns (n, s, s) prepared for it, (n, K)."""
+        """Return one member's logits of patterns (n, s, s) prepared for it, (n, K) float64."""
         from keras import ops
 
         # Not `predict`, which compiles a graph for every member.
+        model, size = self.members[member], at_once([self.members[member]], _BATCH)
         batches = [
-            self.members[member](ops.convert_to_tensor(patterns[i : i + _BATCH, ..., None]), training=False)[
-                0
-            ]
-            for i in range(0, len(patterns), _BATCH)
+            model(ops.convert_to_tensor(patterns[i : i + size, ..., None]), training=False)[0]
+            for i in range(0, len(patterns), size)
         ]
-        return np.concatenate([ops.convert_to_numpy(logits) for logits in batches])
+        return np.concatenate([ops.convert_to_numpy(logits) for logits in batches]).astype(np.float64)
 
     def margin(self, member: int, pair: tuple[int, int], pattern: np.ndarray) -> Attribution:
         """Attribute one member's logit of the first class of a pair less that of the second."""
-        self.networks[member].ask(np.eye(self.classes)[pair[0]] - np.eye(self.classes)[pair[1]])
-        return self.explainers[member](pattern)
+        unit = np.eye(self.classes)
+        return self.combination(member, unit[pair[0]] - unit[pair[1]], pattern)
 
 
 def explain_disagreement(

@@ -21,22 +21,64 @@ def write_page(result: dict[str, Any], folder: Path) -> Path:
     folder
         Where it and the pictures are.
     """
-    pictures: dict[str, Any] = {}
+    pictures = _read(result["compared"], folder)
     sections = [_summary(result)]
     for point in result["points"]:
         for key in ("picture", "classes_picture"):
             pictures[point[key]] = (folder / point[key]).read_bytes()
         sections.append(_point(point))
     sections.append(_trust(result))
-    if result["kernels"] is not None:
-        pictures["kernels"] = (folder / result["kernels"]["picture"]).read_bytes()
-        sections.append(_kernels(result["kernels"]))
+    if result["compared"] is not None:
+        sections.append(_compared(result["compared"]))
     return write_evaluation_report(
         {
             "title": f"Why the members disagree: {result['map']}",
             "subtitle": f"{result['explained_points']} of {result['chosen_points']} chosen points in "
             f"{result['seconds']:.0f} s",
             "sections": sections,
+        },
+        pictures,
+        folder / "report.html",
+    )
+
+
+def write_members_page(result: dict[str, Any], folder: Path) -> Path:
+    """Write ``report.html`` from what `kikuchi.explaining.explain_members` found and drew.
+
+    Parameters
+    ----------
+    result
+        What ``members.json`` holds.
+    folder
+        Where it and the pictures are.
+    """
+    pictures = _read(result["compared"], folder)
+    for example in result["examples"]:
+        pictures[example["picture"]] = (folder / example["picture"]).read_bytes()
+    background = result["background"]
+    how = (
+        f"Logits were attributed to pixels by {_METHODS[result['method']]} on {result['backend']}, against "
+        f"{background['patterns']} patterns {background['origin']}. Attributions miss the output less its mean over "
+        f"the background by at most {result['worst_error']:.2g} of it."
+    )
+    examples = {
+        "title": "One pattern of each space group",
+        "text": how,
+        "figures": [
+            {
+                "name": e["picture"],
+                "caption": "",
+                "alt": f"{e['member']} says {e['vote']} of a pattern of {e['space_group']}",
+                "wide": True,
+            }
+            for e in result["examples"]
+        ],
+    }
+    return write_evaluation_report(
+        {
+            "title": f"What the members of {result['bundle']} look for",
+            "subtitle": f"{len(result['space_groups'])} space groups, in {result['seconds']:.0f} s",
+            "sections": [_compared(result["compared"]), examples],
         },
         pictures,
         folder / "report.html",
@@ -90,48 +132,74 @@ def _summary(result: dict[str, Any]) -> dict[str, Any]:
 
 def _point(point: dict[str, Any]) -> dict[str, Any]:
     a, b = point["pair"]
+    tables = [
+        {
+            "caption": "What each member says",
+            "columns": [
+                "member",
+                "vote",
+                f"logit {a}",
+                f"logit {b}",
+                "margin",
+                "error",
+                "share of disagreement",
+            ],
+            "rows": [
+                [
+                    m["name"],
+                    str(m["vote"]),
+                    m["logits"][0]["value"],
+                    m["logits"][1]["value"],
+                    m["margin"],
+                    m["margin_error"],
+                    m["mutual_information_share"],
+                ]
+                for m in point["members"]
+            ],
+            "note": "error: how far the margin's attribution is from complete, relative to it; share: what the "
+            "member's own view of the pattern adds to the mutual information over the background's, nats.",
+        }
+    ]
+    if point["truth"] is not None:
+        tables.append(_physical(point["truth"]))
     return {
         "title": f"Point {point['index']}: {a} or {b}",
         "figures": [
             {
                 "name": point["picture"],
-                "caption": point["caption"],
-                "alt": f"The members' margins between {a} and {b}",
+                "caption": "",
+                "alt": f"The members' margins between {a} and {b}: {point['caption']}",
+                "wide": True,
             },
             {
                 "name": point["classes_picture"],
-                "caption": "Shapley values of the surest member for the most probable space groups.",
-                "alt": "Shapley values over the pattern",
+                "caption": "",
+                "alt": "Shapley values and Grad-CAM of the surest member, over the pattern",
+                "wide": True,
             },
         ],
-        "tables": [
-            {
-                "caption": "What each member says",
-                "columns": [
-                    "member",
-                    "vote",
-                    f"logit {a}",
-                    f"logit {b}",
-                    "margin",
-                    "error",
-                    "share of disagreement",
-                ],
-                "rows": [
-                    [
-                        m["name"],
-                        str(m["vote"]),
-                        m["logits"][0]["value"],
-                        m["logits"][1]["value"],
-                        m["margin"],
-                        m["margin_error"],
-                        m["mutual_information_share"],
-                    ]
-                    for m in point["members"]
-                ],
-                "note": "error: how far the margin's attribution is from complete, relative to it; share: what the "
-                "member's own view of the pattern adds to the mutual information over the background's, nats.",
-            }
-        ],
+        "tables": tables,
+    }
+
+
+def _physical(truth: dict[str, Any]) -> dict[str, Any]:
+    """Tell where the attributions lie in a simulated pattern."""
+    rows = []
+    for key, name in (
+        ("shared", "what the members share"),
+        ("parting", "where they part"),
+        ("mutual_information", "what makes them disagree"),
+    ):
+        on = truth[key]
+        rows.append(
+            [name, *(on[part][kind] for part in ("bands", "zone_axes") for kind in ("attribution", "area"))]
+        )
+    return {
+        "caption": f"Where the attributions lie; the pattern was simulated, it is {truth['phase']}",
+        "columns": ["attribution", "on bands", "their area", "at zone axes", "their area"],
+        "rows": rows,
+        "note": "Shares of the absolute values and of the pattern's area. Bands: of planes whose structure factor is "
+        "at least half the strongest; zone axes: within 4 degrees of where three of these bands cross.",
     }
 
 
@@ -166,15 +234,23 @@ def _trust(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _kernels(kernels: dict[str, Any]) -> dict[str, Any]:
+def _compared(compared: dict[str, Any]) -> dict[str, Any]:
+    first, second = compared["members"]
+    wanted = {
+        "kernels": "Pairs of similar kernels",
+        "feature_maps": "One pattern of each space group and the feature maps of both members",
+        "activation_maximisation": "Patterns that raise the logit of each space group",
+    }
     return {
-        "title": "What two members share in their first layer",
+        "title": f"What {first} and {second} look for",
         "figures": [
-            {
-                "name": "kernels",
-                "caption": f"The closest of {kernels['members'][0]} and {kernels['members'][1]}, with what each makes "
-                "of the first point's pattern.",
-                "alt": "Pairs of kernels and their feature maps",
-            }
+            {"name": name, "caption": "", "alt": alt, "wide": True}
+            for name, alt in wanted.items()
+            if name in compared["pictures"]
         ],
     }
+
+
+def _read(compared: dict[str, Any] | None, folder: Path) -> dict[str, Any]:
+    pictures = {} if compared is None else compared["pictures"]
+    return {name: (folder / file).read_bytes() for name, file in pictures.items()}

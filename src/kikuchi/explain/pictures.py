@@ -16,13 +16,22 @@ if TYPE_CHECKING:
 #: Pixels, in standard deviation, that an attribution is blurred by before it is drawn: its sum stays what it was.
 BLUR = 1.0
 
+#: Classes side by side in one row of a picture.
+ACROSS = 5
+
 _WIDTH = 2.15  # inches of one panel
 
 
 def shapley_overlay(
-    pattern: np.ndarray, attributions: Sequence[Attribution], names: Sequence[str], title: str, caption: str
+    pattern: np.ndarray,
+    attributions: Sequence[Attribution],
+    names: Sequence[str],
+    title: str,
+    caption: str,
+    *,
+    activations: Sequence[np.ndarray] | None = None,
 ) -> "Figure":
-    """Draw Shapley values over a pattern for several classes, as the paper's Fig. 4.
+    """Draw Shapley values over a pattern for several classes, as the paper's Fig. 4, with Grad-CAM below.
 
     Parameters
     ----------
@@ -34,16 +43,31 @@ def shapley_overlay(
         What stands above each.
     title, caption
         Above and below.
+    activations
+        Grad-CAM of the same classes, (s, s) each, in logits per place of the last convolution.
     """
     side = max(a.values.shape[0] for a in attributions)
     maps = [smoothed(on_grid(a.values, side)) for a in attributions]
-    figure = _figure(1 + len(maps), 1, title, caption)
-    axes = figure.subplots(1, 1 + len(maps), squeeze=False)[0]
-    _pattern(axes[0], pattern, "prepared pattern")
+    columns = min(len(maps), ACROSS)
+    kinds = 1 if activations is None else 2
+    rows = kinds * -(-len(maps) // columns)
+    figure = _figure(1 + columns, rows, title, caption)
+    grid = figure.subplots(rows, 1 + columns, squeeze=False)
+    for one in grid.ravel():
+        one.set_axis_off()
+    _pattern(grid[0][0], pattern, "prepared pattern")
+    # Rows of Shapley values and of Grad-CAM take turns.
+    above = grid[::kinds, 1:].ravel()[: len(maps)]
     limit = _limit(maps)
-    for one, values, name in zip(axes[1:], maps, names, strict=True):
+    for one, values, name in zip(above, maps, names, strict=True):
         drawn = _overlay(one, pattern, values, limit, name)
-    _bar_beside(figure, drawn, list(axes), "Shapley value, 10⁻³ logits per pixel")
+    _bar_beside(figure, drawn, list(grid[::kinds].ravel()), "Shapley value, 10⁻³ logits per pixel")
+    if activations is not None:
+        limit = _limit(activations)
+        for one, values, name in zip(grid[1::2, 1:].ravel(), activations, names, strict=False):
+            lit = _heat(one, pattern, values, f"Grad-CAM, {name.split(':')[0]}", limit)
+        bar = "Grad-CAM, 10⁻³ logits per place"
+        _bar_beside(figure, lit, list(grid[1::2].ravel()), bar)
     return figure
 
 
@@ -157,8 +181,10 @@ def _overlay(axes: "Axes", pattern: np.ndarray, values: np.ndarray, limit: float
     )
 
 
-def _heat(axes: "Axes", pattern: np.ndarray, values: np.ndarray, name: str) -> Any:
-    limit = _limit([values])
+def _heat(
+    axes: "Axes", pattern: np.ndarray, values: np.ndarray, name: str, limit: float | None = None
+) -> Any:
+    limit = _limit([values]) if limit is None else limit
     _pattern(axes, 0.35 * pattern + 0.35, name)
     opacity = np.clip(values / limit, 0, 1) ** 0.7
     return axes.imshow(

@@ -9,13 +9,12 @@ import numpy as np
 from kikuchi.bundle import Bundle
 from kikuchi.explain.mapped import patterns_of_members
 from kikuchi.explain.margin import Disagreement, Ensemble, disputed_pair, explain_disagreement
-from kikuchi.explain.pictures import disagreement_card, png, shapley_overlay
+from kikuchi.explain.pictures import disagreement_card, png
+from kikuchi.explain.portraits import draw_overlay
 from kikuchi.explain.trust import perturb, randomised_weights, rank_correlation
+from kikuchi.explain.truth import Truth, shares
 from kikuchi.maps import PhaseMap
 from kikuchi.scans import Scan
-
-#: Classes drawn in an overlay, the most probable first.
-SHOWN_CLASSES = 4
 
 
 def explain_point(
@@ -26,6 +25,7 @@ def explain_point(
     scan: Scan,
     phase_map: PhaseMap,
     folder: Path,
+    truth: Truth | None = None,
 ) -> dict[str, Any]:
     """Explain one point of a map, draw it, and return its numbers.
 
@@ -37,6 +37,8 @@ def explain_point(
         What is explained, and of what.
     folder
         For ``point_<index>.png`` and ``point_<index>_classes.png``.
+    truth
+        Of a simulated scan: says which attributions lie on bands and zone axes.
 
     Returns
     -------
@@ -58,7 +60,9 @@ def explain_point(
     title = f"{phase_map.name}, {where}: {reason}"
     card = disagreement_card(max(patterns, key=len), found, says, classes, title, caption)
     (folder / f"{name}.png").write_bytes(png(card))
-    _draw_classes(folder / f"{name}_classes.png", index, ensemble, patterns, found, phase_map, where)
+    worst = _draw_classes(
+        folder / f"{name}_classes.png", ensemble, patterns, found, probabilities, phase_map, where
+    )
     a, b = found.pair
     uncertainty = found.uncertainty
     return {
@@ -90,8 +94,9 @@ def explain_point(
             "error": uncertainty.error,
             "missed": uncertainty.missed,
         },
-        "worst_error": found.worst_error,
+        "worst_error": max(found.worst_error, worst),
         "worst_missed": found.worst_missed,
+        "truth": None if truth is None else _physical(index, truth, ensemble, bundle, found),
         "trust": _perturbed(ensemble, patterns, found, phase_map),
         "picture": f"{name}.png",
         "classes_picture": f"{name}_classes.png",
@@ -102,27 +107,25 @@ def explain_point(
 
 def _draw_classes(
     path: Path,
-    index: int,
     ensemble: Ensemble,
     patterns: list[np.ndarray],
     found: Disagreement,
+    probabilities: np.ndarray,
     phase_map: PhaseMap,
     where: str,
-) -> None:
-    """Draw the Shapley values of the most probable classes for the member that is surest (the paper's Fig. 4)."""
-    probabilities = phase_map.member_probabilities[:, index]
+) -> float:
+    """Draw the Shapley values of all classes for the member that is surest (the paper's Fig. 4)."""
     member = int(probabilities.max(axis=1).argmax())
-    ranked = np.argsort(-probabilities[member], kind="stable")[:SHOWN_CLASSES]
-    known = dict(zip(found.pair, found.logits[member], strict=True))
-    figure = shapley_overlay(
+    return draw_overlay(
+        path,
+        ensemble,
+        member,
         patterns[member],
-        [known.get(int(k)) or ensemble.logit(member, int(k), patterns[member]) for k in ranked],
-        [f"{phase_map.classes[k]}: {probabilities[member, k]:.1%}" for k in ranked],
+        probabilities[member],
+        phase_map.classes,
         f"{phase_map.name}, {where}: {phase_map.members[member]}, the surest member",
-        "Shapley values of the logit of each space group, by falling probability: red pixels speak for it, blue ones "
-        "against. Blurred by one pixel for the eye.",
+        dict(zip(found.pair, found.logits[member], strict=True)),
     )
-    path.write_bytes(png(figure))
 
 
 def _caption(where: str, reason: str, phase_map: PhaseMap, index: int, found: Disagreement) -> str:
@@ -138,6 +141,20 @@ def _caption(where: str, reason: str, phase_map: PhaseMap, index: int, found: Di
         f"background by at most {found.worst_error:.2g} of it (logits) and {found.uncertainty.error:.2g} "
         "(mutual information). Maps are blurred by one pixel for the eye."
     )
+
+
+def _physical(
+    index: int, truth: Truth, ensemble: Ensemble, bundle: Bundle, found: Disagreement
+) -> dict[str, Any] | None:
+    """Say which share of the attributions lies on bands and zone axes; None where they are not known."""
+    # On the grid of the largest input, where the members' attributions are laid on one another.
+    member = int(np.argmax([m.size for m in bundle.members]))
+    physics = truth.physics(index, bundle.preparation(bundle.members[member]))
+    if physics is None:
+        return None
+    seen = ensemble.backgrounds[member].std(axis=0) > 0
+    parts = {"shared": found.mean, "parting": found.spread, "mutual_information": found.information}
+    return {"phase": truth.phase(index)} | {k: shares(values, physics, seen) for k, values in parts.items()}
 
 
 def _number(value: float) -> float | None:

@@ -7,6 +7,7 @@ the sum by a multiple of it. So DeepSHAP is refused there; expected gradients (E
 run on both.
 """
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.explain.gradients import at_once
 
 if TYPE_CHECKING:
     import keras
@@ -23,6 +25,8 @@ METHODS = ("deep", "gradients")
 
 #: Samples of pattern, background and place between them that expected gradients are averaged over.
 SAMPLES = 200
+
+_BATCH = 128  # patterns that DeepSHAP takes through a network at a time, where they are small
 
 
 @dataclass(frozen=True)
@@ -136,27 +140,43 @@ class Shapley:
     def __call__(self, pattern: np.ndarray) -> Attribution:
         """Attribute the network's output for one pattern, (s, s), to its pixels."""
         x = np.ascontiguousarray(pattern, np.float32)[None, ..., None]
+        outputs = self._outputs(np.concatenate([x, self._background]))
+        return Attribution(self.values(pattern), float(outputs[0]), float(outputs[1:].mean()))
+
+    def values(self, pattern: np.ndarray) -> np.ndarray:
+        """Return the attribution alone, (s, s), for a caller who knows the outputs."""
+        x = np.ascontiguousarray(pattern, np.float32)[None, ..., None]
         with _quiet():
             if self.method == "deep":
-                # Its own check compares with a mean taken when it was built; ours is `Attribution.error`.
-                values = self._explainer.shap_values(x, check_additivity=False)
+                values = self._deep(x)
             else:
                 values = self._explainer.shap_values(
                     self._tensor(x), nsamples=self._samples, rseed=self._seed
                 )
-        outputs = self._outputs(np.concatenate([x, self._background]))
-        return Attribution(
-            np.asarray(values, np.float64).reshape(x.shape[1:3]),
-            float(outputs[0]),
-            float(outputs[1:].mean()),
-        )
+        return np.asarray(values, np.float64).reshape(x.shape[1:3])
+
+    def _deep(self, x: np.ndarray) -> np.ndarray:
+        """Average DeepSHAP's values over parts of the background: it takes the pattern through once for each."""
+        count = len(self._background)
+        parts = math.ceil(2 * count / at_once([self._model], _BATCH))
+        total = np.zeros(x.shape[:3])
+        for part in np.array_split(self._background, min(parts, count)):
+            self._part = part
+            # Its own check compares with a mean taken when it was built; ours is `Attribution.error`.
+            values = self._explainer.shap_values(x, check_additivity=False)
+            total += np.asarray(values, np.float64).reshape(total.shape) * len(part) / count
+        return total
 
     def _outputs(self, x: np.ndarray) -> np.ndarray:
         # Not `predict`, which compiles a graph for every network.
         import keras
 
-        outputs = self._model(keras.ops.convert_to_tensor(x), training=False)
-        return keras.ops.convert_to_numpy(outputs).astype(np.float64)[:, 0]
+        size = at_once([self._model], _BATCH)
+        outputs = [
+            self._model(keras.ops.convert_to_tensor(x[i : i + size]), training=False)
+            for i in range(0, len(x), size)
+        ]
+        return np.concatenate([keras.ops.convert_to_numpy(o) for o in outputs]).astype(np.float64)[:, 0]
 
     def _build(self) -> Any:
         import shap
@@ -164,7 +184,7 @@ class Shapley:
         with _quiet():
             if self.method == "deep":
                 register_depthwise_rule()
-                return shap.DeepExplainer(self._model, self._background)
+                return shap.DeepExplainer(self._model, lambda _: [self._part])
             return shap.GradientExplainer(self._model, self._tensor(self._background))
 
     def _tensor(self, x: np.ndarray) -> Any:

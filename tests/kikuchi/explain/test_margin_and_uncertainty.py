@@ -77,6 +77,8 @@ def test_an_explained_disagreement_is_complete_and_its_mutual_information_the_me
 class LinearMember:
     """Two logits, the first of them linear in the pattern."""
 
+    output = np.zeros((0, 2))  # what a layer says of its size
+
     def __init__(self, weights):
         self.weights = weights.astype(np.float32)
 

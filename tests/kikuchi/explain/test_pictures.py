@@ -58,12 +58,27 @@ def test_classes_are_drawn_in_the_order_given():
     assert any("logits per pixel" in text for text in texts(figure))
 
 
+def test_ten_classes_fill_rows_of_five_each_with_grad_cam_below_and_both_units():
+    names = [f"{221 + i}: 10 %" for i in range(10)]
+    figure = shapley_overlay(
+        np.zeros((16, 16)),
+        [attribution(i) for i in range(10)],
+        names,
+        "title",
+        "caption",
+        activations=[np.full((16, 16), 0.1)] * 10,
+    )
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    below = [f"Grad-CAM, {name.split(':')[0]}" for name in names]
+    # Row by row: five classes, their activations, the other five, theirs.
+    assert titles == ["prepared pattern", *names[:5], *below[:5], *names[5:], *below[5:]]
+    shown = "\n".join(texts(figure))
+    assert "logits per pixel" in shown and "logits per place" in shown
+
+
 def test_the_kernel_picture_names_both_members_and_the_distance():
     kernels = np.random.default_rng(0).normal(size=(4, 3, 3))
-    maps = np.zeros((8, 8, 4))
-    figure = kernel_picture(
-        [Match(1, 2, 0.25)], (kernels, kernels), (maps, maps), ("scratch-1", "transfer-1")
-    )
+    figure = kernel_picture([Match(1, 2, 0.25)], (kernels, kernels), ("scratch-1", "transfer-1"))
     shown = "\n".join(texts(figure))
     assert "d = 0.25" in shown and "scratch-1" in shown and "transfer-1" in shown
     assert png(figure).startswith(b"\x89PNG")

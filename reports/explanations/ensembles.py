@@ -1,0 +1,128 @@
+"""The members that the study explains: trained on simulated Ni3Al, Ni and Fe, from published dynamical master patterns.
+
+    python reports/explanations/ensembles.py ../shared/masters --work WORK
+
+Fits five compact members at 64 x 64 (three from scratch, two by transfer) and two Xceptions at 96 x 96 (one of each
+kind) into ``WORK/compact``, ``WORK/xception-scratch`` and
+``WORK/xception-transfer``. Interrupted, the same command goes on.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+from kikuchi.bundle import Bundle
+from kikuchi.fitting import fit
+from kikuchi.progress import Progress
+from kikuchi.recipe import parse_recipe
+from kikuchi.simulate import simulate
+from kikuchi.simulate.spec import Spec, spec_from_dict
+
+#: Space groups 221, 225 and 229, 20 kV, from the SHTdatabase (doi 10.5281/zenodo.3515408).
+MASTERS = {
+    "Ni3Al": "Ni3Al_gamma_prime_sg221_20kV.sht",
+    "Ni": "Ni_nickel_sg225_20kV.sht",
+    "Fe": "Fe_alpha_iron_sg229_20kV.sht",
+}
+
+RECORDING = {
+    "detector": {"shape": [60, 60]},
+    "microscope": {"contrast": {"uniform": [0.2, 0.35]}, "dose": {"loguniform": [2000, 8000]}},
+}
+
+COMPACT = """
+[[member]]
+kind = "scratch"
+count = 3
+size = 64
+dropout = 0.3
+[[member]]
+kind = "transfer"
+count = 2
+size = 64
+dropout = 0.3
+weights = "kikuchi"
+[train]
+epochs = 9
+batch = 32
+mirror = true
+warm_down = true
+[split]
+train_per_class = 1000
+validation_per_class = 100
+[abstain]
+risk = 0.05
+"""
+
+# The second one starts from the first one's backbone and trains its head alone.
+XCEPTION_SCRATCH = """
+[[member]]
+kind = "scratch"
+architecture = "xception"
+size = 96
+dropout = 0.3
+[train]
+epochs = 4
+batch = 16
+mirror = true
+warm_down = true
+[split]
+train_per_class = 200
+validation_per_class = 30
+[abstain]
+risk = 0.2
+"""
+
+XCEPTION_TRANSFER = XCEPTION_SCRATCH.replace(
+    'kind = "scratch"', 'kind = "transfer"\nfrozen = true\nweights = "WEIGHTS"'
+)
+
+
+#: What is fitted, in this order: the last one starts from the one before.
+BUNDLES = ("compact", "xception-scratch", "xception-transfer")
+
+
+class Lines(Progress):
+    """Progress as lines with the time of day."""
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        print(time.strftime("%H:%M:%S"), text, flush=True)
+
+
+def specification(masters: Path, count: int, seed: int, names: tuple[str, ...] = tuple(MASTERS)) -> Spec:
+    """Return what to simulate: `count` patterns of each material in orientations of their own."""
+    materials = [{"name": name, "master": str(masters / MASTERS[name]), "count": count} for name in names]
+    return spec_from_dict({"seed": seed, "material": materials, **RECORDING})
+
+
+def fitted(masters: Path, work: Path, seed: int, names: tuple[str, ...] = BUNDLES) -> dict[str, Bundle]:
+    """Simulate and fit what is not there yet; the bundles by name."""
+    dataset = work / "labelled" / "dataset.toml"
+    if not dataset.is_file():
+        simulate(specification(masters, 1500, seed), work / "labelled")
+    recipes = {
+        "compact": COMPACT,
+        "xception-scratch": XCEPTION_SCRATCH,
+        "xception-transfer": XCEPTION_TRANSFER.replace("WEIGHTS", str((work / "xception-scratch").resolve())),
+    }
+    return {
+        name: fit(dataset, parse_recipe(recipes[name], name), work / name, seed=seed, progress=Lines())
+        for name in names
+    }
+
+
+def arguments(description: str | None) -> argparse.Namespace:
+    """Read what every script here is told."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("masters", type=Path, help="folder of the public .sht master patterns")
+    parser.add_argument("--work", type=Path, required=True, help="folder for scans and bundles")
+    parser.add_argument("--seed", type=int, default=2026)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    given = arguments(__doc__)
+    fitted(given.masters, given.work, given.seed)
