@@ -13,11 +13,12 @@ from ensemble.pooling import DropoutDraws, combine, log_loss_weights
 from kikuchi.bundle import Bundle
 from kikuchi.deciding import RULES
 from kikuchi.evaluation.abstaining import enrichment, error_rate, promise, statuses
-from kikuchi.evaluation.contenders import BEST_SINGLE, RULE, Contender, best_single, contenders
+from kikuchi.evaluation.contenders import Contender, best_single
 from kikuchi.evaluation.patterns import own_test_patterns
 from kikuchi.evaluation.scores import score_all
 from kikuchi.outputs import HeldOut
 from kikuchi.progress import Progress
+from parts.everybody import NOT_SINGLE, everybody
 from parts.protocol import spread
 
 #: Different ensembles of one size that are drawn from the trials, at most.
@@ -40,10 +41,8 @@ def ensembles(bundle: Bundle, most: int, seed: int, progress: Progress) -> dict[
         Of the ensembles that are drawn.
     """
     test = own_test_patterns(bundle)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        everybody = contenders(bundle, test)
-    compared = [c for c in everybody if c.kind in (BEST_SINGLE, RULE)]
+    answering = everybody(bundle, test)
+    compared = [c for c in answering if c.kind in NOT_SINGLE]
     scores, against = score_all(compared, test.labels, bundle.recipe.abstain.risk, progress)
     return {
         "test_patterns": test.n,
@@ -51,7 +50,7 @@ def ensembles(bundle: Bundle, most: int, seed: int, progress: Progress) -> dict[
         "rule": bundle.rule,
         "scores": scores,
         "against_best_single": against,
-        "singles": {c.name: single_scores(c, test.labels) for c in everybody if c not in compared},
+        "singles": {c.name: single_scores(c, test.labels) for c in answering if c not in compared},
         "enrichment": {c.name: enrichment(c, test.labels) for c in compared},
         "statuses": {c.name: statuses(c, test.labels) for c in compared},
         "promises": {c.name: promise(c, test.labels) for c in compared},
@@ -189,10 +188,16 @@ def diversity(bundle: Bundle) -> dict[str, Any]:
         "q_statistic": q_statistic(right),
     }
     return {
-        name: {measure: float(np.nanmean(table[mask])) for measure, table in measures.items()}
+        name: {measure: _mean_of_defined(table[mask]) for measure, table in measures.items()}
         for name, mask in pairings.items()
         if mask.any()
     }
+
+
+def _mean_of_defined(values: np.ndarray) -> float | None:
+    """Yule's Q does not exist for a network without an error."""
+    defined = values[np.isfinite(values)]
+    return float(defined.mean()) if len(defined) else None
 
 
 def pair_certificate(

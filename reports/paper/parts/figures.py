@@ -1,6 +1,5 @@
 """The figures of the study, from its results and from the stored outputs of the maps."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,12 +8,13 @@ import numpy as np
 
 from kikuchi import files
 from kikuchi.bundle import Bundle
-from kikuchi.evaluation.contenders import BEST_SINGLE_NAME, contenders
+from kikuchi.evaluation.contenders import BEST_SINGLE_NAME
 from kikuchi.maps.colours import ENTROPY_COLOURS, NO_PATTERN_COLOUR, SPACE_GROUP_COLOURS, STATUS_TONES, rgb_of
 from kikuchi.reports.figures import LINE_COLOURS, loss_history
 from kikuchi.scans import open_scan
 from kikuchi.simulate import load_structure
 from parts.config import Map, Study
+from parts.everybody import everybody
 from parts.maps import as_labelled
 from parts.patterns import map_scan_file, stem, truth_of
 from parts.peers import peers_file
@@ -136,9 +136,7 @@ def draw_map(bundle: Bundle, entry: Map, study: Study, work: Path, number: int) 
     scan = open_scan(scan_file)
     truth = truth_of(entry, scan_file)
     patterns = as_labelled(bundle, work / "maps" / stem(entry.name), truth, entry.name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        everybody = {c.name: c for c in contenders(bundle, patterns)}
+    answering = {c.name: c for c in everybody(bundle, patterns)}
     panels: list[tuple[str, np.ndarray]] = []
     if truth is not None:
         panels.append(("truth", _painted(_groups_of(truth), scan.shape)))
@@ -147,8 +145,8 @@ def draw_map(bundle: Bundle, entry: Map, study: Study, work: Path, number: int) 
         panels += [(name, _painted(groups[stored[name]], scan.shape)) for name in stored.files]
     classes = np.array([*bundle.classes, 0])
     for name in (BEST_SINGLE_NAME, "vote", "average", "mc-dropout"):
-        panels.append((name, _painted(classes[everybody[name].decision.winner], scan.shape)))
-    chosen = everybody[bundle.rule].decision
+        panels.append((name, _painted(classes[answering[name].decision.winner], scan.shape)))
+    chosen = answering[bundle.rule].decision
     entropy = chosen.entropy / np.log(len(bundle.classes))
     panels.append(("entropy / log K", _shaded(entropy, scan.shape)))
     tones = rgb_of([tone.colour for tone in STATUS_TONES.values()])

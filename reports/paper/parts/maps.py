@@ -1,7 +1,6 @@
 """The dual-phase maps: every network alone and the ensemble's rules against the truth."""
 
 import math
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,14 @@ from ensemble.fractions import outcomes, phase_fractions, square_blocks
 from ensemble.metrics import bootstrap_interval, expected_calibration_error, log_loss
 from kikuchi.bundle import Bundle
 from kikuchi.evaluation.abstaining import enrichment, error_rate, statuses
-from kikuchi.evaluation.contenders import BEST_SINGLE, RULE, Contender, contenders
+from kikuchi.evaluation.contenders import BEST_SINGLE, RULE, Contender
 from kikuchi.evaluation.patterns import Labelled, own_test_patterns
 from kikuchi.mapping import BLOCKS_A_SIDE, STORE, map_scan
 from kikuchi.progress import Progress
 from kikuchi.scans import open_scan
 from kikuchi.store import LogitsStore
 from parts.config import Map, Study
+from parts.everybody import NOT_SINGLE, ONE_APPROACH, everybody
 from parts.patterns import map_scan_file, stem, truth_of
 
 
@@ -48,9 +48,7 @@ def mapped(
     map_scan(scan, bundle, folder, progress=progress)
     truth = truth_of(entry, scan_file)
     patterns = as_labelled(bundle, folder, truth, entry.name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        everybody = contenders(bundle, patterns)
+    answering = everybody(bundle, patterns)
     blocks = square_blocks(scan.row, scan.col, max(3, round(math.sqrt(scan.n) / BLOCKS_A_SIDE)))
     result: dict[str, Any] = {
         "name": entry.name,
@@ -58,8 +56,8 @@ def mapped(
         "points": scan.n,
         "materials": list(entry.materials),
         "rule": bundle.rule,
-        "tally": {c.name: tally(c, bundle) for c in everybody},
-        "fractions": {c.name: fractions(c, bundle, blocks) for c in everybody if c.kind == RULE},
+        "tally": {c.name: tally(c, bundle) for c in answering},
+        "fractions": {c.name: fractions(c, bundle, blocks) for c in answering if c.kind == RULE},
     }
     if truth is None:
         return result
@@ -73,11 +71,9 @@ def mapped(
             name: float(np.nanmedian(truth[name])) for name in ("contrast", "dose", "pcz") if name in truth
         },
         "true_fractions": true_fractions(patterns.labels, bundle.classes),
-        "contenders": {c.name: judged(c, patterns.labels, pure, bundle) for c in everybody},
-        "against_best_single": against_best_single(everybody, patterns.labels, known, grain),
-        "statuses": {
-            c.name: statuses(c, patterns.labels) for c in everybody if c.kind in (BEST_SINGLE, RULE)
-        },
+        "contenders": {c.name: judged(c, patterns.labels, pure, bundle) for c in answering},
+        "against_best_single": against_best_single(answering, patterns.labels, known, grain),
+        "statuses": {c.name: statuses(c, patterns.labels) for c in answering if c.kind in NOT_SINGLE},
     }
     return result
 
@@ -118,18 +114,18 @@ def judged(contender: Contender, labels: np.ndarray, pure: np.ndarray, bundle: B
 
 
 def against_best_single(
-    everybody: list[Contender], labels: np.ndarray, known: np.ndarray, grain: np.ndarray
+    answering: list[Contender], labels: np.ndarray, known: np.ndarray, grain: np.ndarray
 ) -> dict[str, Any]:
     """Divide each rule's errors by those of the best single network; the interval resamples grains.
 
     Two best ones: that with the smallest log-loss on the calibration part, which is what one would have taken, and
     that with the fewest errors on this very map, which nobody could have known.
     """
-    singles = [c for c in everybody if c.kind not in (BEST_SINGLE, RULE)]
-    chosen = next(c for c in everybody if c.kind == BEST_SINGLE)
+    singles = [c for c in answering if c.kind not in NOT_SINGLE]
+    chosen = next(c for c in answering if c.kind == BEST_SINGLE)
     luckiest = min(singles, key=lambda c: c.wrong(labels)[known].sum())
     result: dict[str, Any] = {"luckiest": luckiest.name}
-    for rule in (c for c in everybody if c.kind == RULE):
+    for rule in (c for c in answering if c.kind in (RULE, ONE_APPROACH)):
         result[rule.name] = {}
         for name, single in (("chosen", chosen), ("luckiest", luckiest)):
             found = bootstrap_interval(

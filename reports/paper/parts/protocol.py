@@ -25,11 +25,22 @@ def fitted(study: Study, dataset: Path, work: Path, progress: Progress) -> Bundl
     recipe = study.fitting_recipe()
     out = work / f"run-{study.trials}"
     if not (out / "fit.json").is_file():
-        _take_over(recipe, study.seed, out, work)
+        take_over(recipe, study.seed, out, work)
     return kikuchi.fit(dataset, recipe, out, seed=study.seed, progress=progress)
 
 
-def _take_over(recipe: Recipe, seed: int, out: Path, work: Path) -> None:
+def take_over(recipe: Recipe, seed: int, out: Path, work: Path) -> None:
+    """Begin a fit with the finished networks of a study of fewer trials that is otherwise the same.
+
+    Parameters
+    ----------
+    recipe, seed
+        Of the fit that begins; whether the dataset is the same is checked by the fit itself.
+    out
+        Its folder, which does not exist yet.
+    work
+        Where other studies' folders ``run-<trials>`` are.
+    """
     wanted = recipe.model_dump(mode="json")
     for other in sorted(work.glob("run-*"), key=lambda path: len(list(path.glob("members/*"))), reverse=True):
         if not (other / "fit.json").is_file():

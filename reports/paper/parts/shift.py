@@ -1,6 +1,5 @@
 """Changed conditions, one axis at a time, as in Kaufmann & Vecchio, Microsc. Microanal. (2021)."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,13 +10,14 @@ import numpy as np
 from ensemble.metrics import aurc, bootstrap_interval, expected_calibration_error, log_loss
 from kikuchi.bundle import Bundle
 from kikuchi.evaluation.abstaining import error_rate
-from kikuchi.evaluation.contenders import BEST_SINGLE, RULE, Contender, contenders
+from kikuchi.evaluation.contenders import BEST_SINGLE, Contender
 from kikuchi.evaluation.patterns import Labelled, dataset_patterns, own_test_patterns
 from kikuchi.outputs import HeldOut, joined, read_held_out, write_held_out
 from kikuchi.progress import Progress
 from kikuchi.simulate import Detector, Microscope
 from kikuchi.simulate.distribution import Distribution, constant
 from parts.config import Masters, Recording, Study
+from parts.everybody import NOT_SINGLE, everybody
 from parts.patterns import simulated, stem
 
 
@@ -169,13 +169,11 @@ def together(parts: list[Labelled]) -> Labelled:
 
 def judged(bundle: Bundle, patterns: Labelled, *, intervals: bool = False) -> dict[str, Any]:
     """Score the best single network, the mean over all single ones, and every rule, on patterns of known groups."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        everybody = contenders(bundle, patterns)
+    answering = everybody(bundle, patterns)
     labels = patterns.labels
-    scores = {c.name: score(c, labels) for c in everybody}
-    singles = [scores[c.name] for c in everybody if c.kind not in (BEST_SINGLE, RULE)]
-    compared = [c for c in everybody if c.kind in (BEST_SINGLE, RULE)]
+    scores = {c.name: score(c, labels) for c in answering}
+    singles = [scores[c.name] for c in answering if c.kind not in NOT_SINGLE]
+    compared = [c for c in answering if c.kind in NOT_SINGLE]
     result: dict[str, Any] = {
         "patterns": len(labels),
         "scores": {c.name: scores[c.name] for c in compared}
@@ -183,7 +181,7 @@ def judged(bundle: Bundle, patterns: Labelled, *, intervals: bool = False) -> di
     }
     if intervals:
         best = next(c for c in compared if c.kind == BEST_SINGLE)
-        result["ece_ratio"] = {c.name: _ece_ratio(c, best, labels) for c in compared if c.kind == RULE}
+        result["ece_ratio"] = {c.name: _ece_ratio(c, best, labels) for c in compared if c is not best}
     return result
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from ensemble.abstention import STATUS_NAMES
+from ensemble.metrics import auroc
+from ensemble.softmax import softmax
 from kikuchi.bundle import Bundle
 from kikuchi.evaluation.contenders import best_single
 from kikuchi.evaluation.patterns import Labelled, own_test_patterns
@@ -41,13 +43,11 @@ def unknown(bundle: Bundle, dataset: Path, progress: Progress) -> dict[str, Any]
     }
     for number, (name, group) in enumerate(strange.materials):
         here = strange.material == number
-        chosen = ~is_strange
-        chosen[np.flatnonzero(is_strange)[here]] = True
-        each = separation({s: v[chosen] for s, v in scores.items()}, is_strange[chosen])
+        theirs = np.flatnonzero(is_strange)[here]
         result["materials"].append(
             {"material": name, "space_group": group}
             | statuses(bundle, strange, here)
-            | {"auroc": {row["score"]: row["auroc"]["value"] for row in each}}
+            | {"auroc": {score: _auroc(v[~is_strange], v[theirs]) for score, v in scores.items()}}
         )
     return result
 
@@ -61,10 +61,14 @@ def statuses(bundle: Bundle, patterns: Labelled, here: np.ndarray) -> dict[str, 
     return {"patterns": int(here.sum())} | shares | {"taken_for": {g: n for g, n in taken.items() if n}}
 
 
+def _auroc(known: np.ndarray, strange: np.ndarray) -> float | None:
+    """Return the AUROC of scores, patterns without one left out; None where none is left."""
+    known, strange = known[~np.isnan(known)], strange[~np.isnan(strange)]
+    return auroc(known, strange) if len(known) and len(strange) else None
+
+
 def _confidences(bundle: Bundle, patterns: Labelled) -> dict[str, np.ndarray]:
     """Return one minus the largest probability, of the ensemble and of the best single network."""
-    from ensemble.softmax import softmax
-
     single = softmax(patterns.outputs.logits[best_single(bundle.held_out)])
     combined, calibrated = bundle.calibrated(patterns.outputs)
     return {
