@@ -4,10 +4,11 @@
                                   [--work FOLDER] [--only STAGE ...]
 
 Patterns, networks and their outputs go to the work folder, results (JSON, figures, the tables of ``README.md``) beside
-the configuration. Every stage keeps what it found and is not run again unless its JSON is deleted.
+the configuration. A stage whose JSON is there and was made by the same study is not run again.
 """
 
 import argparse
+import json
 import os
 import shutil
 import time
@@ -19,7 +20,7 @@ from typing import Any
 from parts.config import Study, load_study
 from parts.ensembles import ensembles, pair_certificate
 from parts.figures import draw_growth, draw_losses, draw_map, draw_shift, draw_unknown, save
-from parts.maps import mapped
+from parts.maps import map_folder, mapped
 from parts.page import Results, write_page
 from parts.patterns import labelled_dataset, map_scan_file, stem, unknown_dataset
 from parts.peers import peers
@@ -36,6 +37,9 @@ from kikuchi.simulate import load_structure
 from kikuchi.versions import versions
 
 HERE = Path(__file__).parent
+
+#: What a study says of its networks.
+OF_NETWORKS = ("size", "trials", "members", "weights", "recipe")
 
 
 class Lines(Progress):
@@ -60,8 +64,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="these stages")
     given = parser.parse_args()
     chosen = {name: getattr(given, name) for name in ("size", "members", "trials", "seed")}
-    study = load_study(given.config, **chosen)
-    run(study, given.config.parent, given.work, given.only, _command(given, chosen))
+    config = given.config.resolve()
+    study = load_study(config, **chosen)
+    run(study, config.parent, given.work, given.only, _command(given, chosen))
 
 
 def run(study: Study, results: Path, work: Path, only: list[str] | None, command: str) -> None:
@@ -69,9 +74,10 @@ def run(study: Study, results: Path, work: Path, only: list[str] | None, command
     progress = Lines()
     bundle = fitted(study, labelled_dataset(study, work), work, progress)
     found: Results = {}
+    about_study = described(study, results)
     for name, stage in stages(study, bundle, work, progress).items():
         file = results / "results" / f"{name}.json"
-        if not file.is_file() and (only is None or name in only):
+        if not is_made(file, about_study) and (only is None or name in only):
             progress.say(f"stage {name}")
             begin = time.perf_counter()
             made = stage()
@@ -82,14 +88,35 @@ def run(study: Study, results: Path, work: Path, only: list[str] | None, command
                 "machine": f"CPU, {os.cpu_count()} cores, shared with other work",
                 "seconds": round(time.perf_counter() - begin, 1),
                 "versions": versions(),
-                "study": study.model_dump(mode="json", exclude_defaults=True),
+                "study": about_study,
             }
             files.write_json(file, plain({"made_by": about} | made))
-        if file.is_file():
+        if is_made(file, about_study):
             found[name] = files.read_json(file, remedy="delete it")
     draw(study, bundle, results, work, found, progress)
     if (results / "README.md").is_file():
         write_page(results / "README.md", found)
+
+
+def described(study: Study, folder: Path) -> dict[str, Any]:
+    """Return what a study says beyond the defaults as plain data, its files relative to its folder again."""
+    text = json.dumps(study.model_dump(mode="json", exclude_defaults=True))
+    found: dict[str, Any] = json.loads(text.replace(f"{folder}/", ""))
+    return found
+
+
+def is_made(file: Path, study: dict[str, Any]) -> bool:
+    """Whether a result is there and was made by a study described like this; the peers know nothing of networks."""
+    if not file.is_file():
+        return False
+    there = files.read_json(file, remedy="delete it")["made_by"]["study"]
+    ignored = OF_NETWORKS if file.stem.startswith("peers_") else ()
+    return all(there.get(key) == study.get(key) for key in {*there, *study} if key not in ignored)
+
+
+def explanations_folder(bundle: Bundle, work: Path) -> Path:
+    """Return where one ensemble's explanations are."""
+    return work / "explanations" / bundle.path.name
 
 
 def stages(
@@ -132,9 +159,9 @@ def explained(study: Study, bundle: Bundle, work: Path, progress: Progress) -> d
     """Explain disagreements of the first map: kernel pairs, feature maps and Shapley values (Figs. 2 to 4)."""
     entry = study.map[0]
     scan = map_scan_file(entry, study, work, 0)
-    folder = work / "explanations"
+    folder = explanations_folder(bundle, work)
     found = explain_map(
-        work / "maps" / stem(entry.name), scan, bundle, folder, points=3, budget="5m", progress=progress
+        map_folder(bundle, entry, work), scan, bundle, folder, points=3, budget="5m", progress=progress
     )
     return {name: found[name] for name in ("map", "method", "worst_error", "kernels", "points", "randomised")}
 
@@ -162,7 +189,7 @@ def draw(study: Study, bundle: Bundle, results: Path, work: Path, found: Results
             # Points are called by their index, which changes from run to run; the page wants one name.
             kept = figures / ("kernels.png" if name == "kernels.png" else "disagreement.png")
             with files.replaced(kept) as partial_file:
-                shutil.copyfile(work / "explanations" / name, partial_file)
+                shutil.copyfile(explanations_folder(bundle, work) / name, partial_file)
 
 
 def _command(given: argparse.Namespace, chosen: dict[str, int | None]) -> str:

@@ -15,8 +15,8 @@ from kikuchi.scans import open_scan
 from kikuchi.simulate import load_structure
 from parts.config import Map, Study
 from parts.everybody import everybody
-from parts.maps import as_labelled
-from parts.patterns import map_scan_file, stem, truth_of
+from parts.maps import as_labelled, map_folder
+from parts.patterns import map_scan_file, truth_of
 from parts.peers import peers_file
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def draw_map(bundle: Bundle, entry: Map, study: Study, work: Path, number: int) 
     scan_file = map_scan_file(entry, study, work, number)
     scan = open_scan(scan_file)
     truth = truth_of(entry, scan_file)
-    patterns = as_labelled(bundle, work / "maps" / stem(entry.name), truth, entry.name)
+    patterns = as_labelled(bundle, map_folder(bundle, entry, work), truth, entry.name)
     answering = {c.name: c for c in everybody(bundle, patterns)}
     panels: list[tuple[str, np.ndarray]] = []
     if truth is not None:

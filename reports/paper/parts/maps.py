@@ -44,7 +44,7 @@ def mapped(
     """
     scan_file = map_scan_file(entry, study, work, number)
     scan = open_scan(scan_file)
-    folder = work / "maps" / stem(entry.name)
+    folder = map_folder(bundle, entry, work)
     map_scan(scan, bundle, folder, progress=progress)
     truth = truth_of(entry, scan_file)
     patterns = as_labelled(bundle, folder, truth, entry.name)
@@ -76,6 +76,11 @@ def mapped(
         "statuses": {c.name: statuses(c, patterns.labels) for c in answering if c.kind in NOT_SINGLE},
     }
     return result
+
+
+def map_folder(bundle: Bundle, entry: Map, work: Path) -> Path:
+    """Return where the map of one scan by one ensemble is."""
+    return work / "mapped" / bundle.path.name / stem(entry.name)
 
 
 def as_labelled(bundle: Bundle, folder: Path, truth: dict[str, np.ndarray] | None, name: str) -> Labelled:
