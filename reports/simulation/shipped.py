@@ -1,6 +1,6 @@
 """Make the shipped ensemble: masters, a trunk and five members trained on them, calibration on other materials.
 
-    python reports/simulation/shipped.py WORK
+    python reports/simulation/shipped.py WORK MASTERS
 
 Resumable: every stage goes on where it stopped. The bundle is WORK/bundle; copied to ``src/kikuchi/data/shipped`` it is
 what `ensemble map` takes when it is given none. Hours on two cores, minutes of them for the bundle itself.
@@ -20,11 +20,14 @@ from kikuchi.members import Epoch, MemberSpec, Training, build_member, save_memb
 from kikuchi.progress import Progress
 from kikuchi.recipe import parse_recipe
 from kikuchi.scans import Dataset, Material, Preparation, scan_from_array
+from kikuchi.simulate.bloch_waves import bloch_wave_master
 from kikuchi.simulate.distribution import Distribution, between, log_between
 from kikuchi.simulate.load import load_master
 from kikuchi.simulate.master import MasterPattern
+from kikuchi.simulate.master_file import save_master
 from kikuchi.simulate.microscope import Detector
 from kikuchi.simulate.stream import labelled_batch
+from kikuchi.simulate.structures import load_structure, structure_names
 from kikuchi.streams import WIDE, MasterStream
 
 CLASSES = tuple(range(221, 231))
@@ -40,7 +43,23 @@ DETECTOR = Detector(
     azimuthal=between(-3, 3),
 )
 MICROSCOPE = WIDE.model_copy(update={"contrast": log_between(0.05, 0.4), "dose": log_between(1000, 20_000)})
-CRYSTALS, ISOTYPES = 2300, 900
+CRYSTALS, ISOTYPES = 1800, 600
+VOLTAGES = (10, 15, 20, 25, 30)  # kV, of the package's own structures
+#: Public dynamical masters (EMsoft-org SHTdatabase, BSD-3, doi:10.5281/zenodo.3515408) that the members are shown, with
+#: the package's structure of the same phase. All others are left to test with.
+PUBLIC = {
+    "Al_aluminum_sg225": "Al",
+    "Au_gold_sg225": "Au",
+    "Cu_copper_sg225": "Cu",
+    "Fe_gamma_iron_sg225": "Austenite",
+    "Mo_molybdenum_sg229": "Mo",
+    "Ta_tantalum_sg229": "Ta",
+    "Ge_germanium_sg227": "Ge",
+    "SrTiO3_tausonite_sg221": "SrTiO3",
+    "Ca3Fe2Si3O12_andradite_garnet_sg230": "Garnet",
+}
+#: Crystals of each group that the members are shown at the end: isotypes are most of them, as in practice.
+SHARE = {"crystals": 20, "isotypes": 1000}
 HELD_OUT_PATTERNS = 20  # of each material
 
 RECIPE = """
@@ -50,9 +69,9 @@ count = 5
 dropout = 0.3
 weights = "{trunk}"
 [train]
-epochs = 7
+epochs = 6
 batch = 64
-patience = 7
+patience = 6
 mirror = true
 warm_down = true
 [split]
@@ -100,6 +119,32 @@ def masters_of(work: Path, of_held_out: bool) -> tuple[list[MasterPattern], list
     return found[0], found[1]
 
 
+def fill_structures(folder: Path) -> None:
+    """Compute the masters of the package's own structures of these groups, at every voltage of `VOLTAGES`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in structure_names():
+        structure = load_structure(name)
+        for voltage in VOLTAGES:
+            file = folder / f"{name}_{voltage}.npz"
+            if structure.space_group in CLASSES and not file.is_file():
+                spacing = library.smallest_spacing(structure)
+                master = bloch_wave_master(
+                    structure, voltage, min_dspacing=spacing, max_beams=90, excitation=50
+                )
+                save_master(file, master, structure)
+
+
+def fill_public(folder: Path, masters: Path) -> None:
+    """Keep the public masters that take part, thrice: few against the rest, but of another program."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for public, name in PUBLIC.items():
+        for voltage in (10, 20, 30):
+            if not (folder / f"{name}_{voltage}2.npz").is_file():
+                master = load_master(masters / f"{public}_{voltage}kV.sht", half_size=50)
+                for copy in range(3):
+                    save_master(folder / f"{name}_{voltage}{copy}.npz", master, load_structure(name))
+
+
 def train_trunk(work: Path, epochs: tuple[int, int], progress: Progress) -> Path:
     """Train one member first on all crystals alike, then with the chances of practice and more isotypes."""
     trunk = work / "trunk"
@@ -115,7 +160,7 @@ def train_trunk(work: Path, epochs: tuple[int, int], progress: Progress) -> Path
     recording = {"detector": DETECTOR, "microscope": MICROSCOPE, "classes": CLASSES, "seed": 1}
     stages = (
         (MasterStream(crystals, **recording), 0.002),
-        (MasterStream(crystals + 4 * isotypes, chances=CHANCES, **recording), 0.0015),
+        (MasterStream(crystals + 12 * isotypes, chances=CHANCES, **recording), 0.0015),
     )
     validation = MasterStream(others + 2 * other_isotypes, chances=CHANCES, **recording | {"seed": 991})
     preparation = Preparation(size=64)
@@ -162,28 +207,31 @@ def main() -> None:
     """Run every stage that is not finished."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
+    parser.add_argument("masters", type=Path, help="folder of the public masters (.sht)")
     parser.add_argument(
-        "--epochs", type=int, nargs=2, default=(50, 24), help="of the two stages of the trunk"
+        "--epochs", type=int, nargs=2, default=(45, 25), help="of the two stages of the trunk"
     )
     parser.add_argument("--seed", type=int, default=5)
     options = parser.parse_args()
     work, progress = options.work, Lines()
     library.fill(work / "crystals", CRYSTALS)
     library.fill(work / "isotypes", ISOTYPES, others=8, isotypes=True, seed=7)
+    fill_structures(work / "structures")
+    fill_public(work / "public", options.masters)
     trunk = train_trunk(work, options.epochs, progress)
     mixed = work / "members"
     if not mixed.is_dir():
         partial = work / "members.partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        for folder, most in (("crystals", 120), ("isotypes", CRYSTALS)):
+        for folder in ("crystals", "isotypes", "structures", "public"):
             for path in (work / folder).glob("*_*.npz"):
-                if index(path) < most and not held_out(path):
+                if folder not in SHARE or (index(path) < SHARE[folder] and not held_out(path)):
                     shutil.copy(path, partial / f"{folder}_{path.name}")
         partial.rename(mixed)
     recipe = parse_recipe(
         RECIPE.format(
-            trunk=trunk.absolute(),
+            trunk=trunk.parent.absolute(),
             masters=mixed.absolute(),
             chances=list(CHANCES),
             detector=as_toml(DETECTOR.model_dump(mode="json")),
