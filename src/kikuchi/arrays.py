@@ -1,4 +1,4 @@
-"""NumPy files of unknown origin: no pickle, and nothing is set aside before its declared size was looked at."""
+"""Arrays in files of unknown origin: no pickle, and nothing is set aside before its declared size was looked at."""
 
 import math
 import zipfile
@@ -82,6 +82,45 @@ def mapped(path: Path, dtype: str, shape: tuple[int, ...], *, remedy: str) -> np
     if path.stat().st_size != expected:
         raise InputError("is cut short or too long", path=path, remedy=remedy)
     return np.memmap(path, stored_dtype, "r", offset, shape)
+
+
+def check_hdf5(path: Path, *, remedy: str, most: int = MOST_BYTES) -> None:
+    """Refuse an HDF5 file of weights that declares more than `most` bytes, or whose data lie in other files.
+
+    Raises
+    ------
+    InputError
+        As above, or it is missing or broken.
+    """
+    import h5py
+
+    declared = 0
+
+    def walk(group: Any) -> None:
+        nonlocal declared
+        for name in group:
+            link = group.get(name, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                raise InputError(f"holds a link at {name!r}", path=path, remedy=remedy)
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                walk(item)
+                continue
+            if item.external or item.is_virtual:
+                raise InputError(f"keeps {name!r} in another file", path=path, remedy=remedy)
+            declared += item.size * item.dtype.itemsize
+            if declared > most:
+                raise InputError(f"declares more than {most / 2**30:.3g} GiB", path=path, remedy=remedy)
+
+    try:
+        with h5py.File(path, "r") as file:
+            walk(file)
+    except InputError:
+        raise
+    except (
+        Exception
+    ) as error:  # a damaged file makes h5py raise a dozen types; a ring of groups ends as one of them
+        raise InputError("missing or broken", path=path, remedy=remedy) from error
 
 
 def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:

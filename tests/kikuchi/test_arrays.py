@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.arrays import mapped, read_archive
+from kikuchi.arrays import check_hdf5, mapped, read_archive
 
 
 def npy(header, content=b""):
@@ -62,3 +62,19 @@ def test_a_file_that_was_cut_short_is_refused_and_not_filled_up(tmp_path):
     with pytest.raises(InputError, match=r"x\.npy: is cut short"):
         mapped(path, "<f4", (100,), remedy="r")
     assert path.stat().st_size == size
+
+
+def test_weights_that_declare_too_much_or_point_elsewhere_are_refused(tmp_path):
+    import h5py
+
+    with h5py.File(tmp_path / "good.h5", "w") as file:
+        file["layers/dense/0"] = np.zeros((3, 4), np.float32)
+    check_hdf5(tmp_path / "good.h5", remedy="r")
+    with h5py.File(tmp_path / "bomb.h5", "w") as file:
+        file.create_dataset("layers/dense/0", (2**40,), "f4", chunks=(2**20,))
+    with pytest.raises(InputError, match=r"bomb\.h5: declares more than 2 GiB"):
+        check_hdf5(tmp_path / "bomb.h5", remedy="r")
+    with h5py.File(tmp_path / "link.h5", "w") as file:
+        file["layers"] = h5py.ExternalLink(str(tmp_path / "good.h5"), "/layers")
+    with pytest.raises(InputError, match=r"link\.h5: holds a link at 'layers'"):
+        check_hdf5(tmp_path / "link.h5", remedy="r")

@@ -11,6 +11,7 @@ import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi import files
+from kikuchi.arrays import read_archive
 from kikuchi.engines.contract import CHOICES, Engine
 from kikuchi.engines.export import Parity, export_member, parity
 from kikuchi.engines.keras_engine import KerasEngine
@@ -51,8 +52,8 @@ class Shelf:
 
     def engine(self, member: str, name: str) -> OnnxEngine:
         """Open one member."""
-        with np.load(self.folder / HEADS, allow_pickle=False) as heads:
-            head = {k.removeprefix(f"{member}/"): heads[k] for k in heads.files if k.startswith(f"{member}/")}
+        heads = read_archive(self.folder / HEADS, remedy="delete the folder, it is made again")
+        head = {k.removeprefix(f"{member}/"): a for k, a in heads.items() if k.startswith(f"{member}/")}
         return OnnxEngine(self.folder / f"{member}.onnx", head, name)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ensemble.errors import InputError
 from kikuchi import files
+from kikuchi.arrays import check_hdf5
 from kikuchi.members.architectures import build_member
 from kikuchi.members.spec import MemberSpec
 
@@ -56,6 +57,7 @@ def load_member(folder: Path) -> tuple["keras.Model", MemberSpec]:
     spec = read_spec(folder)
     model = build_member(spec)
     path = folder / WEIGHTS
+    check_hdf5(path, remedy="copy the bundle again")
     try:
         model.load_weights(path)
     except Exception as error:  # h5py and Keras raise many types for a wrong or broken file

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.arrays import check_hdf5
 from kikuchi.members.architectures import build_backbone
 from kikuchi.members.storage import DESCRIPTION, load_member
 
@@ -48,6 +49,7 @@ def load_backbone_weights(member: "keras.Model", weights: str | Path) -> None:
         return
     if not path.is_file():
         raise InputError("no such weights file", path=path, remedy="correct `weights` in the recipe")
+    check_hdf5(path, remedy="give weights of the same architecture, without the top, for three channels")
     try:
         backbone.load_weights(path)
     except Exception as error:  # Keras and h5py raise many types for a wrong or broken file

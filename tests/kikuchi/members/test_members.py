@@ -92,7 +92,7 @@ def test_a_folder_without_such_a_member_is_refused(tmp_path):
 def test_a_file_that_is_not_weights_is_refused_by_name(tmp_path):
     file = tmp_path / "broken.h5"
     file.write_bytes(b"not HDF5")
-    with pytest.raises(InputError, match=r"broken\.h5: not weights of this backbone"):
+    with pytest.raises(InputError, match=r"broken\.h5: missing or broken"):
         load_backbone_weights(build_member(spec(kind="transfer")), file)
 
 
