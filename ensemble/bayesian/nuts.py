@@ -80,11 +80,10 @@ def draw_nuts(
     @tf.function(autograph=False)
     def run(first, seed):
         return tfp.mcmc.sample_chain(
-            each,
+            each * thinning,
             first,
             kernel=sampler,
             num_burnin_steps=_WARM_UP,
-            num_steps_between_results=thinning - 1,
             seed=seed,
             trace_fn=lambda _, state: tf.exp(tf.minimum(state.inner_results.log_accept_ratio, 0.0)),
         )
@@ -93,10 +92,11 @@ def draw_nuts(
         tf.constant(rng.standard_normal((_CHAINS, mode.size))),
         tf.constant(rng.integers(0, 2**31 - 1, size=2), tf.int32),
     )
-    weights = mode + (states.numpy() @ spread.numpy().T).reshape(each, _CHAINS, *mode.shape)
+    weights = mode + (states.numpy() @ spread.numpy().T).reshape(each * thinning, _CHAINS, *mode.shape)
     logits = np.einsum("nd,tcdk->tcnk", problem.x[:: max(1, len(problem.x) // 50)], weights)
     # A constant added to all classes of a pattern is held by the prior alone and decides nothing.
     logits -= logits.mean(axis=-1, keepdims=True)
-    r_hat = tfp.mcmc.potential_scale_reduction(tf.constant(logits), independent_chain_ndims=1)
-    drawn = weights.reshape(-1, *mode.shape)[:draws]
-    return Sampled(drawn, float(np.max(r_hat.numpy())), float(np.mean(acceptance.numpy())))
+    reduction = tfp.mcmc.potential_scale_reduction(tf.constant(logits), independent_chain_ndims=1)
+    drawn = weights[::thinning].reshape(-1, *mode.shape)[:draws]
+    # tensorflow-probability gives the square of what Gelman & Rubin call R-hat.
+    return Sampled(drawn, float(np.sqrt(np.max(reduction.numpy()))), float(np.mean(acceptance.numpy())))
