@@ -61,7 +61,7 @@ def test_importing_the_packages_loads_nothing_heavy():
 def test_help_lists_every_command():
     done = subprocess.run([sys.executable, "-m", "ensemble_cli", "--help"], capture_output=True, text=True)
     assert done.returncode == 0
-    for command in ("demo", "simulate", "fit", "evaluate", "map", "info"):
+    for command in ("demo", "simulate", "fit", "evaluate", "map", "info", "extend", "label", "learn-curve"):
         assert command in done.stdout
 
 
