@@ -75,26 +75,24 @@ def draw_shift(shift: dict[str, Any], rule: str) -> "Figure":
     """Draw accuracy, calibration error and coverage along every axis: ensemble and best single network."""
     from matplotlib.figure import Figure
 
-    axes_names = list(dict.fromkeys(row["axis"] for row in shift["conditions"]))
-    figure = Figure(figsize=(2.1 * len(axes_names) + 0.8, 5.6), layout="constrained")
-    grid = figure.subplots(3, len(axes_names), sharey="row", squeeze=False)
-    rows = (("accuracy", "accuracy, %"), ("ece", "ECE, %"), ("coverage", "answered, %"))
-    for column, axis in enumerate(axes_names):
+    names = list(dict.fromkeys(row["axis"] for row in shift["conditions"]))
+    figure = Figure(figsize=(8.5, 1.55 * len(names) + 0.4), layout="constrained")
+    grid = figure.subplots(len(names), 3, sharey="col", squeeze=False)
+    scores = (("accuracy", "accuracy, %"), ("ece", "ECE, %"), ("coverage", "answered, %"))
+    for row, axis in enumerate(names):
         here = sorted((r for r in shift["conditions"] if r["axis"] == axis), key=lambda r: r["value"])
-        for row, (score, label) in enumerate(rows):
-            axes = grid[row][column]
+        places = [r["value"] for r in here]
+        for axes, (score, label) in zip(grid[row], scores, strict=True):
             for name, colour in ((rule, LINE_COLOURS[0]), (BEST_SINGLE_NAME, LINE_COLOURS[1])):
                 values = [100 * r["scores"][name][score] for r in here]
-                axes.plot(
-                    [r["value"] for r in here], values, color=colour, marker="o", markersize=3, label=name
-                )
+                axes.plot(places, values, color=colour, marker="o", markersize=3, label=name)
                 unchanged = 100 * shift["unchanged"]["scores"][name][score]
                 axes.axhline(unchanged, color=colour, linestyle=":", linewidth=0.8)
-            if column == 0:
-                axes.set_ylabel(label)
-            if max(r["value"] for r in here) >= 8 * max(min(r["value"] for r in here), 1e-9) > 0:
+            if max(places) >= 8 * max(min(places), 1e-9) > 0:
                 axes.set_xscale("log", base=2)
-        grid[0][column].set_title(axis.replace(" (", "\n(").replace(", ", ",\n"), fontsize=8)
+            axes.set_xlabel(axis, fontsize=7.5)
+            if row == 0:
+                axes.set_title(label, fontsize=9)
     grid[0][0].legend(frameon=False, fontsize=7)
     return figure
 
