@@ -163,7 +163,9 @@ def explained(study: Study, bundle: Bundle, work: Path, progress: Progress) -> d
     found = explain_map(
         map_folder(bundle, entry, work), scan, bundle, folder, points=3, budget="5m", progress=progress
     )
-    return {name: found[name] for name in ("map", "method", "worst_error", "kernels", "points", "randomised")}
+    return {
+        name: found[name] for name in ("map", "method", "worst_error", "compared", "points", "randomised")
+    }
 
 
 def draw(study: Study, bundle: Bundle, results: Path, work: Path, found: Results, progress: Progress) -> None:
@@ -183,13 +185,18 @@ def draw(study: Study, bundle: Bundle, results: Path, work: Path, found: Results
             progress.say(f"drawing {entry.name}")
             save(draw_map(bundle, entry, study, work, number), figures / f"{name}.png")
     if "explanations" in found:
-        shown = [found["explanations"]["points"][0]["picture"]]
-        shown += [found["explanations"]["kernels"]["picture"]] if found["explanations"]["kernels"] else []
-        for name in shown:
-            # Points are called by their index, which changes from run to run; the page wants one name.
-            kept = figures / ("kernels.png" if name == "kernels.png" else "disagreement.png")
-            with files.replaced(kept) as partial_file:
-                shutil.copyfile(explanations_folder(bundle, work) / name, partial_file)
+        # Points are called by their index, which changes from run to run; the page wants one name.
+        first = Path(found["explanations"]["points"][0]["picture"])
+        shown = {"disagreement": first, "classes": first.with_name(f"{first.stem}_classes.png")}
+        compared = found["explanations"]["compared"] or {"pictures": {}}
+        shown |= {
+            name: Path(compared["pictures"][name])
+            for name in ("kernels", "feature_maps")
+            if name in compared["pictures"]
+        }
+        for name, picture in shown.items():
+            with files.replaced(figures / f"{name}.png") as partial_file:
+                shutil.copyfile(explanations_folder(bundle, work) / picture, partial_file)
 
 
 def _command(given: argparse.Namespace, chosen: dict[str, int | None]) -> str:

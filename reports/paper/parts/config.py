@@ -14,6 +14,9 @@ from kikuchi.simulate.spec import MapTable
 #: Input sizes that the compact network is for; larger ones take Xception.
 LARGEST_COMPACT = 64
 
+#: What a recipe says of each member: how much is dropped out, and what the rule mc-dropout draws from.
+OF_MEMBERS = ("dropout", "head")
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -180,7 +183,8 @@ class Study(_Table):
     weights
         What transfer members start from.
     recipe
-        As for `ensemble fit`, without members.
+        As for `ensemble fit`, with `dropout` and `head` of all members (``"laplace"`` makes the rule mc-dropout a
+        Bayesian last layer) instead of the members.
     """
 
     seed: int = 2021
@@ -202,9 +206,8 @@ class Study(_Table):
         common = {
             "architecture": "compact" if self.size <= LARGEST_COMPACT else "xception",
             "size": self.size,
-            "dropout": self.recipe.get("dropout", 0.5),
-        }
-        rest = {name: table for name, table in self.recipe.items() if name != "dropout"}
+        } | {name: self.recipe[name] for name in OF_MEMBERS if name in self.recipe}
+        rest = {name: table for name, table in self.recipe.items() if name not in OF_MEMBERS}
         # In pairs: a study of more trials begins with the very networks of one of fewer.
         pair = [common | {"kind": "scratch"}, common | {"kind": "transfer", "weights": self.weights}]
         return Recipe.model_validate({"member": pair * self.trials} | rest)
