@@ -193,13 +193,3 @@ def test_the_installed_command_runs_as_a_program():
     )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("ensemble: nowhere.h5")
-
-
-def test_explain_writes_cards_that_add_up(workshop, tmp_path):
-    scan, maps, out = workshop / "scans" / "Ni.h5", tmp_path / "maps", tmp_path / "why"
-    run("map", scan, "--run", workshop / "run", "--out", maps, "--quiet")
-    run("explain", scan, "--run", workshop / "run", "--map", maps, "--out", out, "--points", "2", "--quiet")
-    told = json.loads((out / "explanations.json").read_text())
-    assert told["background"]["patterns"] > 0 and "bundle" in told["background"]["origin"]
-    assert (out / "map.html").is_file() and (out / "report.html").is_file()
-    assert len(list(out.glob("*.png"))) >= 2

@@ -33,7 +33,7 @@ def kernel_picture(
     columns = len(matches)
     figure = _figure(
         1.2 * columns + 1.2,
-        4.1,
+        3.5,
         f"First layers: the most similar kernels of {names[0]} and {names[1]}",
         _FAIR,
     )
@@ -78,7 +78,7 @@ def feature_picture(
         "Kernels that lie side by side are those of the picture of the first layers, in its order."
     )
     figure = _figure(
-        1.15 * columns + 0.6, 1.2 * rows + 1.3, f"What {names[0]} and {names[1]} make of a pattern", caption
+        1.15 * columns + 0.6, 1.16 * rows + 0.9, f"What {names[0]} and {names[1]} make of a pattern", caption
     )
     grid = figure.subplots(rows, columns, squeeze=False)
     for line, pattern, both in zip(grid, patterns, maps, strict=True):
@@ -109,13 +109,13 @@ def wish_picture(
         Space-group numbers of the K classes.
     """
     caption = (
-        "Found by gradient ascent from noise, blurred at every step and kept within the grey values of prepared "
+        "Found by gradient ascent from noise, blurred at every step and kept within the contrast of prepared "
         "patterns. The number is the logit of the class less the mean of the others. These are no patterns of a "
         "crystal: they show what the member counts as evidence."
     )
     figure = _figure(
         1.6 * len(classes) + 1.2,
-        1.85 * len(wishes) + 1.3,
+        1.7 * len(wishes) + 0.9,
         "What each member would most like to see of a space group",
         caption,
     )
@@ -125,7 +125,7 @@ def wish_picture(
         for k, (axes, number) in enumerate(zip(line, classes, strict=True)):
             drawn = axes.imshow(patterns[k], cmap="gray", vmin=-1, vmax=1)
             margin = logits[k, k] - np.delete(logits[k], k).mean()
-            axes.set_title(f"{number}: {margin:+.0f}", fontsize=8)
+            axes.set_title(f"{number}: {margin:+.1f}", fontsize=8)
     _name_rows(grid, names)
     _bar(figure, drawn, grid, "prepared grey value")
     return figure

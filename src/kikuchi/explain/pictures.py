@@ -221,7 +221,10 @@ def _bar(
         {"cax": place} if beside is None else {"ax": beside, "fraction": 0.03, "pad": 0.01}
     )
     bar = figure.colorbar(
-        colours, orientation="horizontal" if across else "vertical", ticks=MaxNLocator(5), **where
+        colours,
+        orientation="horizontal" if across else "vertical",
+        ticks=MaxNLocator(3 if across else 5),
+        **where,
     )
     bar.set_label(label, fontsize=7.5)
     bar.ax.tick_params(labelsize=7)

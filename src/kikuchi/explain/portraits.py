@@ -113,7 +113,7 @@ def draw_pair(
         "members": list(names),
         "distances": [m.distance for m in matches],
         "wished_margins": {
-            name: [float(z[k] - np.delete(z[k], k).mean()) for k in range(len(z))]
+            name: [float(z[k, k] - np.delete(z[k], k).mean()) for k in range(len(z))]
             for name, (_, z) in zip(names, wishes, strict=True)
         },
         "pictures": {name: f"{name}.png" for name in pictures},

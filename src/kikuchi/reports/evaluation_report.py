@@ -26,7 +26,8 @@ def write_evaluation_report(
         ``title``, and optionally ``kicker``, ``subtitle`` and ``foot`` (a line of text each); ``sections``, a
         list of mappings, each with ``title`` and any of ``text`` (a paragraph or a list of them), ``tables``
         (mappings with the fields of `kikuchi.reports.tables.Table`) and ``figures`` (mappings with ``name``,
-        ``caption`` and optionally ``alt``, what a reader who cannot see it should know).
+        ``caption`` and optionally ``alt``, what a reader who cannot see it should know, and ``wide``, for one that
+        needs the page's full width).
     figures
         Matplotlib figures, or PNG files as bytes, by the names the sections use.
     out_file
@@ -89,7 +90,12 @@ def _section(section: Mapping[str, Any], figures: Mapping[str, "Figure | bytes"]
             )
         source = picture_uri(figures[wanted["name"]])
         pictures.append(
-            {"source": source, "caption": wanted.get("caption", ""), "alt": wanted.get("alt", "")}
+            {
+                "source": source,
+                "caption": wanted.get("caption", ""),
+                "alt": wanted.get("alt", ""),
+                "wide": wanted.get("wide", False),
+            }
         )
     return {
         "title": section["title"],
