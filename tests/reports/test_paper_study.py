@@ -155,3 +155,5 @@ def test_a_page_is_filled_between_its_marks_only(tmp_path):
     assert "| Hough | 50.0 [40.0, 60.0] | 100.0 |" in filled
     assert "old" not in filled
     assert "kept" in filled
+    assert "![Losses](figures/losses.png)" in filled
+    assert "none.png" not in filled

@@ -12,24 +12,33 @@ Results = dict[str, dict[str, Any]]
 
 
 def write_page(page: Path, results: Results) -> None:
-    """Fill every ``<!-- table: NAME -->`` ... ``<!-- end -->`` of a page whose results are there.
+    """Fill the marks of a page whose results are there; what lies outside its marks is left as it is.
+
+    ``<!-- table: NAME of STAGE -->`` ... ``<!-- end -->`` takes a table of `TABLES`, and ``<!-- figure: NAME | TEXT -->``
+    ... ``<!-- end -->`` the picture ``figures/NAME.png`` beside the page.
 
     Parameters
     ----------
     page
-        The page; what lies outside its marks is left as it is.
+        Markdown file.
     results
         Every JSON of the study, by stage.
     """
     text = page.read_text(encoding="utf-8")
 
     def filled(mark: re.Match[str]) -> str:
-        name, _, stage = mark["what"].partition(" of ")
-        found = results.get(stage or name)
-        inside = mark["inside"] if found is None else "\n" + TABLES[name](found) + "\n"
-        return f"<!-- table: {mark['what']} -->{inside}<!-- end -->"
+        kind, what, inside = mark["kind"], mark["what"], mark["inside"]
+        if kind == "figure":
+            name, _, caption = what.partition(" | ")
+            shown = (page.parent / "figures" / f"{name}.png").is_file()
+            inside = f"\n![{caption}](figures/{name}.png)\n" if shown else ""
+        else:
+            name, _, stage = what.partition(" of ")
+            found = results.get(stage or name)
+            inside = inside if found is None else f"\n{TABLES[name](found)}\n"
+        return f"<!-- {kind}: {what} -->{inside}<!-- end -->"
 
-    pattern = r"<!-- table: (?P<what>[^>]+?) -->(?P<inside>.*?)<!-- end -->"
+    pattern = r"<!-- (?P<kind>table|figure): (?P<what>[^>]+?) -->(?P<inside>.*?)<!-- end -->"
     files.write_text(page, re.sub(pattern, filled, text, flags=re.DOTALL))
 
 
