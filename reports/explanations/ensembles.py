@@ -2,9 +2,8 @@
 
     python reports/explanations/ensembles.py ../shared/masters --work WORK
 
-Fits five compact members at 64 x 64 (three from scratch, two by transfer) and two Xceptions at 96 x 96 (one of each
-kind) into ``WORK/compact``, ``WORK/xception-scratch`` and
-``WORK/xception-transfer``. Interrupted, the same command goes on.
+Fits five compact members at 64 x 64, three from scratch and two by transfer, into ``WORK/compact``. Interrupted, the
+same command goes on.
 """
 
 import argparse
@@ -54,33 +53,6 @@ validation_per_class = 100
 risk = 0.05
 """
 
-# The second one starts from the first one's backbone and trains its head alone.
-XCEPTION_SCRATCH = """
-[[member]]
-kind = "scratch"
-architecture = "xception"
-size = 96
-dropout = 0.3
-[train]
-epochs = 4
-batch = 16
-mirror = true
-warm_down = true
-[split]
-train_per_class = 200
-validation_per_class = 30
-[abstain]
-risk = 0.2
-"""
-
-XCEPTION_TRANSFER = XCEPTION_SCRATCH.replace(
-    'kind = "scratch"', 'kind = "transfer"\nfrozen = true\nweights = "WEIGHTS"'
-)
-
-
-#: What is fitted, in this order: the last one starts from the one before.
-BUNDLES = ("compact", "xception-scratch", "xception-transfer")
-
 
 class Lines(Progress):
     """Progress as lines with the time of day."""
@@ -96,30 +68,25 @@ def specification(masters: Path, count: int, seed: int, names: tuple[str, ...] =
     return spec_from_dict({"seed": seed, "material": materials, **RECORDING})
 
 
-def fitted(masters: Path, work: Path, seed: int, names: tuple[str, ...] = BUNDLES) -> dict[str, Bundle]:
-    """Simulate and fit what is not there yet; the bundles by name."""
+def fitted(masters: Path, work: Path, seed: int) -> Bundle:
+    """Simulate and fit what is not there yet."""
     dataset = work / "labelled" / "dataset.toml"
     if not dataset.is_file():
         simulate(specification(masters, 1500, seed), work / "labelled")
-    recipes = {
-        "compact": COMPACT,
-        "xception-scratch": XCEPTION_SCRATCH,
-        "xception-transfer": XCEPTION_TRANSFER.replace("WEIGHTS", str((work / "xception-scratch").resolve())),
-    }
-    return {
-        name: fit(dataset, parse_recipe(recipes[name], name), work / name, seed=seed, progress=Lines())
-        for name in names
-    }
+    return fit(dataset, parse_recipe(COMPACT, "compact"), work / "compact", seed=seed, progress=Lines())
 
 
-def arguments(description: str | None) -> argparse.Namespace:
-    """Read what every script here is told."""
+def arguments(description: str | None, *parts: str) -> argparse.Namespace:
+    """Read what every script here is told; `parts` are those it can be asked for."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("masters", type=Path, help="folder of the public .sht master patterns")
     parser.add_argument("--work", type=Path, required=True, help="folder for scans and bundles")
     parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--disagreements", type=int, default=40, help="patterns explained by the study")
+    if parts:
+        parser.add_argument("--parts", nargs="+", choices=parts, default=parts, help="only these")
     return parser.parse_args()
 
 

@@ -29,7 +29,6 @@ from kikuchi.versions import versions
 HERE = Path(__file__).parent
 ASKED = ("Ni3Al", "Ni")
 PER_MATERIAL = 400
-DISAGREEMENTS = 40
 SHUFFLED = 6  # patterns explained again with shuffled weights, for every member
 
 
@@ -41,7 +40,7 @@ def interval(values: Any, seed: int = 0) -> dict[str, float]:
     return {"mean": float(values.mean()), "low": float(low), "high": float(high), "patterns": len(values)}
 
 
-def questions(masters: Path, work: Path, seed: int, bundle: Bundle) -> list[dict[str, Any]]:
+def questions(masters: Path, work: Path, seed: int, bundle: Bundle, most: int) -> list[dict[str, Any]]:
     """Return new patterns whose disputed classes are Ni's and Ni3Al's, with what is true of them."""
     folder = work / "asked"
     if not (folder / "dataset.toml").is_file():
@@ -67,7 +66,7 @@ def questions(masters: Path, work: Path, seed: int, bundle: Bundle) -> list[dict
             }
             for i in np.flatnonzero(split)
         ]
-    order = np.random.default_rng(seed).permutation(len(found))[:DISAGREEMENTS]
+    order = np.random.default_rng(seed).permutation(len(found))[:most]
     return [found[i] for i in order]
 
 
@@ -171,20 +170,23 @@ def summary(records: list[dict[str, Any]]) -> dict[str, Any]:
 
 def main() -> None:
     given = arguments(__doc__)
-    bundle = fitted(given.masters, given.work, given.seed, ("compact",))["compact"]
-    asked = questions(given.masters, given.work, given.seed, bundle)
+    bundle = fitted(given.masters, given.work, given.seed)
+    asked = questions(given.masters, given.work, given.seed, bundle, given.disagreements)
     background = read_background(bundle.path / BACKGROUND).thinned(per_class(bundle))
     models = [bundle.model(m.name) for m in bundle.members]
     ensemble = Ensemble(models, [m.size for m in bundle.members], background)
     seen = ensemble.backgrounds[0].std(axis=0) > 0
-    records = []
+    kept = given.work / "explained.json"
+    records = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else []
     begin = time.perf_counter()
-    for number, question in enumerate(asked):
+    for number, question in enumerate(asked[len(records) :], start=len(records)):
         records.append(one(ensemble, question, asked[number - 1]["physics"], seen))
+        kept.write_text(json.dumps(records), encoding="utf-8")
         print(f"{number + 1} of {len(asked)} explained, {time.perf_counter() - begin:.0f} s", flush=True)
     correlations = shuffled(ensemble, [q["pattern"] for q in asked[:SHUFFLED]])
     result = {
-        "command": f"python reports/explanations/study.py ../shared/masters --work WORK --seed {given.seed}",
+        "command": f"python reports/explanations/study.py ../shared/masters --work WORK --seed {given.seed} "
+        f"--disagreements {given.disagreements}",
         "date": time.strftime("%Y-%m-%d"),
         "seed": given.seed,
         "machine": "two-core CPU",

@@ -2,7 +2,7 @@
 
     python reports/explanations/times.py ../shared/masters --work WORK
 
-needs the bundles of `ensembles.py` in WORK. Writes ``times.json`` beside itself.
+takes the members of `ensembles.py`, and trains two Xceptions for a minute. Writes ``times.json`` beside itself.
 """
 
 import json
@@ -12,20 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ensembles import BUNDLES, RECORDING, arguments, fitted, specification
+from ensembles import RECORDING, arguments, fitted, specification
 
-from kikuchi.explain import Ensemble, explain_disagreement, read_background
-from kikuchi.explain.background import BACKGROUND
-from kikuchi.explain.mapped import per_class
+from kikuchi.explain import Ensemble, choose_background, explain_disagreement
 from kikuchi.explaining import explain_map
 from kikuchi.mapping import map_scan
-from kikuchi.scans import open_scan, prepare
+from kikuchi.members import MemberSpec, Training, build_member, copy_backbone, train_member
+from kikuchi.scans import Preparation, load_dataset
 from kikuchi.simulate import simulate
 from kikuchi.simulate.spec import spec_from_dict
 from kikuchi.versions import versions
 
 HERE = Path(__file__).parent
-XCEPTION_PATTERNS = 3
+XCEPTION_TRAIN, XCEPTION_VALIDATION, XCEPTION_POINTS = 240, 30, 3
 
 
 def superalloy(masters: Path, seed: int) -> Any:
@@ -46,7 +45,7 @@ def superalloy(masters: Path, seed: int) -> Any:
 
 def compact(masters: Path, work: Path, seed: int) -> dict[str, Any]:
     """Map a scan, and explain twelve points of it."""
-    bundle = fitted(masters, work, seed, BUNDLES[:1])["compact"]
+    bundle = fitted(masters, work, seed)
     scan = work / "superalloy.h5"
     if not scan.is_file():
         simulate(superalloy(masters, seed + 2), scan)
@@ -69,25 +68,44 @@ def compact(masters: Path, work: Path, seed: int) -> dict[str, Any]:
 
 
 def xception(masters: Path, work: Path, seed: int) -> dict[str, Any]:
-    """Explain patterns with two Xceptions at 96 x 96, one of each kind."""
-    bundles = list(fitted(masters, work, seed, BUNDLES[1:]).values())
-    members = [b.model(b.members[0].name) for b in bundles]
+    """Explain patterns with two Xceptions at 96 x 96, one of each kind, trained for a minute."""
+    data = load_dataset(work / "labelled" / "dataset.toml")
+    which = np.random.default_rng(seed).permutation(data.n)[: XCEPTION_TRAIN + XCEPTION_VALIDATION]
+    prepared = data.prepared(np.sort(which), Preparation(size=96))
+    labels = data.labels((221, 225, 229))[np.sort(which)]
+    order = np.random.default_rng(seed).permutation(len(which))
+    train, validation = order[:XCEPTION_TRAIN], order[XCEPTION_TRAIN:]
+    members, told = [], []
+    for kind in ("scratch", "transfer"):
+        spec = MemberSpec(
+            name=kind,
+            kind=kind,
+            architecture="xception",
+            size=96,
+            classes=3,
+            seed=seed,
+            frozen=kind == "transfer",
+        )
+        member = build_member(spec)
+        if members:  # the second one starts from the first one's backbone and trains its head
+            copy_backbone(members[0].get_layer("backbone"), member.get_layer("backbone"))
+        parts = [(prepared[part], labels[part]) for part in (train, validation)]
+        history = train_member(member, *parts, Training(epochs=2, batch=16, warm_down=True), seed=seed)
+        members.append(member)
+        told.append({"kind": kind, "losses": [e.loss for e in history.epochs]})
     begin = time.perf_counter()
-    background = read_background(bundles[0].path / BACKGROUND).thinned(per_class(bundles[0]))
+    background = choose_background({96: prepared[train]}, labels[train], 12, seed)
     ensemble = Ensemble(members, [96, 96], background)
     built = time.perf_counter() - begin
-    scan = open_scan(work / "superalloy.h5")
-    which = np.linspace(0, scan.n - 1, XCEPTION_PATTERNS).astype(int)
-    prepared = prepare(scan.read(which), bundles[0].preparation(bundles[0].members[0]))
     seconds, errors, missed = [], [], []
-    for pattern in prepared:
+    for i in validation[:XCEPTION_POINTS]:
         begin = time.perf_counter()
-        found = explain_disagreement(ensemble, [pattern, pattern], (0, 1))
+        found = explain_disagreement(ensemble, [prepared[i]] * 2, (0, 1))
         seconds.append(round(time.perf_counter() - begin, 1))
         errors.append(found.worst_error)
         missed.append(found.worst_missed)
     return {
-        "members": [b.members[0].kind for b in bundles],
+        "members": told,
         "background": len(background.labels),
         "seconds_to_build": round(built, 1),
         "seconds_of_each_point": seconds,
@@ -97,21 +115,25 @@ def xception(masters: Path, work: Path, seed: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    given = arguments(__doc__)
-    load = os.getloadavg()[0]
+    given = arguments(__doc__, "compact", "xception")
+    load, file = os.getloadavg()[0], HERE / "times.json"
     # What is shared by every run (reading shap, tracing TensorFlow) belongs to the first number, as for a user.
     result: dict[str, Any] = {
         "command": f"python reports/explanations/times.py ../shared/masters --work WORK --seed {given.seed}",
         "date": time.strftime("%Y-%m-%d"),
         "seed": given.seed,
         "machine": "two-core CPU",
-        "load_average_before": round(load, 1),
         "versions": versions(),
     }
-    for name, measure in (("compact", compact), ("xception", xception)):
-        result[name] = measure(given.masters, given.work, given.seed)
+    if file.is_file():
+        result = json.loads(file.read_text(encoding="utf-8")) | result
+    for name in given.parts:
+        measure = {"compact": compact, "xception": xception}[name]
+        result[name] = {"load_average_before": round(load, 1)} | measure(
+            given.masters, given.work, given.seed
+        )
         print(result[name], flush=True)
-        (HERE / "times.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
