@@ -4,6 +4,7 @@ import csv
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def learn_curve(
     ways
         Some of `WAYS`.
     repeats
-        Draws of the training patterns at each count.
+        Draws of the training patterns at each count; one at the largest, which takes them all.
     target
         Accuracy to reach, in (0, 1).
     seed
@@ -160,7 +161,7 @@ def learn_curve(
 
 
 class _Bench:
-    """One way of training on one split: patterns are prepared, and features made, once."""
+    """One way of training on one split; patterns are prepared, and features made, once."""
 
     def __init__(
         self, way: str, group: MemberGroup, recipe: Recipe, data: Dataset, split: Split, seed: int
@@ -170,11 +171,17 @@ class _Bench:
         self.spec, self.group = alone.member_specs(len(split.classes), seed)[0]
         labels = data.labels(split.classes)
         self.labels = {p: labels[getattr(split, p)] for p in ("train", "validation", "calibration", "test")}
-        preparation = recipe.preparation(self.spec.size)
-        self.patterns = {
-            p: data.prepared(getattr(split, p), preparation).astype(np.float16) for p in self.labels
-        }
+        self._data = data
         self._features: dict[str, np.ndarray] = {}
+
+    @cached_property
+    def patterns(self) -> dict[str, np.ndarray]:
+        """Prepared patterns (n, size, size) of every part; a curve that was measured before needs none."""
+        preparation = self.recipe.preparation(self.spec.size)
+        return {
+            p: self._data.prepared(getattr(self.split, p), preparation).astype(np.float16)
+            for p in self.labels
+        }
 
     def run(self, count: int, repeat: int) -> Run:
         """Train on the first `count` patterns of every class in the order of a repeat, and judge."""
@@ -236,14 +243,15 @@ def _follow(
     stopped = "all"
     with progress.bar(f"learning curve, {bench.way}", len(steps) * repeats) as step:
         for count in steps:
-            for repeat in range(repeats):
+            # The largest count takes every training pattern there is: a second draw would be the same one.
+            for repeat in range(repeats if count < steps[-1] else 1):
                 key = (bench.way, count, repeat)
                 if key not in done:
                     done[key] = bench.run(count, repeat)
                     _write(folder / "learn_curve.csv", list(done.values()))
                 runs.append(done[key])
                 step(1)
-            means.append(float(np.mean([r.accuracy for r in runs[-repeats:]])))
+            means.append(float(np.mean([r.accuracy for r in runs if r.count == count])))
             progress.say(f"{bench.way}, {count} a class: {means[-1]:.1%} right")
             reason = stops(means, target)
             if reason:

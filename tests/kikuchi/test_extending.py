@@ -4,6 +4,9 @@ import csv
 
 import numpy as np
 import pytest
+import tifffile
+from ensemble_cli.main import app
+from typer.testing import CliRunner
 
 import kikuchi
 from kikuchi.exemplars import EXEMPLARS, read_exemplars
@@ -11,7 +14,7 @@ from kikuchi.labelling import read_labels
 from kikuchi.mapping import STORE
 from kikuchi.recipe import parse_recipe
 from kikuchi.running import run_store
-from kikuchi.scans import Dataset, Material, scan_from_array
+from kikuchi.scans import Dataset, Material, open_scan, scan_from_array
 
 RECIPE = """
 [[member]]
@@ -117,27 +120,37 @@ def test_too_few_patterns_a_full_folder_and_a_bundle_without_exemplars_are_refus
     assert (bundle.path / EXEMPLARS).is_file()
 
 
-def test_suggested_patterns_filled_by_hand_become_a_dataset(bundle, tmp_path):
-    # A map of the two known directions and one that no member knows.
-    patterns = np.concatenate([stripes(a, 20, 20 + a) for a in (0, 90, 45)])
-    scan = scan_from_array(patterns.reshape(6, 10, 64, 64), "map")
+def test_suggested_patterns_filled_by_hand_teach_the_class_that_nobody_knew(bundle, tmp_path):
+    # A map of the two known directions and one that no member knows, through the commands themselves.
+    patterns = np.concatenate([stripes(a, 20, 20 + a) for a in (0, 90, 45)]).clip(0, 255).astype(np.uint8)
+    (tmp_path / "scan").mkdir()
+    for i, pattern in enumerate(patterns):
+        tifffile.imwrite(tmp_path / "scan" / f"p_{i:04d}.tif", pattern)
+    scan = open_scan(tmp_path / "scan")
     run_store(scan, bundle, tmp_path / "map" / STORE)
-    path = kikuchi.suggest(tmp_path / "map", scan, bundle, tmp_path / "labels.csv", points=9)
-    with path.open(newline="") as file:
+    labels, out = tmp_path / "labels.csv", tmp_path / "run2"
+    options = ["--run", str(bundle.path), "--map", str(tmp_path / "map"), "--out", str(labels), "--quiet"]
+    asked = CliRunner().invoke(app, ["label", str(tmp_path / "scan"), *options, "--points", "18"])
+    assert asked.exit_code == 0, asked.output
+    with labels.open(newline="") as file:
         rows = list(csv.DictReader(file))
     index = [int(r["index"]) for r in rows]
-    assert len(set(index)) == 9 and all(r["space_group"] == "" for r in rows)
+    assert len(set(index)) == 18 and all(r["space_group"] == "" for r in rows)
     # The unknown third of the map is asked about more often than its share.
-    assert sum(i >= 40 for i in index) >= 5
-    for row in rows[:-1]:
-        row["space_group"] = str((221, 229, 225)[int(row["index"]) // 20])
-    with path.open("w", newline="") as file:
+    assert sum(i >= 40 for i in index) >= 9
+    for row in rows:
+        row["space_group"] = "225" if int(row["index"]) >= 40 else ""
+    with labels.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    labelled = read_labels(path, {"map": scan})
-    assert labelled.n == 8
-    assert sorted(labelled.index.tolist()) == sorted(index[:-1])
+    taught = CliRunner().invoke(app, ["extend", str(bundle.path), str(labels), "--out", str(out), "--quiet"])
+    assert taught.exit_code == 0, taught.output
+    assert "225 new" in taught.output
+    p = kikuchi.Bundle.load(out).predict_proba(stripes(ANGLES[225], 20, 9))
+    assert (p.argmax(axis=1) == 1).mean() >= 0.8
+    again = CliRunner().invoke(app, ["label", str(tmp_path / "scan"), *options])
+    assert again.exit_code == 1 and "perhaps with labels" in again.output
     with pytest.raises(kikuchi.InputError, match="another scan"):
         kikuchi.suggest(
             tmp_path / "map", scan_from_array(patterns[None], "other"), bundle, tmp_path / "x.csv"
