@@ -146,7 +146,10 @@ def test_material_tables_count_by_hand():
 def test_a_page_is_filled_between_its_marks_only(tmp_path):
     text = (
         "before\n<!-- table: methods of peers_x -->old<!-- end -->\n<!-- table: unknown -->kept<!-- end -->\n"
+        "<!-- figure: losses | Losses --><!-- end -->\n<!-- figure: none | None --><!-- end -->\n"
     )
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "losses.png").touch()
     (tmp_path / "README.md").write_text(text, encoding="utf-8")
     methods = {"Hough": {"error": {"value": 0.5, "low": 0.4, "high": 0.6}, "share": {"Ni": 1.0}}}
     page.write_page(tmp_path / "README.md", {"peers_x": {"materials": ["Ni"], "methods": methods}})

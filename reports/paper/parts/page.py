@@ -14,8 +14,8 @@ Results = dict[str, dict[str, Any]]
 def write_page(page: Path, results: Results) -> None:
     """Fill the marks of a page whose results are there; what lies outside its marks is left as it is.
 
-    ``<!-- table: NAME of STAGE -->`` ... ``<!-- end -->`` takes a table of `TABLES`, and ``<!-- figure: NAME | TEXT -->``
-    ... ``<!-- end -->`` the picture ``figures/NAME.png`` beside the page.
+    ``<!-- table: NAME of STAGE -->`` to ``<!-- end -->`` takes a table of `TABLES`; ``<!-- figure: NAME | TEXT -->`` to
+    ``<!-- end -->`` the picture ``figures/NAME.png`` beside the page.
 
     Parameters
     ----------
