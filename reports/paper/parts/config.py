@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -153,18 +153,15 @@ class Shift(_Table):
 
 
 class Peers(_Table):
-    """What matching and Hough indexing may cost.
+    """What matching may cost.
 
     Parameters
     ----------
     resolution
         Degrees between the orientations of a dictionary.
-    bands
-        Reflector families of Hough indexing.
     """
 
-    resolution: float = 4.0
-    bands: Literal["default"] | int = "default"
+    resolution: Annotated[float, Field(gt=0)] = 4.0
 
 
 class Study(_Table):

@@ -95,7 +95,6 @@ def dictionaries(
         dictionary = master_signal(one, phase).get_patterns(
             rotations,
             detector,
-            energy=one.voltage_kv,
             dtype_out="float32",
             compute=True,
             show_progressbar=False,
@@ -117,7 +116,6 @@ def master_signal(one: MasterPattern, phase: Any) -> Any:
         projection="lambert",
         hemisphere="both",
         phase=phase,
-        energy=one.voltage_kv,
     )
 
 
