@@ -113,6 +113,11 @@ def master_signal(one: MasterPattern, phase: Any) -> Any:
 
     return kikuchipy.signals.EBSDMasterPattern(
         np.stack([one.north, one.south]),
+        axes=[
+            {"size": 2, "name": "hemisphere"},
+            {"size": len(one.north), "name": "height"},
+            {"size": len(one.north), "name": "width"},
+        ],
         projection="lambert",
         hemisphere="both",
         phase=phase,
