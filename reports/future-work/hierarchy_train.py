@@ -14,7 +14,8 @@ import numpy as np
 from hierarchy_data import DETECTOR, GROUPS, MICROSCOPE, file_of, indices, read_masters
 
 from kikuchi.histories import write_history
-from kikuchi.members import Epoch, MemberSpec, Training, build_member, predict, train_member
+from kikuchi.members import Epoch, MemberSpec, Training, build_member, checkpoint, predict, train_member
+from kikuchi.members.train import _compiled
 from kikuchi.members.weights import load_backbone_weights
 from kikuchi.scans import Preparation, prepare
 from kikuchi.simulate.acquisition import acquire, draw_parameters, random_crystals
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("masters", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--last", action="store_true", help="keep the last epoch, not that of lowest loss")
     parser.add_argument("--seed", type=int, default=9)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -104,6 +106,8 @@ def main() -> None:
         on_epoch=on_epoch,
     )
     write_history(given.out, history)
+    if given.last:
+        checkpoint.load(given.out, _compiled(model, schedule))
     test = read_masters(given.masters, "test")
     test_patterns, test_crystal = held_out(test, given.seed + 2)
     logits = np.concatenate([predict(model, patterns)[0], predict(model, test_patterns)[0]])
