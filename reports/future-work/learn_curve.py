@@ -103,7 +103,8 @@ def main() -> None:
             **how,
         )
     result = {
-        "command": f"python reports/future-work/learn_curve.py --work WORK --seed {given.seed}",
+        "command": f"python reports/future-work/learn_curve.py --work WORK --seed {given.seed}"
+        + (" --only-frozen" if given.only_frozen else ""),
         "date": datetime.date.today().isoformat(),
         "machine": "two-core CPU, one thread, shared",
         "versions": versions(),
