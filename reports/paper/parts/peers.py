@@ -103,7 +103,7 @@ def dictionaries(
         found = signal.dictionary_indexing(
             dictionary, metric="ncc", keep_n=1, n_per_iteration=len(rotations.data)
         )
-        scores.append(np.asarray(found.scores).reshape(len(found.rotations), -1)[:, 0])
+        scores.append(np.asarray(found.scores).reshape(found.size, -1)[:, 0])
     return np.argmax(scores, axis=0)
 
 
