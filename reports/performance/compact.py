@@ -1,0 +1,209 @@
+"""Five compact members at 64 x 64: every lever, the draws, preparation and reading, file to decisions."""
+
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timing
+from contenders import Contenders, agreement, through
+from costs import gflop
+
+import kikuchi
+from kikuchi.engines import Runner
+from kikuchi.engines.shelf import read_shelf
+from kikuchi.engines.threads import cores, in_order
+from kikuchi.outputs import read_held_out
+from kikuchi.quick import HELD_OUT, answering, spoken_for
+from kikuchi.quickening import quicken
+from kikuchi.running import run_store
+from kikuchi.scans import load_dataset, open_scan, pattern_quality, prepare, scan_from_array
+from kikuchi.simulate.writer import write_scan
+
+
+def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[str, Any]:
+    """Measure everything about the compact ensemble in WORK/gain: its ``run`` and its ``scans``."""
+    n = patterns or 1000
+    bundle = kikuchi.Bundle.load(work / "gain" / "run")
+    dataset = work / "gain" / "scans" / "dataset.toml"
+    shelf = read_shelf(bundle, "int8")
+    if shelf is None or "measured" not in shelf.manifest:
+        quicken(bundle, dataset)
+        shelf = read_shelf(bundle, "int8")
+    single = read_shelf(bundle, "onnx")
+    assert shelf is not None and single is not None
+    raw, labels = some(dataset, n, seed)
+    engines = {"onnx": single, "int8": shelf}
+    runners = {
+        kind: Runner(
+            [found.engine(s.name, kind) for s in bundle.members],
+            bundle.members,
+            bundle.recipe,
+            bundle.familiarity,
+        )
+        for kind, found in engines.items()
+    }
+    fitted = bundle.held_out.part == 0
+    learned = [read_held_out(s.folder / HELD_OUT).outputs.logits[:, fitted] for s in (single, shelf)]
+    contenders = Contenders(
+        raw=raw,
+        prepared=prepare(raw, bundle.preparation(bundle.members[0])),
+        labels=labels,
+        models=[bundle.model(s.name) for s in bundle.members],
+        single=runners["onnx"],
+        eight=runners["int8"],
+        learned=(learned[0], learned[1], bundle.held_out.labels[fitted]),
+    )
+    ways = contenders.ways()
+    said = {name: way() for name, way in ways.items()}
+    speed = timing.rates(ways, n, rounds, "predict loop")
+    for name, logits in said.items():
+        speed[name] |= agreement(logits, said["predict loop"], labels)
+    work_each = gflop(single.folder / f"{bundle.members[0].name}.onnx")
+    machine = timing.gemm_rate(cores())
+    return {
+        "patterns": n,
+        "members": len(bundle.members),
+        "levers": speed,
+        "quickened": {kind: s.manifest["measured"] for kind, s in engines.items()},
+        "gflop_a_member_and_pattern": round(work_each, 4),
+        "gemm_gflops": machine,
+        "onnx_gflops": round(speed["onnx"]["per_second"] * work_each * len(bundle.members), 1),
+        "draws": draws(runners["onnx"], raw, rounds),
+        "preparation": preparation(bundle, raw, speed["onnx"]["per_processor_second"], rounds),
+        "file_to_decisions": end_to_end(work, bundle, long_scan(work, dataset, 4 * n, seed)),
+        "members_grow": {
+            str(m): round(n / timed(lambda m=m: through(first(runners["onnx"], m), raw)), 1)
+            for m in (1, 2, 3, 5)
+        },
+        "classes_grow": classes_grow(n),
+    }
+
+
+def some(dataset: Path, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return raw patterns of all classes in random order, and their classes."""
+    data = load_dataset(dataset)
+    chosen = np.sort(np.random.default_rng(seed).permutation(data.n)[:n])
+    raw = np.concatenate([patterns for _, _, patterns in data.iter_patterns(chosen)])
+    order = np.random.default_rng(seed).permutation(n)
+    return raw[order], data.labels(data.classes)[chosen][order]
+
+
+def timed(run) -> float:
+    """Return the median seconds of three runs."""
+    taken = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - begin)
+    return float(np.median(taken))
+
+
+def first(runner: Runner, members: int) -> Runner:
+    """Return the first few members of a runner."""
+    from ensemble.abstention import Familiarity
+
+    f = runner.familiarity
+    fewer = Familiarity(f.references[:members], f.scales[:members], f.k)
+    return replace(runner, engines=runner.engines[:members], specs=runner.specs[:members], familiarity=fewer)
+
+
+def draws(runner: Runner, raw: np.ndarray, rounds: int) -> dict[str, Any]:
+    """Time the whole pipeline with one dropout draw and with fifty, on cached features."""
+
+    def with_draws(t: int) -> Runner:
+        combined = runner.recipe.combine.model_copy(update={"draws": t})
+        return replace(runner, recipe=runner.recipe.model_copy(update={"combine": combined}))
+
+    cases = {f"{t} draws": (lambda t=t: through(with_draws(t), raw)) for t in (1, 50)}
+    found = timing.rates(cases, len(raw), rounds, "50 draws")
+    return found
+
+
+def preparation(bundle, raw: np.ndarray, mapped: float, rounds: int) -> dict[str, Any]:
+    """Time preparation and quality alone in the pipeline's workers, and their share of a map's processor time."""
+    settings = bundle.preparation(bundle.members[0])
+    scan = scan_from_array(raw)
+    pieces = [slice(i, i + 256) for i in range(0, len(raw), 256)]
+    cases = {
+        "reading and preparing": lambda: list(
+            in_order(lambda p: prepare(p, settings), (scan.read(s) for s in pieces))
+        ),
+        "and judging quality": lambda: list(
+            in_order(lambda p: (prepare(p, settings), pattern_quality(p)), (scan.read(s) for s in pieces))
+        ),
+    }
+    found = timing.rates(cases, len(raw), rounds, "reading and preparing")
+    for case in found.values():
+        case["share_of_map"] = round(mapped / case["per_processor_second"], 3)
+    return found
+
+
+def end_to_end(work: Path, bundle, path: Path, rounds: int = 2) -> list[dict[str, Any]]:
+    """Time from a scan's file to its decisions under vote: reading, members, store, calibration, abstention.
+
+    Winners and statuses are held against those of all members in single precision.
+    """
+    scan = open_scan(path)
+    found: list[dict[str, Any]] = []
+    reference = None
+    for engine, stop in (("onnx", "never"), ("onnx", "exact"), ("int8", "exact"), ("int8", "cascade")):
+        judge = answering(bundle, engine, stop, "vote")
+        judge.runner(engine, patterns=scan.n)
+        taken = []
+        for _ in range(rounds):
+            shutil.rmtree(work / "store", ignore_errors=True)
+            begin = time.perf_counter()
+            outputs = run_store(scan, judge, work / "store", engine=engine)[0].outputs()
+            decision = judge.decide(spoken_for(outputs), rule="vote")
+            taken.append(time.perf_counter() - begin)
+        reference = reference or decision
+        found.append(
+            {
+                "engine": engine,
+                "stop": stop,
+                "patterns": scan.n,
+                "per_second": round(scan.n / float(np.median(taken)), 1),
+                "least": round(scan.n / max(taken), 1),
+                "most": round(scan.n / min(taken), 1),
+                "winner_agreement": round(float((decision.winner == reference.winner).mean()), 5),
+                "status_agreement": round(float((decision.status == reference.status).mean()), 5),
+                "members_run": round(float((~np.isnan(outputs.logits).any(axis=-1)).sum(axis=0).mean()), 2),
+            }
+        )
+    shutil.rmtree(work / "store")
+    return found
+
+
+def long_scan(work: Path, dataset: Path, n: int, seed: int) -> Path:
+    """Return a scan file of patterns of all classes, written once."""
+    path = work / f"scan-{n}.h5"
+    if not path.is_file():
+        raw, _ = some(dataset, n, seed)
+        columns = int(np.sqrt(n))
+        rows = n // columns
+        write_scan(
+            path,
+            [(0, raw[: rows * columns])],
+            grid=(rows, columns),
+            signal_shape=raw.shape[1:],
+            dtype=raw.dtype,
+            step_um=1.0,
+            voltage_kv=20.0,
+            pattern_centre=np.array([0.5, 0.3, 0.6]),
+        )
+    return path
+
+
+def classes_grow(n: int) -> dict[str, dict[str, float]]:
+    """Time combining by vote for more classes, which no network runs for."""
+    from ensemble.pooling import combine
+
+    rng = np.random.default_rng(0)
+    found = {}
+    for k in (6, 30, 100, 230):
+        logits = rng.normal(size=(5, n, k)).astype(np.float32)
+        found[str(k)] = {"patterns_per_second": round(n / timed(lambda x=logits: combine(x, "vote")))}
+    return found

@@ -1,0 +1,100 @@
+"""The same members run in every way that is compared: what a user would write, and ours lever by lever."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ensemble.pooling import combine
+from ensemble.stopping import VoteStop, best_order, filled, fit_cascade
+from kikuchi.engines import Runner
+from kikuchi.outputs import MemberOutputs, joined
+
+
+@dataclass
+class Contenders:
+    """Networks and runners on the same patterns.
+
+    Attributes
+    ----------
+    raw, prepared, labels
+        Patterns as a detector gave them, as the networks take them, and true class indices.
+    models
+        The members as Keras models.
+    single, eight
+        Runners of the same members by ONNX Runtime in single precision and in 8 bits.
+    learned
+        Logits (M, N, K) of both engines and labels of other patterns, which order and cascades are learned from.
+    """
+
+    raw: np.ndarray
+    prepared: np.ndarray
+    labels: np.ndarray
+    models: list
+    single: Runner
+    eight: Runner
+    learned: tuple[np.ndarray, np.ndarray, np.ndarray]
+
+    def ways(self) -> dict[str, Callable[[], np.ndarray]]:
+        """Return by name: a function that gives logits (M, N, K), NaN where a member was spared."""
+        single, eight, labels = self.learned
+        order = best_order(single)
+        cascade = fit_cascade(single, labels, "vote", order=order)
+        cascade8 = fit_cascade(eight, labels, "vote", order=best_order(eight))
+        return {
+            "predict loop": lambda: np.stack(
+                [m.predict(self.prepared[..., None], verbose=0)[0] for m in self.models]
+            ),
+            "tf.function loop": compiled(self.models, self.prepared),
+            "onnx": lambda: through(self.single, self.raw),
+            "onnx, exact stop": lambda: through(replace(self.single, stopping=VoteStop(order)), self.raw),
+            "onnx, cascade": lambda: through(replace(self.single, stopping=cascade), self.raw),
+            "int8": lambda: through(self.eight, self.raw),
+            "int8, exact stop": lambda: through(replace(self.eight, stopping=VoteStop(order)), self.raw),
+            "int8, cascade": lambda: through(replace(self.eight, stopping=cascade8), self.raw),
+        }
+
+
+def compiled(models: list, prepared: np.ndarray, batch: int = 64) -> Callable[[], np.ndarray]:
+    """Return the loop with a compiled ``tf.function`` a member."""
+    import tensorflow as tf
+
+    shape = (batch, *prepared.shape[1:], 1)
+    functions = [
+        tf.function(lambda x, m=m: m(x, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)])
+        for m in models
+    ]
+    # Whole batches only: the function is compiled for one shape.
+    padded = np.concatenate([prepared, np.zeros((-len(prepared) % batch, *prepared.shape[1:]), np.float32)])
+
+    def run() -> np.ndarray:
+        out = [
+            np.concatenate([f(padded[i : i + batch, ..., None])[0] for i in range(0, len(padded), batch)])
+            for f in functions
+        ]
+        return np.stack(out)[:, : len(prepared)]
+
+    return run
+
+
+def through(runner: Runner, raw: np.ndarray) -> np.ndarray:
+    """Run raw patterns through the whole pipeline: preparation, quality, members, draws, unfamiliarity."""
+    return outputs(runner, raw).logits
+
+
+def outputs(runner: Runner, raw: np.ndarray) -> MemberOutputs:
+    """Return everything that the pipeline gives."""
+    pieces = runner.pieces(slice(0, len(raw)), raw.shape[1:])
+    return joined(list(runner.stream(raw[piece] for piece in pieces)))
+
+
+def agreement(logits: np.ndarray, reference: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Hold the winners of the vote against those of the reference, and against the truth."""
+    seen = combine(filled(logits), "vote").probabilities.argmax(axis=1)
+    wanted = combine(reference, "vote").probabilities.argmax(axis=1)
+    return {
+        "label_agreement": round(float((seen == wanted).mean()), 5),
+        "labels_changed": int((seen != wanted).sum()),
+        "accuracy": round(float((seen == labels).mean()), 4),
+        "members_run": round(float((~np.isnan(logits).any(axis=-1)).sum(axis=0).mean()), 2),
+    }

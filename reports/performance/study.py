@@ -1,0 +1,52 @@
+"""How fast an ensemble maps, against what a user would write instead; no speed without the agreement beside it.
+
+    python reports/performance/study.py --work WORK [--part compact xception indexers memory] [--seed 0]
+
+WORK keeps what is made once (scans, members, exports): the compact ensemble is that of ``reports/trust/gain.py``, made
+there with ``python reports/trust/gain.py --work WORK/gain``. Each part runs in a process of its own and writes its own
+JSON beside this file.
+"""
+
+import argparse
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import timing
+
+HERE = Path(__file__).parent
+PARTS = ("compact", "xception", "indexers", "memory")
+
+
+def main() -> None:
+    """Run the parts that are asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--work", type=Path, required=True, help="folder for scans, members and exports")
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--patterns", type=int, help="patterns a case")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    if len(given.part) > 1:
+        for part in given.part:
+            again = [sys.executable, __file__, "--work", given.work, "--part", part]
+            again += ["--rounds", given.rounds, "--seed", given.seed]
+            again += ["--patterns", given.patterns] if given.patterns else []
+            subprocess.run([str(a) for a in again], check=True)
+        return
+    part = given.part[0]
+    room = importlib.import_module(part)
+    command = f"python reports/performance/study.py --work WORK --part {part} --rounds {given.rounds}"
+    command += f" --patterns {given.patterns}" if given.patterns else ""
+    measured = room.measure(given.work, given.patterns, given.rounds, given.seed)
+    text = json.dumps(timing.about(command, given.seed) | measured, indent=1) + "\n"
+    (HERE / f"{part}.json").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
