@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ensemble.errors import InputError
 from kikuchi.progress import SILENT, Progress
-from kikuchi.scans import Preparation, Scan, prepare
+from kikuchi.scans import Preparation, Scan, background_for, prepare
 
 HOW = ("orientations", "patterns")
 """Where grains come from."""
@@ -29,7 +29,9 @@ _STRANGERS = 4.0
 _PAIRS = 400
 
 
-def find_grains(scan: Scan, how: str, *, progress: Progress = SILENT) -> NDArray[np.intp]:
+def find_grains(
+    scan: Scan, how: str, *, preparation: Preparation | None = None, progress: Progress = SILENT
+) -> NDArray[np.intp]:
     """Return the grain of every point, shape (N,): numbers from 0 on in the order of their first points.
 
     Parameters
@@ -39,6 +41,8 @@ def find_grains(scan: Scan, how: str, *, progress: Progress = SILENT) -> NDArray
     how
         ``"orientations"``: those that came with the scan, neighbours within `MISORIENTATION`; ``"patterns"``:
         neighbours whose patterns are more alike than random pairs of the scan.
+    preparation
+        How patterns are prepared before they are compared, at a smaller size; that of Kikuchi patterns where None.
     progress
         Listener of the work.
 
@@ -50,7 +54,8 @@ def find_grains(scan: Scan, how: str, *, progress: Progress = SILENT) -> NDArray
     if how == "orientations":
         return _number(scan.n, *_same_orientation(scan))
     if how == "patterns":
-        return _number(scan.n, *_same_pattern(scan, progress))
+        look = (preparation or Preparation()).model_copy(update={"size": _SIDE})
+        return _number(scan.n, *_same_pattern(scan, look, progress))
     raise InputError(f"unknown way {how!r} to find grains", remedy=f"one of {', '.join(HOW)}")
 
 
@@ -141,13 +146,13 @@ def _symmetry(crystal_map: Any) -> NDArray[np.floating]:
 
 
 def _same_pattern(
-    scan: Scan, progress: Progress
+    scan: Scan, look: Preparation, progress: Progress
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
     """Compare every pattern with the one on its right and the one below, a row of the map at a time."""
-    look = Preparation(size=_SIDE)
+    background = background_for(scan, look)
 
     def vectors(indices: NDArray[np.intp]) -> NDArray[np.float32]:
-        flat = prepare(scan.read(indices), look).reshape(len(indices), -1).astype(np.float32)
+        flat = prepare(scan.read(indices), look, background).reshape(len(indices), -1).astype(np.float32)
         flat -= flat.mean(axis=1, keepdims=True)
         return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), np.finfo(np.float32).tiny)
 

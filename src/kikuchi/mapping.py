@@ -102,7 +102,10 @@ def map_scan(
     )
     opened = scan if isinstance(scan, Scan) else open_scan(scan)
     folder = Path(out)
-    grain_of = None if grains is None else find_grains(opened, grains, progress=progress)
+    grain_of = None
+    if grains is not None:
+        look = bundle.preparation(bundle.members[0])
+        grain_of = find_grains(opened, grains, preparation=look, progress=progress)
     with locked(folder):
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
         store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, client=client)
