@@ -70,6 +70,8 @@ def specification(masters: Path, count: int, seed: int, names: tuple[str, ...] =
 
 def fitted(masters: Path, work: Path, seed: int) -> Bundle:
     """Simulate and fit what is not there yet."""
+    if (work / "compact" / "bundle.json").is_file():
+        return Bundle.load(work / "compact")
     dataset = work / "labelled" / "dataset.toml"
     if not dataset.is_file():
         simulate(specification(masters, 1500, seed), work / "labelled")
