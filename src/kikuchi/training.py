@@ -78,6 +78,9 @@ def train_all(
         All members in the order of `specs`.
     """
     todo = [pair for pair in specs if not (folder / "members" / pair[0].name / "member.json").is_file()]
+    for spec, _ in specs:
+        if (folder / "members" / spec.name / "member.json").is_file():
+            checkpoint.remove(folder / "members" / spec.name)  # a run may have died just before it did
     # All weights are tried before the first epoch: an hour of training must not end in a missing file.
     for spec, group in todo:
         if group.weights:

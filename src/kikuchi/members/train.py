@@ -170,6 +170,8 @@ def train_member(
             on_epoch(row)
     if best is not None:
         model.set_weights(best)
+    # Where the masks stood is stored with the weights: it must not tell whether this process made the last epoch.
+    dropout.seed_generator.state.assign(keras.ops.cast([seed, 0], dropout.seed_generator.state.dtype))
     return history
 
 

@@ -60,8 +60,13 @@ def pages_of(path: Path) -> int:
     try:
         with tifffile.TiffFile(path) as tiff:
             first = tiff.pages.first
-            kinds = {(page.shape, page.dtype) for page in tiff.pages}
-            return len(tiff.pages) if len(kinds) == 1 and len(first.shape) == 2 else 1
+            offsets = set()
+            for page in tiff.pages:
+                # A damaged file's chain of pages may be a ring.
+                if (page.shape, page.dtype) != (first.shape, first.dtype) or page.offset in offsets:
+                    return 1
+                offsets.add(page.offset)
+            return len(offsets) if len(first.shape) == 2 else 1
     except Exception:  # a damaged file is told of where it is read
         return 1
 
