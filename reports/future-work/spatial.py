@@ -21,8 +21,10 @@ from ensemble.grain_pooling import GrainPooling
 from ensemble.metrics.bootstrap import bootstrap_interval
 from ensemble.metrics.calibration_error import expected_calibration_error
 from ensemble.metrics.proper import log_loss
+from ensemble.softmax import softmax
 from kikuchi.grains import find_grains, grains_from_orientations
 from kikuchi.maps import PhaseMap
+from kikuchi.outputs import joined
 from kikuchi.pooled_map import GrainRule, fit_grain_rule, pooled_phase_map, with_grains, write_pooled
 from kikuchi.simulate.orientations import product, small_turns
 from kikuchi.simulate.simulation import simulate
@@ -52,7 +54,7 @@ validation_per_class = 60
 risk = 0.02
 """
 HOUGH_NOISE = 0.5  # degrees: how well indexing finds an orientation
-MAPS = 3
+MAPS = 1
 
 
 def spec(seed: int, table: dict) -> dict:
@@ -113,6 +115,26 @@ def segmented(scan_file: Path, truth: pd.DataFrame, seed: int) -> dict[str, np.n
     }
 
 
+def mapped(scan_file: Path, bundle: kikuchi.Bundle) -> PhaseMap:
+    """Return the decisions of a scan as `ensemble map` makes them, without its files."""
+    scan = kikuchi.open_scan(scan_file)
+    outputs = joined([bundle.member_outputs(patterns) for _, patterns in scan.iter_chunks(1024)])
+    return PhaseMap(
+        name=scan.name,
+        classes=bundle.classes,
+        members=tuple(m.name for m in bundle.members),
+        member_kinds=tuple(m.kind for m in bundle.members),
+        shape=scan.shape,
+        row=scan.row,
+        col=scan.col,
+        x=scan.x,
+        y=scan.y,
+        step=scan.step,
+        decision=bundle.decide(outputs),
+        member_probabilities=softmax(outputs.logits).astype(np.float32),
+    )
+
+
 def columns(phase_map: PhaseMap, truth: pd.DataFrame, grains: np.ndarray | None, rule: GrainRule) -> dict:
     """Return probabilities, truth, whether answered and the true grain of the known points of one map."""
     d = phase_map.decision
@@ -140,7 +162,7 @@ def scores(parts: list[dict]) -> dict:
 
     def interval(metric, *arrays):
         return [
-            round(float(v), 4) for v in bootstrap_interval(metric, *arrays, groups=grain, n_resamples=400)
+            round(float(v), 4) for v in bootstrap_interval(metric, *arrays, groups=grain, n_resamples=200)
         ]
 
     return {
@@ -178,7 +200,7 @@ def main() -> None:
         parts: dict[str, list[dict]] = {}
         for number, file in enumerate(scans[kind]):
             truth = pd.read_csv(file.with_suffix(".truth.csv"))
-            phase_map = kikuchi.map_scan(file, bundle, given.work / f"map_{kind}_{number}")
+            phase_map = mapped(file, bundle)
             parts.setdefault("each point by itself", []).append(
                 columns(phase_map, truth, None, rules["fitted"])
             )
@@ -189,11 +211,12 @@ def main() -> None:
                     parts.setdefault(f"{way}, {name}", []).append(columns(phase_map, truth, grains, rule))
             if number == 0:
                 pooled = with_grains(phase_map, bundle, bundle.rule, abstention, ways["patterns"])
-                write_pooled(pooled, given.work / f"map_{kind}_{number}")
+                (given.work / kind).mkdir(exist_ok=True)
+                write_pooled(pooled, given.work / kind)
                 changed = pooled_phase_map(pooled).decision.winner != phase_map.decision.winner
                 found[f"{kind}_{number}"]["points_pooled_otherwise"] = int(changed.sum())
         results[kind] = {name: scores(part) for name, part in parts.items()}
-    (HERE / "spatial.png").write_bytes((given.work / "map_grains_0" / "pooled.png").read_bytes())
+    (HERE / "spatial.png").write_bytes((given.work / "grains" / "pooled.png").read_bytes())
     report = {
         "command": f"python reports/future-work/spatial.py --work FOLDER --seed {given.seed}",
         "machine": "two-core CPU, shared",
