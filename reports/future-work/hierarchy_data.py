@@ -18,7 +18,7 @@ from kikuchi.simulate.master_file import read_stored_master, save_master
 from kikuchi.simulate.microscope import Detector, Microscope
 from kikuchi.simulate.random_crystals import random_crystal
 
-# 48 space groups of 36 extinction classes, all seven crystal systems and ten of eleven Laue classes, the ten groups of
+# 48 space groups of 36 extinction classes, all seven crystal systems and eleven Laue classes, the ten groups of
 # m-3m among them. Eleven classes have two or three groups here, which no pattern of this kind can tell apart.
 TRICLINIC = (1, 2)
 MONOCLINIC = (3, 10, 12, 14, 15)
