@@ -164,7 +164,8 @@ def main() -> None:
     from kikuchi.versions import versions
 
     result = {
-        "command": "python reports/reliability/cluster.py " + " ".join(sys.argv[1:]),
+        "command": "python reports/reliability/cluster.py "
+        + " ".join(a for a in sys.argv[1:] if "/" not in a),
         "seed": given.seed,
         "date": time.strftime("%Y-%m-%d"),
         "machine": f"{os.cpu_count()}-core CPU, shared with other work",
@@ -183,12 +184,13 @@ def fitted(work: Path) -> dict:
     alone = kikuchi.fit(dataset, recipe, work / "fit-alone", seed=1)
     killed = []
     with connected(workers=2) as client:
+        workers = list(client.run(os.getpid).values())
 
         class Killer(Progress):
             def say(self, text: str) -> None:
                 if " epoch 2" in text and not killed:
-                    killed.append(client.run(os.getpid).popitem()[1])
-                    os.kill(killed[0], signal.SIGKILL)
+                    killed.append(workers[0])
+                    os.kill(workers[0], signal.SIGKILL)
 
         kikuchi.fit(dataset, recipe, work / "fit-workers", seed=1, client=client, progress=Killer())
     one, other = fit_state(alone.path), fit_state(work / "fit-workers")

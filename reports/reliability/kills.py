@@ -23,7 +23,8 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
-import numpy as np  # noqa: E402 - the threads are set first
+import h5py  # noqa: E402 - the threads are set first
+import numpy as np  # noqa: E402
 from tiny import write_inputs, write_stripes  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -84,6 +85,18 @@ def fit_state(folder: Path) -> dict[str, bytes]:
             with path.open() as file:
                 rows = [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
             state[name] = json.dumps(rows).encode()
+        elif path.suffix == ".h5":
+            # Beside the numbers Keras keeps its names of layers there, which count what the process has built before.
+            with h5py.File(path, "r") as file:
+                numbers: list[bytes] = []
+                file.visititems(
+                    lambda n, item, into=numbers: (
+                        into.append(n.encode() + item[()].tobytes())
+                        if isinstance(item, h5py.Dataset)
+                        else None
+                    )
+                )
+            state[name] = b"".join(numbers)
         elif path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
                 state[name] = b"".join(k.encode() + arrays[k].tobytes() for k in sorted(arrays.files))

@@ -117,7 +117,7 @@ def main() -> None:
     from kikuchi.versions import versions
 
     result = {
-        "command": "python reports/reliability/million.py " + " ".join(sys.argv[1:]),
+        "command": f"python reports/reliability/million.py --patterns {given.patterns} --run {Path(given.run).name}",
         "seed": given.seed,
         "date": time.strftime("%Y-%m-%d"),
         "machine": f"{os.cpu_count()}-core CPU, shared with other work",
