@@ -56,7 +56,7 @@ def train_arms(work: Path, seed: int, progress: Progress) -> dict[str, Path]:
     recording = {"detector": DETECTOR, "microscope": MICROSCOPE, "seed": seed}
     both = 10 * eighteen + crystals + 4 * isotypes
     arms = {
-        "eighteen materials": (MasterStream(eighteen, **recording), 20, 0.002, None),
+        "eighteen materials": (MasterStream(eighteen, **recording), 12, 0.002, None),
         "both": (
             MasterStream(both, classes=CLASSES, chances=CHANCES, **recording),
             6,
