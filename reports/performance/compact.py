@@ -76,7 +76,7 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
         "file_to_decisions": end_to_end(work, bundle, long_scan(work, dataset, 4 * n, seed)),
         "members_grow": {
             str(m): round(n / timed(lambda m=m: through(first(runners["onnx"], m), raw)), 1)
-            for m in (1, 2, 3, 5)
+            for m in range(1, len(bundle.members) + 1)
         },
         "classes_grow": classes_grow(n),
     }
