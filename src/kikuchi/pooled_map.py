@@ -3,6 +3,9 @@
 How much the points of a grain are worth together, and how sure their pool must be, is fitted on the bundle's
 held-out patterns, where these come in groups of neighbours; otherwise the pool is the grain's geometric mean, which
 counts a grain as one look, and no promise is made.
+
+Phases that share an orientation, as coherent precipitates and their matrix do, share a grain too: the smaller one
+disappears in the pooled map, which is one reason why it never takes the decisions' place (`reports/future-work`).
 """
 
 from dataclasses import dataclass, replace
