@@ -1,0 +1,100 @@
+"""`ensemble quicken` and what `map` then does with less work: the same winners, spared members marked."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas
+import pytest
+
+from tests.end_to_end.conftest import refusal, run
+
+
+@pytest.fixture(scope="module")
+def quickened(workshop, tmp_path_factory):
+    """The workshop's bundle with its engines, and what was measured of them."""
+    folder = tmp_path_factory.mktemp("quick") / "run"
+    shutil.copytree(workshop / "run", folder)
+    report = json.loads(run("quicken", folder, workshop / "scans" / "dataset.toml", "--json", "--quiet"))
+    return folder, report
+
+
+def mapped(workshop, bundle, out, *options):
+    run("map", workshop / "scans" / "Ni.h5", "--run", bundle, "--out", out, "--quiet", *options)
+    return pandas.read_csv(out / "map.csv"), json.loads((out / "summary.json").read_text())
+
+
+def test_what_an_engine_costs_is_told_before_it_is_used(quickened):
+    _, report = quickened
+    assert set(report) == {"onnx", "int8"}
+    for measured in report.values():
+        assert 0 <= measured["label_agreement"] <= 1 and measured["patterns"] > 0
+        assert set(measured["log_loss"]) == set(measured["ece"]) == {"keras", "as_it_was", "recalibrated"}
+        assert measured["stops"]["exact vote"]["label_agreement"] == 1
+        assert measured["stops"]["exact vote"]["members_run"] <= 3
+    assert report["onnx"]["label_agreement"] == 1
+
+
+def test_an_exact_stop_spares_members_and_keeps_every_winner(quickened, workshop, tmp_path):
+    bundle, _ = quickened
+    whole, _ = mapped(workshop, bundle, tmp_path / "whole", "--rule", "vote", "--engine", "keras")
+    less, summary = mapped(
+        workshop, bundle, tmp_path / "less", "--rule", "vote", "--engine", "onnx", "--stop", "exact"
+    )
+    votes = [c for c in whole if c.startswith("vote_")]
+    spared = less[votes].isna()
+    assert spared.any(axis=None) and not spared.all(axis=1).any()
+    np.testing.assert_array_equal(less[votes].where(~spared, whole[votes]), whole[votes])
+    p = [c for c in whole if c.startswith("p_")]
+    np.testing.assert_array_equal(less[p].to_numpy().argmax(axis=1), whole[p].to_numpy().argmax(axis=1))
+    assert "exact" in json.dumps(summary)
+
+
+def test_eight_bits_and_a_cascade_map_too(quickened, workshop, tmp_path):
+    bundle, _ = quickened
+    table, _ = mapped(
+        workshop, bundle, tmp_path / "m", "--engine", "int8", "--stop", "cascade", "--rule", "average"
+    )
+    assert len(table) == 130
+    assert np.isfinite(table["confidence"]).all()
+
+
+def test_a_store_of_one_engine_is_not_gone_on_with_by_another(quickened, workshop, tmp_path):
+    bundle, _ = quickened
+    scan = workshop / "scans" / "Ni.h5"
+    mapped(workshop, bundle, tmp_path / "m", "--engine", "int8", "--rule", "vote")
+    line = refusal(
+        "map", scan, "--run", bundle, "--out", tmp_path / "m", "--rule", "vote", "--engine", "keras"
+    )
+    assert "another bundle" in line
+
+
+@pytest.mark.parametrize(
+    "options,remedy",
+    [
+        (("--stop", "exact", "--rule", "average"), "vote"),
+        (("--stop", "cascade", "--rule", "mc-dropout"), "average"),
+        (("--stop", "soon"), "never, exact, cascade"),
+    ],
+)
+def test_stops_that_do_not_go_with_the_rule_are_refused(quickened, workshop, tmp_path, options, remedy):
+    bundle, _ = quickened
+    scan = workshop / "scans" / "Ni.h5"
+    assert remedy in refusal("map", scan, "--run", bundle, "--out", tmp_path, *options)
+
+
+def test_a_bundle_not_quickened_says_how(workshop, tmp_path):
+    scan = workshop / "scans" / "Ni.h5"
+    line = refusal("map", scan, "--run", workshop / "run", "--out", tmp_path, "--engine", "int8")
+    assert "ensemble quicken" in line
+
+
+def test_another_dataset_is_refused(quickened, workshop, tmp_path):
+    bundle, _ = quickened
+    other = tmp_path / "dataset.toml"
+    text = (workshop / "scans" / "dataset.toml").read_text()
+    for name in ("Ni", "Si"):
+        shutil.copy(workshop / "scans" / f"{name}.h5", tmp_path)
+    # The same scans with their labels exchanged.
+    other.write_text(text.replace("225", "999").replace("227", "225").replace("999", "227"))
+    assert "not the dataset" in refusal("quicken", bundle, other)
