@@ -12,7 +12,9 @@ from ensemble_cli.options import Confidence, Dask, Familiar, Json, Out, Quiet, R
 @guarded
 def map_scan(
     scan: Annotated[str, typer.Argument(help="A scan file, a folder of images, a glob or a single image.")],
-    run: Annotated[Path, typer.Option("--run", help="The bundle that `ensemble fit` wrote.")],
+    run: Annotated[
+        Path, typer.Option("--run", help="The bundle that `ensemble fit` wrote, or the one that is shipped.")
+    ] = Path("shipped"),
     out: Out = Path("maps"),
     rule: Rule = None,
     risk: Risk = None,
@@ -31,7 +33,8 @@ def map_scan(
     stop: Annotated[
         str,
         typer.Option(
-            "--stop", help="never, exact (vote) or cascade: when a pattern needs no further member; see quicken."
+            "--stop",
+            help="never, exact (vote) or cascade: when a pattern needs no further member; see quicken.",
         ),
     ] = "never",
     dask: Dask = None,
@@ -53,9 +56,9 @@ def map_scan(
             risk=risk,
             confidence=confidence,
             familiar=familiar,
+            grains=grains,
             engine=engine,
             stop=stop,
-            grains=grains,
             client=client,
             progress=progress(quiet),
         )

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 #: 2 keeps patterns whose logits can be computed again; bundles of 1 open as they are.
 VERSION = 2
 _READABLE = (1, 2)
+#: Name of the ensemble that comes with the package: the ten space groups of m-3m, trained on simulated crystals.
+SHIPPED = "shipped"
+SHIPPED_FOLDER = Path(__file__).parent / "data" / "shipped"
+
 MANIFEST = "bundle.json"
 CALIBRATION = "calibration.json"
 ABSTENTION = "abstention.json"
@@ -80,12 +84,17 @@ class Bundle:
     def load(cls, path: str | Path) -> "Bundle":
         """Open a bundle and check every file in it against its SHA-256.
 
+        Parameters
+        ----------
+        path
+            Its folder, or ``"shipped"`` for the ensemble that comes with the package.
+
         Raises
         ------
         InputError
             There is no bundle, it is unfinished or of a newer format, or a file is missing or altered.
         """
-        folder = Path(path)
+        folder = SHIPPED_FOLDER if str(path) == SHIPPED else Path(path)
         if not (folder / MANIFEST).is_file():
             unfinished = (folder / "fit.json").is_file()
             raise InputError(

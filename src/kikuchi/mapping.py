@@ -14,7 +14,7 @@ from ensemble.calibration import Calibration
 from ensemble.errors import InputError
 from ensemble.fractions import Fractions, outcomes, phase_fractions, square_blocks
 from ensemble.softmax import softmax
-from kikuchi.bundle import Bundle
+from kikuchi.bundle import SHIPPED, Bundle
 from kikuchi.deciding import fit_decision
 from kikuchi.grains import find_grains
 from kikuchi.levels import with_levels
@@ -40,8 +40,8 @@ BLOCKS_A_SIDE = 10
 
 def map_scan(
     scan: str | Path | Scan,
-    run: str | Path | Bundle,
-    out: str | Path,
+    run: str | Path | Bundle = SHIPPED,
+    out: str | Path = "maps",
     *,
     rule: str | None = None,
     risk: float | None = None,
@@ -63,7 +63,7 @@ def map_scan(
     scan
         Anything `kikuchi.scans.open_scan` opens, or a scan.
     run
-        A bundle or its folder.
+        A bundle, its folder, or ``"shipped"`` for the one that comes with the package.
     out
         Folder for everything that is written: ``map.h5``, ``map.csv``, ``map.ang``, ``map.ctf``, ``summary.json``,
         ``report.html``, the pictures and the store.

@@ -58,9 +58,15 @@ class Shelf:
 
 
 def shelf_folder(bundle: "Bundle", kind: str) -> Path:
-    """Return where engines of a kind lie: in the bundle, or in the user's cache where that cannot be written."""
+    """Return where engines of a kind lie: in the bundle, or in the user's cache where that cannot be written.
+
+    The ensemble that comes with the package is left as it was installed.
+    """
+    from kikuchi.bundle import SHIPPED_FOLDER
+
     inside = bundle.path / "engines" / kind
-    if (inside / MANIFEST).is_file() or os.access(bundle.path, os.W_OK):
+    writable = bundle.path != SHIPPED_FOLDER and os.access(bundle.path, os.W_OK)
+    if (inside / MANIFEST).is_file() or writable:
         return inside
     chosen = os.environ.get("KIKUCHI_CACHE")
     root = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
