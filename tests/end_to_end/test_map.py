@@ -58,7 +58,17 @@ def test_kikuchipy_own_nickel_scan(workshop, tmp_path):
 
     kikuchipy.data.nickel_ebsd_small().save(tmp_path / "nickel.h5")
     out = tmp_path / "maps"
-    run("map", tmp_path / "nickel.h5", "--run", workshop / "run", "--out", out, "--grains", "patterns", "--quiet")
+    run(
+        "map",
+        tmp_path / "nickel.h5",
+        "--run",
+        workshop / "run",
+        "--out",
+        out,
+        "--grains",
+        "patterns",
+        "--quiet",
+    )
     table, summary = check_outputs(out, 9)
     assert summary["shape"] == [3, 3]
     # Beside the decisions: both groups of this bundle are cubic, and every point has a grain.
