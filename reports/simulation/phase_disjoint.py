@@ -59,9 +59,9 @@ def train_arms(work: Path, seed: int, progress: Progress) -> dict[str, Path]:
         "eighteen materials": (MasterStream(eighteen, **recording), 12, 0.002, None),
         "both": (
             MasterStream(both, classes=CLASSES, chances=CHANCES, **recording),
-            6,
+            4,
             0.001,
-            work / "trunk" / "backbone.weights.h5",
+            work / "trunk",
         ),
     }
     folders = {"crystals without end": work / "trunk"}

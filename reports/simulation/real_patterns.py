@@ -60,8 +60,10 @@ def binned(signal: Any) -> tuple[Any, Any]:
     signal.remove_dynamic_background(show_progressbar=False)
     factor = max(1, signal.axes_manager.signal_shape[0] // DICTIONARY_PIXELS)
     if factor > 1:
-        signal = signal.downsample(factor, show_progressbar=False)
-    return signal, signal.detector
+        signal.downsample(factor, show_progressbar=False)
+    detector = signal.detector.deepcopy()
+    detector.pc = signal.detector.pc_average
+    return signal, detector
 
 
 def indexers_say(signal: Any, masters: dict[str, Any]) -> dict[str, Any]:
