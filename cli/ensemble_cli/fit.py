@@ -11,7 +11,9 @@ from ensemble_cli.options import Dask, Json, Out, Quiet, Seed, Workers
 
 @guarded
 def fit(
-    dataset: Annotated[Path, typer.Argument(help="Dataset TOML: for each material its name, space_group and scan.")],
+    dataset: Annotated[
+        Path, typer.Argument(help="Dataset TOML: for each material its name, space_group and scan.")
+    ],
     recipe: Annotated[str, typer.Option("--recipe", help="paper, quick or a TOML file.")] = "quick",
     out: Out = Path("run"),
     seed: Seed = 0,

@@ -12,7 +12,9 @@ from ensemble_cli.options import Json, Out, Quiet, Seed
 
 @guarded
 def learn_curve(
-    dataset: Annotated[Path, typer.Argument(help="Dataset TOML: for each material its name, space_group and scan.")],
+    dataset: Annotated[
+        Path, typer.Argument(help="Dataset TOML: for each material its name, space_group and scan.")
+    ],
     recipe: Annotated[str, typer.Option("--recipe", help="paper, quick or a TOML file.")] = "quick",
     out: Out = Path("learn-curve"),
     counts: Annotated[
