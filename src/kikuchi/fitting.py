@@ -1,7 +1,7 @@
 """The journey of `fit`: labelled scans and a recipe become a bundle."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,8 +172,8 @@ class _Taught:
         """Draw so many of each class: prepared (n, size, size) by size, and their class indices (n,)."""
         rng = np.random.default_rng(seed)
         if self.stream is not None:
-            # The epoch before the first, which no member was shown.
-            raw, drawn = self.stream.raw(0, 2 * each * len(self.split.classes))
+            # The epoch before the first, which no member was shown; of rare classes as many as of the others.
+            raw, drawn = replace(self.stream, chances=()).raw(0, 2 * each * len(self.split.classes))
             chosen = np.concatenate([np.flatnonzero(drawn == c)[:each] for c in np.unique(drawn)])
             return {size: prepare(raw[chosen], self.recipe.preparation(size)) for size in sizes}, drawn[
                 chosen

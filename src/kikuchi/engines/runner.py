@@ -10,7 +10,7 @@ from ensemble.pooling import DropoutDraws
 from ensemble.stopping import Stopping
 from kikuchi.engines.contract import Engine
 from kikuchi.engines.threads import in_order
-from kikuchi.members import HeadDraws, MemberSpec, dropout_draws
+from kikuchi.members import MemberSpec, member_draws
 from kikuchi.outputs import MemberOutputs
 from kikuchi.recipe import Recipe
 from kikuchi.scans import pattern_quality, prepare
@@ -128,7 +128,8 @@ class Runner:
                 if not len(left):
                     break
                 continue  # a stopped pattern has no draws of the members it was spared, so no rule may use any
-            drawn = _drawn(spec, engine.head, features, self.recipe.combine.draws)
+            # On cached features a draw costs a matrix product, not a network.
+            drawn = member_draws(spec, engine.head, features, self.recipe.combine.draws)
             draws.mean[member], draws.entropy[member], draws.votes[member] = (
                 drawn.mean,
                 drawn.entropy,
@@ -142,14 +143,3 @@ def _strangeness(familiarity: Familiarity, member: int, features: np.ndarray) ->
         (familiarity.references[member],), familiarity.scales[member : member + 1], familiarity.k
     )
     return own.score([features])
-
-
-def _drawn(spec: MemberSpec, head: dict[str, np.ndarray], features: np.ndarray, draws: int) -> HeadDraws:
-    """Draw heads on cached features: MC-dropout at the cost of a matrix product, not of a network a draw."""
-    if "kernels" in head:
-        from kikuchi.members.head import head_draws
-
-        return head_draws(features, head["kernels"], head["biases"])
-    return dropout_draws(
-        features, head["kernel"], head["bias"], rate=spec.dropout, draws=draws, seed=spec.seed
-    )

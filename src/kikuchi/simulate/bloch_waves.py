@@ -14,7 +14,7 @@ from ensemble.errors import InputError
 from kikuchi.simulate.equivalent_pixels import equivalent_pixels
 from kikuchi.simulate.lambert import lambert_directions
 from kikuchi.simulate.master import MasterPattern
-from kikuchi.simulate.structure_factors import electron_wavelength, structure_factors
+from kikuchi.simulate.structure_factors import electron_wavelength, structure_factors, sum_over_atoms
 from kikuchi.simulate.structures import Structure
 from kikuchi.simulate.symmetry import is_centrosymmetric
 
@@ -137,7 +137,8 @@ class _Waves:
         half = hkl[self._origin :]
         mass = 1 + voltage_kv / _REST_ENERGY_KEV
         potential = structure_factors(structure, half) * mass / _VOLT_TO_RECIPROCAL
-        emission = _emission(structure, half)
+        # Backscattering happens at the atoms, by the square of their number.
+        emission = sum_over_atoms(structure, half, lambda number, _: float(number) ** 2)
         # The mean potential refracts all beams alike; it is not part of their coupling.
         potential[0] = 0
         self._potential, self._emission = _both_halves(potential), _both_halves(emission)
@@ -178,19 +179,6 @@ class _Waves:
         # The depth integral of two waves' interference, exp(-z / depth) exp(2 pi i (gamma_j - gamma_k) z) / depth.
         integral = 1 / (1 + damping[:, None] + damping - 1j * (values - values[:, None]))
         return float((excited.conj() @ (at_atoms * integral) @ excited).real)
-
-
-def _emission(structure: Structure, hkl: np.ndarray) -> np.ndarray:
-    """Return the Fourier coefficients of where backscattering happens: Z^2 at every atom, smeared by its motion."""
-    atoms = structure.atoms
-    s_squared = ((hkl @ structure.reciprocal_matrix) ** 2).sum(axis=1) / 4
-    total = np.zeros(len(hkl), dtype=complex)
-    for index in np.unique(atoms.site):
-        here = atoms.site == index
-        number, occupancy, b_iso = (a[here][0] for a in (atoms.numbers, atoms.occupancies, atoms.b_iso))
-        weight = occupancy * float(number) ** 2 * np.exp(-b_iso * s_squared)
-        total += weight * np.exp(-2j * np.pi * (hkl @ atoms.positions[here].T)).sum(axis=1)
-    return total
 
 
 def _both_halves(half: np.ndarray) -> np.ndarray:

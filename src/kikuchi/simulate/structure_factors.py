@@ -1,5 +1,6 @@
 """Reflectors of a crystal and their electron structure factors."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,23 +70,49 @@ def structure_factors(structure: Structure, hkl: np.ndarray) -> np.ndarray:
     """
     from diffsims.structure_factor.atomic_scattering_parameters import get_atomic_scattering_parameters
 
+    def amplitude(number: int, s_squared: np.ndarray) -> np.ndarray:
+        try:
+            a, b = get_atomic_scattering_parameters(number)
+        except (IndexError, ValueError):
+            site = structure.atoms.site[structure.atoms.numbers == number][0]
+            raise InputError(
+                f"no scattering factor is known for {structure.sites[site].element}",
+                remedy="elements H to Cf",
+            ) from None
+        return (a * np.exp(-b * s_squared[:, None])).sum(axis=1)
+
+    return sum_over_atoms(structure, hkl, amplitude) * _VOLT_ANGSTROM_SQUARED / structure.volume
+
+
+def sum_over_atoms(
+    structure: Structure, hkl: np.ndarray, amplitude: Callable[[int, np.ndarray], np.ndarray | float]
+) -> np.ndarray:
+    """Return the Fourier coefficients of something that every atom of a cell carries, smeared by its motion.
+
+    Parameters
+    ----------
+    structure
+        The crystal, with occupancies and isotropic Debye-Waller factors.
+    hkl
+        Miller indices, shape (n, 3).
+    amplitude
+        From an atomic number and (sin(theta) / wavelength)^2 of the reflectors, square reciprocal angstrom, shape (n,),
+        to the amplitude of such an atom at rest, shape (n,) or one number.
+
+    Returns
+    -------
+    coefficients
+        Complex, shape (n,), in the unit of `amplitude`.
+    """
     atoms = structure.atoms
     s_squared = ((hkl @ structure.reciprocal_matrix) ** 2).sum(axis=1) / 4
     total = np.zeros(len(hkl), dtype=complex)
     for index in np.unique(atoms.site):
         here = atoms.site == index
         number, occupancy, b_iso = (a[here][0] for a in (atoms.numbers, atoms.occupancies, atoms.b_iso))
-        try:
-            a, b = get_atomic_scattering_parameters(int(number))
-        except (IndexError, ValueError):
-            element = structure.sites[index].element
-            raise InputError(
-                f"no scattering factor is known for {element}", remedy="elements H to Cf"
-            ) from None
-        amplitude = occupancy * (a * np.exp(-(b + b_iso) * s_squared[:, None])).sum(axis=1)
-        phases = np.exp(-2j * np.pi * (hkl @ atoms.positions[here].T)).sum(axis=1)
-        total += amplitude * phases
-    return total * _VOLT_ANGSTROM_SQUARED / structure.volume
+        weight = occupancy * np.exp(-b_iso * s_squared) * amplitude(int(number), s_squared)
+        total += weight * np.exp(-2j * np.pi * (hkl @ atoms.positions[here].T)).sum(axis=1)
+    return total
 
 
 def reflectors(structure: Structure, *, min_dspacing: float = 0.7, min_relative: float = 0.02) -> Reflectors:
