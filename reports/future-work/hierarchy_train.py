@@ -15,7 +15,7 @@ from hierarchy_data import DETECTOR, GROUPS, MICROSCOPE, file_of, indices, read_
 
 from kikuchi.histories import write_history
 from kikuchi.members import Epoch, MemberSpec, Training, build_member, checkpoint, predict, train_member
-from kikuchi.members.train import _compiled
+from kikuchi.members.steps import steps_of
 from kikuchi.members.weights import load_backbone_weights
 from kikuchi.scans import Preparation, prepare
 from kikuchi.simulate.acquisition import acquire, draw_parameters, random_crystals
@@ -107,7 +107,7 @@ def main() -> None:
     )
     write_history(given.out, history)
     if given.last:
-        checkpoint.load(given.out, _compiled(model, schedule))
+        checkpoint.load(given.out, model, steps_of(model, schedule))
     test = read_masters(given.masters, "test")
     test_patterns, test_crystal = held_out(test, given.seed + 2)
     logits = np.concatenate([predict(model, patterns)[0], predict(model, test_patterns)[0]])

@@ -50,6 +50,7 @@ class TrainTable(_Table):
     patience: int = Field(15, ge=1)
     mirror: bool = False
     warm_down: bool = False
+    engine: Literal["auto", "keras", "torch"] = "auto"
 
 
 class SplitTable(_Table):

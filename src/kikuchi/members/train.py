@@ -12,6 +12,7 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi.members import checkpoint
 from kikuchi.members.predict import predict
+from kikuchi.members.steps import ENGINES, Steps, set_masks, steps_of
 
 if TYPE_CHECKING:
     import keras
@@ -36,6 +37,9 @@ class Training:
         crystal, which has the same Laue class and the same systematic absences. Not in the paper.
     warm_down
         Lower the learning rate along a half cosine to zero over `epochs`. Not in the paper.
+    engine
+        What does the arithmetic: ``"keras"``, ``"torch"``, or ``"auto"``, which takes whichever is faster on this
+        machine (`kikuchi.members.steps_of`).
     """
 
     epochs: int = 200
@@ -46,6 +50,11 @@ class Training:
     patience: int = 15
     mirror: bool = False
     warm_down: bool = False
+    engine: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise InputError(f"unknown engine {self.engine!r}", remedy=f"one of {', '.join(ENGINES)}")
 
 
 @dataclass(frozen=True)
@@ -130,29 +139,24 @@ def train_member(
     InputError
         The loss is not finite in the first epoch: a learning rate or an input out of range.
     """
-    import keras
-
-    trained = _compiled(model, training)
+    steps = steps_of(model, training)
     history = History()
     best: list[np.ndarray] | None = None
     if work is not None:
-        state = checkpoint.load(work, trained)
+        state = checkpoint.load(work, model, steps)
         if state is not None:
             best, rows = state
             history.epochs = [Epoch(int(r[0]), *map(float, r[1:])) for r in rows]
-    dropout = model.get_layer("dropout")
     source = _Ahead(train, len(history.epochs) + 1, training.epochs)
     while len(history.epochs) < training.epochs and history.waited(training.min_delta) < training.patience:
         epoch = len(history.epochs) + 1
         begin = time.perf_counter()
         rng = np.random.default_rng([seed, epoch])
-        # The masks follow from seed and epoch, not from how many steps this process has made.
-        dropout.seed_generator.state.assign(keras.ops.cast([seed, epoch], dropout.seed_generator.state.dtype))
-        if training.warm_down:
-            cosine = 0.5 * (1 + np.cos(np.pi * (epoch - 1) / training.epochs))
-            trained.optimizer.learning_rate = training.learning_rate * cosine
+        lowered = 0.5 * (1 + np.cos(np.pi * (epoch - 1) / training.epochs)) if training.warm_down else 1.0
+        steps.begin(seed, epoch, training.learning_rate * lowered)
         patterns, labels = source.take(epoch)
-        loss, accuracy = _one_pass(trained, patterns, labels, training, rng)
+        loss, accuracy = _one_pass(steps, patterns, labels, training, rng)
+        steps.end()
         logits, _ = predict(model, validation[0])
         validation_loss, validation_accuracy = _score(logits, validation[1])
         if not np.isfinite(loss):
@@ -165,13 +169,13 @@ def train_member(
         if history.best_epoch == epoch or best is None:
             best = [np.array(w) for w in model.get_weights()]
         if work is not None:
-            checkpoint.save(work, trained, best, [list(vars(e).values()) for e in history.epochs])
+            checkpoint.save(work, model, steps, best, [list(vars(e).values()) for e in history.epochs])
         if on_epoch is not None:
             on_epoch(row)
     if best is not None:
         model.set_weights(best)
     # Where the masks stood is stored with the weights: it must not tell whether this process made the last epoch.
-    dropout.seed_generator.state.assign(keras.ops.cast([seed, 0], dropout.seed_generator.state.dtype))
+    set_masks(model, seed, 0)
     return history
 
 
@@ -196,26 +200,8 @@ class _Ahead:
         return patterns
 
 
-def _compiled(model: "keras.Model", training: Training) -> "keras.Model":
-    """Return the logits half of a member, compiled and with its optimizer's variables made."""
-    import keras
-
-    trained = keras.Model(model.inputs, model.outputs[0], name=f"{model.name}_training")
-    optimizer = keras.optimizers.Adam(training.learning_rate, weight_decay=training.weight_decay)
-    # XLA on a CPU does not finish compiling Xception in minutes, so it is left to the user's Keras config.
-    trained.compile(
-        optimizer,
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        jit_compile=False,
-    )
-    # Keras may have wrapped it, to scale the loss under mixed precision.
-    trained.optimizer.build(trained.trainable_variables)
-    return trained
-
-
 def _one_pass(
-    trained: "keras.Model",
+    steps: Steps,
     patterns: np.ndarray,
     labels: np.ndarray,
     training: Training,
@@ -225,16 +211,14 @@ def _one_pass(
     order = rng.permutation(len(labels))
     mirrored = rng.random(len(labels)) < 0.5 if training.mirror else np.zeros(len(labels), bool)
     # A shorter last batch would compile the step again and weigh its patterns more; it is filled up.
-    steps = -(-len(order) // training.batch)
-    order = np.resize(order, steps * training.batch)
+    count = -(-len(order) // training.batch)
+    order = np.resize(order, count * training.batch)
     totals = np.zeros(2)
-    for chosen in order.reshape(steps, training.batch):
+    for chosen in order.reshape(count, training.batch):
         batch = patterns[chosen].astype(np.float32)
         batch = np.where(mirrored[chosen, None, None], batch[:, :, ::-1], batch)
-        trained.reset_metrics()
-        result = trained.train_on_batch(batch[..., None], labels[chosen].astype(np.int32), return_dict=True)
-        totals += float(result["loss"]), float(result["accuracy"])
-    loss, accuracy = totals / steps
+        totals += steps.step(batch, labels[chosen])
+    loss, accuracy = totals / count
     return float(loss), float(accuracy)
 
 

@@ -129,10 +129,12 @@ def test_early_stopping_waits_its_patience_after_the_last_improvement():
     assert len(history.epochs) == 1 + 3
 
 
-def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path):
+@pytest.mark.parametrize("engine", ["keras", "torch"])
+def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path, engine):
     x, y = stripes(96)
+    schedule = Training(epochs=3, engine=engine)
     undisturbed = build_member(spec())
-    train_member(undisturbed, (x, y), (x, y), Training(epochs=3), seed=1)
+    train_member(undisturbed, (x, y), (x, y), schedule, seed=1)
 
     class Killed(Exception):
         pass
@@ -142,14 +144,10 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path):
             raise Killed
 
     with pytest.raises(Killed):
-        train_member(
-            build_member(spec()), (x, y), (x, y), Training(epochs=3), seed=1, work=tmp_path, on_epoch=kill
-        )
+        train_member(build_member(spec()), (x, y), (x, y), schedule, seed=1, work=tmp_path, on_epoch=kill)
     resumed = build_member(spec())
     seen = []
-    history = train_member(
-        resumed, (x, y), (x, y), Training(epochs=3), seed=1, work=tmp_path, on_epoch=seen.append
-    )
+    history = train_member(resumed, (x, y), (x, y), schedule, seed=1, work=tmp_path, on_epoch=seen.append)
     assert [e.epoch for e in seen] == [3] and len(history.epochs) == 3
     for a, b in zip(undisturbed.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)

@@ -1,0 +1,139 @@
+"""What trains a member: steps of Keras, or of PyTorch where the processor multiplies bfloat16 faster."""
+
+import importlib.util
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ensemble.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+    from kikuchi.members.train import Training
+
+ENGINES = ("auto", "keras", "torch")
+
+
+class Steps(Protocol):
+    """The training half of a member: takes batches, keeps the optimizer's state."""
+
+    def begin(self, seed: int, epoch: int, learning_rate: float) -> None:
+        """Begin an epoch: dropout masks follow from seed and epoch, whatever was trained before in this process."""
+
+    def step(self, patterns: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+        """Learn from one batch (n, size, size), float32 in [-1, 1]; return its mean loss in nats and its accuracy."""
+
+    def end(self) -> None:
+        """Leave what was learned in the member."""
+
+    def state(self) -> list[np.ndarray]:
+        """Return the optimizer's state."""
+
+    def restore(self, state: list[np.ndarray]) -> bool:
+        """Take up the member's weights and an optimizer's state; False where it is that of other steps."""
+
+
+def steps_of(model: "keras.Model", training: "Training") -> Steps:
+    """Return what trains a member.
+
+    Parameters
+    ----------
+    model
+        The member, with the weights it begins from.
+    training
+        The schedule; its engine ``"auto"`` takes PyTorch on processors with matrix units for bfloat16 where Keras sees
+        no GPU, as measured in ``reports/performance``.
+
+    Raises
+    ------
+    InputError
+        PyTorch is asked for and not installed, or does not know a layer of the member.
+    """
+    engine = training.engine
+    if engine == "torch" and importlib.util.find_spec("torch") is None:
+        raise InputError("PyTorch is not installed", remedy='engine = "keras" in the recipe\'s [train]')
+    if engine == "auto":
+        engine = "torch" if _bfloat16_is_fast() else "keras"
+    if engine == "torch":
+        from kikuchi.members.torch_steps import TorchSteps
+
+        return TorchSteps(model, training, mixed=_bfloat16_is_fast())
+    return KerasSteps(model, training)
+
+
+def _bfloat16_is_fast() -> bool:
+    """Whether this is a machine without a GPU whose processor has matrix units for bfloat16 (Intel's AMX)."""
+    from kikuchi.members.architectures import precision
+
+    if precision() != "float32" or importlib.util.find_spec("torch") is None:
+        return False
+    import torch
+
+    # A private name, hence the default: where it is gone, Keras trains as everywhere else.
+    supported = getattr(torch.cpu, "_is_amx_tile_supported", bool)
+    return bool(supported())
+
+
+def set_masks(model: "keras.Model", seed: int, epoch: int) -> None:
+    """Set where Keras' dropout masks of a member stand: they follow from seed and epoch, not from the steps so far."""
+    import keras
+
+    dropout = model.get_layer("dropout")
+    if dropout.rate:  # without a rate Keras makes no generator
+        state = dropout.seed_generator.state
+        state.assign(keras.ops.cast([seed, epoch], state.dtype))
+
+
+class KerasSteps:
+    """Steps of Keras' own optimizer, on whatever backend it runs.
+
+    Parameters
+    ----------
+    model, training
+        The member and the schedule.
+    """
+
+    def __init__(self, model: "keras.Model", training: "Training") -> None:
+        import keras
+
+        self._trained = keras.Model(model.inputs, model.outputs[0], name=f"{model.name}_training")
+        # XLA on a CPU does not finish compiling Xception in minutes, so it is left to the user's Keras config.
+        self._trained.compile(
+            keras.optimizers.Adam(training.learning_rate, weight_decay=training.weight_decay),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+            jit_compile=False,
+        )
+        # Keras may have wrapped it, to scale the loss under mixed precision.
+        self._trained.optimizer.build(self._trained.trainable_variables)
+        self._model = model
+
+    def begin(self, seed: int, epoch: int, learning_rate: float) -> None:
+        """Set the masks and the learning rate of an epoch."""
+        set_masks(self._model, seed, epoch)
+        self._trained.optimizer.learning_rate = learning_rate
+
+    def step(self, patterns: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+        """Learn from one batch."""
+        self._trained.reset_metrics()
+        result = self._trained.train_on_batch(patterns[..., None], labels.astype(np.int32), return_dict=True)
+        return float(result["loss"]), float(result["accuracy"])
+
+    def end(self) -> None:
+        """Nothing is to be done: these are the member's own weights."""
+
+    def state(self) -> list[np.ndarray]:
+        """Return the optimizer's state."""
+        import keras
+
+        return [np.asarray(keras.ops.convert_to_numpy(v.value)) for v in self._trained.optimizer.variables]
+
+    def restore(self, state: list[np.ndarray]) -> bool:
+        """Take up the member's weights and an optimizer's state of the same steps."""
+        variables = self._trained.optimizer.variables
+        if [tuple(v.shape) for v in variables] != [a.shape for a in state]:
+            return False
+        for variable, value in zip(variables, state, strict=True):
+            variable.assign(value)
+        return True

@@ -1,0 +1,144 @@
+"""Training by PyTorch: the same network, gradients and statistics as Keras', and what happens where it cannot be."""
+
+import numpy as np
+import pytest
+
+from ensemble.errors import InputError
+from kikuchi.members import MemberSpec, Training, build_member, predict, train_member
+from kikuchi.members.steps import KerasSteps
+from kikuchi.members.torch_steps import TorchSteps
+
+
+def spec(architecture="compact", kind="scratch", **changes):
+    size = {"compact": 45, "xception": 71}[architecture]  # odd: the paddings before and behind differ
+    given = {
+        "architecture": architecture,
+        "kind": kind,
+        "size": size,
+        "classes": 3,
+        "seed": 5,
+        "dropout": 0.0,
+    }
+    return MemberSpec(**{"name": "m"} | given | changes)
+
+
+def batch(size, n=6):
+    rng = np.random.default_rng(3)
+    return rng.uniform(-1, 1, (n, size, size)).astype(np.float32), np.arange(n) % 3
+
+
+@pytest.mark.parametrize("architecture", ["compact", "xception"])
+@pytest.mark.parametrize("kind", ["scratch", "transfer"])
+def test_logits_in_training_are_those_of_keras(architecture, kind):
+    one = spec(architecture, kind)
+    model = build_member(one)
+    x, _ = batch(one.size)
+    ours = TorchSteps(model, Training(), mixed=False).logits(x).detach().numpy()
+    keras_own = np.asarray(model(x[..., None], training=True)[0])
+    np.testing.assert_allclose(ours, keras_own, atol=2e-4 * np.abs(keras_own).max())
+
+
+def test_a_step_has_the_gradients_and_the_running_statistics_of_keras():
+    one = spec()
+    x, y = batch(one.size, 12)
+    by_torch, by_keras = build_member(one), build_member(one)
+    torch_steps = TorchSteps(by_torch, Training(), mixed=False)
+    keras_steps = KerasSteps(by_keras, Training())
+    losses = []
+    for steps in (torch_steps, keras_steps):
+        steps.begin(1, 1, 1e-3)
+        losses.append(steps.step(x, y)[0])
+        steps.end()
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    # The first moment of Adam after one step is a tenth of the gradient.
+    # Names are numbered through a session; the order of a member's variables is that of its architecture.
+    keras_first = [np.asarray(m.value) for m in keras_steps._trained.optimizer._momentums]
+    order = {id(v): i for i, v in enumerate(by_torch.trainable_variables)}
+    learned = [(order[id(v)], back) for v, tensor, (_, back) in torch_steps._tensors if tensor.requires_grad]
+    assert sorted(i for i, _ in learned) == list(range(len(keras_first)))
+    for (i, back), moment in zip(learned, torch_steps.state()[1::3], strict=True):
+        theirs = keras_first[i]
+        np.testing.assert_allclose(moment.transpose(back), theirs, atol=2e-3 * np.abs(theirs).max())
+    for a, b in zip(by_torch.non_trainable_variables, by_keras.non_trainable_variables, strict=True):
+        if "moving" in a.path:
+            # Keras' variance is n / (n - 1) smaller; the smallest maps here have 12 x 3 x 3 pixels.
+            np.testing.assert_allclose(np.asarray(a.value), np.asarray(b.value), rtol=2e-2, atol=1e-4)
+
+
+def test_a_frozen_backbone_stays_as_it_is():
+    one = spec(frozen=True)
+    model = build_member(one)
+    x, y = batch(one.size, 12)
+    before = [np.array(w) for w in model.get_layer("backbone").get_weights()]
+    head = np.array(model.get_layer("head").get_weights()[0])
+    train_member(model, (x, y), (x, y), Training(epochs=1, engine="torch"), seed=1)
+    for a, b in zip(before, model.get_layer("backbone").get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(head, model.get_layer("head").get_weights()[0])
+
+
+def test_bfloat16_learns_what_float32_learns():
+    """Where a bright stripe lies, from 240 patterns: right on new ones, in mixed precision too."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(300) % 3
+    patterns = rng.normal(0, 0.2, (300, 32, 32)).astype(np.float32)
+    for pattern, label in zip(patterns, labels, strict=True):
+        pattern[4 + 10 * label : 7 + 10 * label] += 0.8
+    one = spec(size=32)
+    model = build_member(one)
+    steps = TorchSteps(model, Training(), mixed=True)
+    for epoch in range(8):
+        steps.begin(1, epoch, 1e-3)
+        for chosen in rng.permutation(240).reshape(-1, 16):
+            steps.step(patterns[chosen], labels[chosen])
+    steps.end()
+    assert (predict(model, patterns[240:])[0].argmax(1) == labels[240:]).mean() > 0.9
+
+
+def test_masks_follow_from_seed_and_epoch():
+    one = spec(dropout=0.5)
+    model = build_member(one)
+    steps = TorchSteps(model, Training(), mixed=False)
+    x, _ = batch(one.size)
+
+    def masked(seed, epoch):
+        steps.begin(seed, epoch, 1e-3)
+        return steps.logits(x).detach().numpy()
+
+    first = masked(1, 1)
+    assert np.array_equal(first, masked(1, 1))
+    assert not np.array_equal(first, masked(1, 2)) and not np.array_equal(first, masked(2, 1))
+
+
+def test_a_layer_that_is_not_known_is_refused_by_name():
+    import keras
+
+    image = keras.Input((32, 32, 1), name="patterns")
+    dropped = keras.layers.Dropout(0.1, name="dropout")(keras.layers.Flatten()(image))
+    model = keras.Model(image, [keras.layers.Dense(3, name="head")(dropped), dropped])
+    with pytest.raises(InputError, match="Flatten"):
+        TorchSteps(model, Training(), mixed=False)
+
+
+def test_the_checkpoint_of_other_steps_is_not_taken_up(tmp_path):
+    one = spec()
+    x, y = batch(one.size, 12)
+
+    class Killed(Exception):
+        pass
+
+    def kill(epoch):
+        raise Killed
+
+    with pytest.raises(Killed):
+        train_member(build_member(one), (x, y), (x, y), Training(epochs=2, engine="keras"), seed=1, work=tmp_path,
+                     on_epoch=kill)  # fmt: skip
+    seen = []
+    train_member(build_member(one), (x, y), (x, y), Training(epochs=2, engine="torch"), seed=1, work=tmp_path,
+                 on_epoch=seen.append)  # fmt: skip
+    assert [e.epoch for e in seen] == [1, 2]
+
+
+def test_an_unknown_engine_is_refused():
+    with pytest.raises(InputError, match="engine"):
+        Training(engine="abacus")
