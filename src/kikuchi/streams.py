@@ -149,7 +149,9 @@ def recipe_stream(table: StreamTable, classes: Sequence[int], seed: int) -> Mast
     """
     masters = load_masters(table.masters)
     chosen = {
-        name: value for name in ("detector", "microscope") if (value := getattr(table, name)) is not None
+        name: value
+        for name in ("detector", "microscope", "chances")
+        if (value := getattr(table, name)) is not None
     }
     try:
         return MasterStream(masters, table.patterns, seed=seed, classes=tuple(map(int, classes)), **chosen)

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
+from kikuchi.recipe import StreamTable
 from kikuchi.scans import Preparation
 from kikuchi.simulate.kinematical import kinematical_master
 from kikuchi.simulate.master_file import save_master
 from kikuchi.simulate.microscope import Detector
 from kikuchi.simulate.structures import load_structure
-from kikuchi.streams import MasterStream, load_masters
+from kikuchi.streams import MasterStream, load_masters, recipe_stream
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +70,15 @@ def test_a_folder_of_masters_is_read_in_order(tmp_path, masters):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no master"):
         load_masters(tmp_path / "empty")
+
+
+def test_a_recipe_says_how_often_each_class_comes(tmp_path):
+    for name in ("Ni", "W"):
+        structure = load_structure(name)
+        save_master(tmp_path / f"{name}.npz", kinematical_master(structure, half_size=12), structure)
+    table = StreamTable(
+        masters=str(tmp_path), patterns=1000, detector=Detector(shape=(24, 24)), chances=(9, 1)
+    )
+    labels = recipe_stream(table, (225, 229), seed=3).raw(1)[1]
+    # 900 of 1000 expected, standard deviation 9.5.
+    assert 860 < (labels == 0).sum() < 940
