@@ -13,7 +13,8 @@ import platform
 from pathlib import Path
 
 import numpy as np
-from shipped import CHANCES, CLASSES, DETECTOR, MICROSCOPE, Lines, held_out_dataset, masters_of
+from shipped import held_out_dataset
+from trunk import CHANCES, CLASSES, DETECTOR, MICROSCOPE, Lines, masters_of
 
 from ensemble.calibration import fit_calibration
 from ensemble.metrics import score_card

@@ -1,50 +1,30 @@
-"""Make the shipped ensemble: masters, a trunk and five members trained on them, calibration on other materials.
+"""Make the shipped ensemble: five members that start from the trunk, calibrated on other materials.
 
-    python reports/simulation/shipped.py WORK MASTERS
+    python reports/simulation/trunk.py WORK
+    python reports/simulation/shipped.py WORK MASTERS --publish
 
 Resumable: every stage goes on where it stopped. The bundle is WORK/bundle; ``--publish`` copies it to where
-`ensemble map` looks when it is given none. Hours on two cores, minutes of them for the bundle itself.
+`ensemble map` looks when it is given none.
 """
 
 import argparse
 import shutil
-import time
 from pathlib import Path
 
 import library
 import numpy as np
+from trunk import CHANCES, CLASSES, DETECTOR, MICROSCOPE, Lines, held_out, index, masters_of
 
 import kikuchi
 from kikuchi.bundle import SHIPPED_FOLDER
-from kikuchi.histories import write_history
-from kikuchi.members import Epoch, MemberSpec, Training, build_member, save_member, train_member
-from kikuchi.progress import Progress
 from kikuchi.recipe import parse_recipe
-from kikuchi.scans import Dataset, Material, Preparation, scan_from_array
+from kikuchi.scans import Dataset, Material, scan_from_array
 from kikuchi.simulate.bloch_waves import bloch_wave_master
-from kikuchi.simulate.distribution import Distribution, between, log_between
 from kikuchi.simulate.load import load_master
-from kikuchi.simulate.master import MasterPattern
 from kikuchi.simulate.master_file import save_master
-from kikuchi.simulate.microscope import Detector
 from kikuchi.simulate.stream import labelled_batch
 from kikuchi.simulate.structures import load_structure, structure_names
-from kikuchi.streams import WIDE, MasterStream
 
-CLASSES = tuple(range(221, 231))
-#: 222, 224, 226 and 228 are rare: as often as the others, they would draw many answers that are theirs by no crystal.
-CHANCES = (6.0, 1.0, 6.0, 1.0, 6.0, 1.0, 6.0, 1.0, 6.0, 6.0)
-DETECTOR = Detector(
-    shape=(64, 64),
-    pcx=between(0.42, 0.58),
-    pcy=between(0.15, 0.45),
-    pcz=between(0.45, 0.75),
-    sample_tilt=Distribution(kind="normal", values=(70, 1)),
-    tilt=between(-5, 10),
-    azimuthal=between(-3, 3),
-)
-MICROSCOPE = WIDE.model_copy(update={"contrast": log_between(0.05, 0.4), "dose": log_between(1000, 20_000)})
-CRYSTALS, ISOTYPES = 1800, 600
 VOLTAGES = (10, 15, 20, 25, 30)  # kV, of the package's own structures
 #: Public dynamical masters (EMsoft-org SHTdatabase, BSD-3, doi:10.5281/zenodo.3515408) that the members are shown, with
 #: the package's structure of the same phase. All of these groups take part: shown only some, the members took the look
@@ -105,33 +85,6 @@ exemplars = 15
 """
 
 
-class Lines(Progress):
-    """Progress as lines with the time of day."""
-
-    def say(self, text: str) -> None:
-        """Print one line."""
-        print(time.strftime("%H:%M:%S"), text, flush=True)
-
-
-def index(path: Path) -> int:
-    """Return the number of a crystal in its group."""
-    return int(path.stem.split("_")[1])
-
-
-def held_out(path: Path) -> bool:
-    """Whether a crystal calibrates and tests: every third isotype, every twentieth of the rest."""
-    return index(path) % 3 == 2 if path.parent.name == "isotypes" else index(path) % 20 == 19
-
-
-def masters_of(work: Path, of_held_out: bool) -> tuple[list[MasterPattern], list[MasterPattern]]:
-    """Load crystals of the library, and isotypes."""
-    found = []
-    for folder in ("crystals", "isotypes"):
-        paths = sorted((work / folder).glob("*_*.npz"))
-        found.append([load_master(p) for p in paths if held_out(p) == of_held_out])
-    return found[0], found[1]
-
-
 def fill_structures(folder: Path) -> None:
     """Compute the masters of the package's own structures of these groups, at every voltage of `VOLTAGES`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -158,51 +111,6 @@ def fill_public(folder: Path, masters: Path) -> None:
                     save_master(folder / f"{name}_{voltage}{copy}.npz", master, load_structure(name))
 
 
-def train_trunk(work: Path, epochs: tuple[int, int], progress: Progress) -> Path:
-    """Train one member first on all crystals alike, then with the chances of practice and more isotypes."""
-    trunk = work / "trunk"
-    weights = trunk / "backbone.weights.h5"
-    if weights.is_file():
-        return weights
-    crystals, isotypes = masters_of(work, False)
-    others, other_isotypes = masters_of(work, True)
-    spec = MemberSpec(
-        name="trunk", kind="scratch", architecture="compact", size=64, classes=10, dropout=0.3, seed=1
-    )
-    model = build_member(spec)
-    recording = {"detector": DETECTOR, "microscope": MICROSCOPE, "classes": CLASSES, "seed": 1}
-    stages = (
-        (MasterStream(crystals, **recording), 0.002),
-        (MasterStream(crystals + 12 * isotypes, chances=CHANCES, **recording), 0.0015),
-    )
-    validation = MasterStream(others + 2 * other_isotypes, chances=CHANCES, **recording | {"seed": 991})
-    preparation = Preparation(size=64)
-
-    def told(epoch: Epoch) -> None:
-        progress.say(
-            f"trunk epoch {epoch.epoch}: loss {epoch.loss:.3f}, accuracy {epoch.accuracy:.1%}, on other "
-            f"crystals {epoch.validation_loss:.3f}, {epoch.validation_accuracy:.1%}, {epoch.seconds:.0f} s"
-        )
-
-    for number, ((stream, rate), length) in enumerate(zip(stages, epochs, strict=True)):
-        place = work / f"stage-{number}"
-        history = train_member(
-            model,
-            lambda epoch, stream=stream, number=number: stream.prepared(1000 * number + epoch, preparation),
-            validation.prepared(0, preparation, 1500),
-            Training(
-                epochs=length, batch=64, learning_rate=rate, patience=length, warm_down=True, mirror=True
-            ),
-            seed=1,
-            work=place,
-            on_epoch=told,
-        )
-        write_history(place, history)
-    save_member(model, spec, trunk)
-    model.get_layer("backbone").save_weights(weights)
-    return weights
-
-
 def held_out_dataset(work: Path) -> Dataset:
     """Simulate one small scan of every held-out material."""
     crystals, isotypes = masters_of(work, True)
@@ -221,17 +129,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("masters", type=Path, help="folder of the public masters (.sht)")
-    parser.add_argument(
-        "--epochs", type=int, nargs=2, default=(45, 25), help="of the two stages of the trunk"
-    )
+    parser.add_argument("--trunk", type=Path, help="folder of a trunk; WORK/trunk-small-1 by default")
+    parser.add_argument("--publish", action="store_true", help="copy the bundle into the package")
     parser.add_argument("--seed", type=int, default=5)
     options = parser.parse_args()
     work, progress = options.work, Lines()
-    library.fill(work / "crystals", CRYSTALS)
-    library.fill(work / "isotypes", ISOTYPES, others=8, isotypes=True, seed=7)
+    trunk = options.trunk or work / "trunk-small-1"
     fill_structures(work / "structures")
     fill_public(work / "public", options.masters)
-    trunk = train_trunk(work, options.epochs, progress)
     mixed = work / "members"
     if not mixed.is_dir():
         partial = work / "members.partial"
@@ -244,7 +149,7 @@ def main() -> None:
         partial.rename(mixed)
     recipe = parse_recipe(
         RECIPE.format(
-            trunk=trunk.parent.absolute(),
+            trunk=trunk.absolute(),
             masters=mixed.absolute(),
             chances=list(CHANCES),
             detector=as_toml(DETECTOR.model_dump(mode="json")),

@@ -31,7 +31,7 @@ class MemberGroup(_Table):
 
     kind: Literal["scratch", "transfer"]
     count: int = Field(1, ge=1, le=100)
-    architecture: Literal["compact", "xception"] = "compact"
+    architecture: Literal["compact", "small", "xception"] = "compact"
     size: int = 64
     dropout: float = Field(0.5, ge=0, lt=1)
     weights: str | None = None

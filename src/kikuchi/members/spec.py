@@ -6,13 +6,13 @@ from typing import Any
 from ensemble.errors import InputError
 
 KINDS = ("scratch", "transfer")
-ARCHITECTURES = ("compact", "xception")
+ARCHITECTURES = ("compact", "small", "xception")
 
 #: What a member's draws are: masks of dropout, or heads from a posterior of the last layer (`ensemble.bayesian`).
 HEADS = ("dropout", "laplace", "variational", "nuts", "swag")
 
 #: Smallest input that survives the strides of each architecture (Keras refuses Xception below 71).
-MINIMUM_SIZE = {"compact": 32, "xception": 71}
+MINIMUM_SIZE = {"compact": 32, "small": 32, "xception": 71}
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class MemberSpec:
     kind
         ``"scratch"`` (one channel, random weights) or ``"transfer"`` (three stacked channels, given weights).
     architecture
-        ``"xception"`` (`keras.applications.Xception`, unmodified) or ``"compact"``.
+        ``"xception"`` (`keras.applications.Xception`, unmodified), ``"small"`` or ``"compact"``.
     size
         Side of the square input in pixels.
     classes

@@ -1,0 +1,141 @@
+"""Train one member on crystals without end: the trunk that the shipped members, and `weights = "kikuchi"`, start from.
+
+    python reports/simulation/trunk.py WORK [--architecture small] [--epochs 60 440] [--crystals 2400 --isotypes 4800]
+
+First on isotypes, at one learning rate, then on isotypes and random crystals with wider recording conditions while the
+rate falls to zero. 6400 patterns an epoch, never the same twice. Resumable after every epoch; fills the library of
+master patterns first. The crystals that `held_out` names take no part: they validate here, and calibrate and test what
+is made of the trunk.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import library
+import torch
+
+from kikuchi.histories import write_history
+from kikuchi.members import Epoch, MemberSpec, Training, build_member, save_member, train_member
+from kikuchi.progress import Progress
+from kikuchi.scans import Preparation
+from kikuchi.simulate.distribution import Distribution, between, log_between
+from kikuchi.simulate.load import load_master
+from kikuchi.simulate.master import MasterPattern
+from kikuchi.simulate.microscope import Detector
+from kikuchi.streams import WIDE, MasterStream
+
+CLASSES = tuple(range(221, 231))
+#: 222, 224, 226 and 228 are rare: as often as the others, they would draw many answers that are theirs by no crystal.
+CHANCES = (6.0, 1.0, 6.0, 1.0, 6.0, 1.0, 6.0, 1.0, 6.0, 6.0)
+NARROW_DETECTOR = Detector(
+    shape=(64, 64),
+    pcx=between(0.42, 0.58),
+    pcy=between(0.15, 0.45),
+    pcz=between(0.45, 0.75),
+    sample_tilt=Distribution(kind="normal", values=(70, 1)),
+    tilt=between(-5, 10),
+    azimuthal=between(-3, 3),
+)
+#: Wide enough for the real scans at hand: kikuchipy's nickel has its pattern centre at (0.42, 0.21, 0.50).
+DETECTOR = NARROW_DETECTOR.model_copy(update={"pcx": between(0.4, 0.6), "pcy": between(0.12, 0.48)})
+NARROW_MICROSCOPE = WIDE.model_copy(
+    update={"contrast": log_between(0.05, 0.4), "dose": log_between(1000, 20_000)}
+)
+MICROSCOPE = WIDE.model_copy(update={"contrast": log_between(0.03, 0.4), "dose": log_between(1000, 40_000)})
+PREPARATION = Preparation(size=64)
+
+
+class Lines(Progress):
+    """Progress as lines with the time of day."""
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        print(time.strftime("%H:%M:%S"), text, flush=True)
+
+
+def index(path: Path) -> int:
+    """Return the number of a crystal in its group."""
+    return int(path.stem.split("_")[1])
+
+
+def held_out(path: Path) -> bool:
+    """Whether a crystal calibrates and tests: every eighth isotype, every sixteenth of the rest."""
+    return index(path) % 8 == 7 if path.parent.name == "isotypes" else index(path) % 16 == 15
+
+
+def masters_of(work: Path, of_held_out: bool) -> tuple[list[MasterPattern], list[MasterPattern]]:
+    """Load crystals of the library, and isotypes."""
+    found = []
+    for folder in ("crystals", "isotypes"):
+        paths = sorted((work / folder).glob("*_*.npz"))
+        found.append([load_master(p) for p in paths if held_out(p) == of_held_out])
+    return found[0], found[1]
+
+
+def train_trunk(
+    work: Path, architecture: str, epochs: tuple[int, int], seed: int, progress: Progress
+) -> Path:
+    """Train the trunk, unless it is there, and return the weights file of its backbone."""
+    trunk = work / f"trunk-{architecture}-{seed}"
+    weights = trunk / "backbone.weights.h5"
+    if weights.is_file():
+        return weights
+    crystals, isotypes = masters_of(work, False)
+    others, other_isotypes = masters_of(work, True)
+    spec = MemberSpec("trunk", "scratch", architecture, 64, len(CLASSES), dropout=0.3, seed=seed)
+    model = build_member(spec)
+    narrow = {"detector": NARROW_DETECTOR, "microscope": NARROW_MICROSCOPE, "classes": CLASSES, "seed": seed}
+    wide = {"detector": DETECTOR, "microscope": MICROSCOPE, "classes": CLASSES, "seed": seed}
+    stages = (
+        (isotypes, narrow, {"learning_rate": 0.002}),
+        (crystals + 2 * isotypes, wide | {"chances": CHANCES}, {"learning_rate": 0.002, "warm_down": True}),
+    )
+
+    def told(epoch: Epoch) -> None:
+        progress.say(
+            f"{trunk.name} epoch {epoch.epoch}: loss {epoch.loss:.3f}, accuracy {epoch.accuracy:.1%}, on other "
+            f"crystals {epoch.validation_loss:.3f}, {epoch.validation_accuracy:.1%}, {epoch.seconds:.0f} s"
+        )
+
+    for number, ((masters, recording, schedule), length) in enumerate(zip(stages, epochs, strict=True)):
+        place = trunk / f"stage-{number}"
+        stream = MasterStream(masters, **recording)
+        validation = MasterStream(
+            other_isotypes if number == 0 else others + 2 * other_isotypes, **recording | {"seed": 991}
+        )
+        history = train_member(
+            model,
+            lambda epoch, stream=stream, number=number: stream.prepared(1000 * number + epoch, PREPARATION),
+            validation.prepared(0, PREPARATION, 2000),
+            Training(epochs=length, batch=64, patience=length, mirror=True, **schedule),
+            seed=seed,
+            work=place,
+            on_epoch=told,
+        )
+        write_history(place, history)
+    save_member(model, spec, trunk)
+    model.get_layer("backbone").save_weights(weights)
+    return weights
+
+
+def main() -> None:
+    """Fill the library and train."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--architecture", default="small", choices=("compact", "small", "xception"))
+    parser.add_argument("--epochs", type=int, nargs=2, default=(60, 440), help="of the two stages")
+    parser.add_argument("--crystals", type=int, default=2400)
+    parser.add_argument("--isotypes", type=int, default=4800)
+    parser.add_argument("--threads", type=int, help="of PyTorch")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    library.fill(given.work / "isotypes", given.isotypes, others=8, isotypes=True, seed=7)
+    library.fill(given.work / "crystals", given.crystals)
+    train_trunk(given.work, given.architecture, tuple(given.epochs), given.seed, Lines())
+
+
+if __name__ == "__main__":
+    main()
