@@ -1,11 +1,11 @@
 """Transfer from simulated crystals against random weights: accuracy, epochs and seconds, by patterns per class.
 
-    python reports/simulation/transfer.py MASTERS WORK WEIGHTS [--seeds 1]
+    python reports/simulation/transfer.py MASTERS WORK WEIGHTS [--seeds 1] [--architecture small]
 
 One public dynamical master (``.sht``, 20 kV) per space group of the paper; members are trained until the validation
 loss has not fallen for eight epochs, and tested on 300 further patterns of each phase. Resumable: WORK keeps one line
 per run; ``transfer.json`` beside this file is the result. The weights must be of a member that never saw these phases,
-such as the trunk that `shipped.py` leaves.
+such as the trunk that `trunk.py` leaves.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from phase_disjoint import MODERATE, PREPARATION
-from shipped import DETECTOR
+from trunk import DETECTOR
 
 from kikuchi.members import MemberSpec, Training, build_member, load_backbone_weights, predict, train_member
 from kikuchi.simulate.load import load_master
@@ -45,7 +45,9 @@ def first(patterns: np.ndarray, labels: np.ndarray, each: int) -> tuple[np.ndarr
     return patterns[chosen], labels[chosen]
 
 
-def run(stream: MasterStream, count: int, weights: str | None, seed: int) -> dict[str, Any]:
+def run(
+    stream: MasterStream, count: int, weights: str | None, seed: int, architecture: str
+) -> dict[str, Any]:
     """Train one member and test it."""
     train = first(*stream.prepared(10 * seed + 1, PREPARATION, 3 * COUNTS[-1] * len(PHASES) // 2), count)
     validation = first(*stream.prepared(10 * seed + 2, PREPARATION, 1200), max(5, count // 4))
@@ -53,7 +55,7 @@ def run(stream: MasterStream, count: int, weights: str | None, seed: int) -> dic
     spec = MemberSpec(
         name="member",
         kind="transfer" if weights else "scratch",
-        architecture="compact",
+        architecture=architecture,
         size=64,
         classes=len(PHASES),
         dropout=0.3,
@@ -89,6 +91,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("weights", help="folder of a member, or a weights file")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--architecture", default="small", help="of the member that the weights are of")
     options = parser.parse_args()
     weights = options.weights
     masters = [load_master(options.masters / f"{name}_20kV.sht", half_size=80) for name in PHASES]
@@ -101,12 +104,13 @@ def main() -> None:
         for count in COUNTS:
             for chosen, name in ((None, "random"), (weights, "simulated crystals")):
                 if (count, name, seed) not in done:
-                    rows.append(run(stream, count, chosen, seed))
+                    rows.append(run(stream, count, chosen, seed, options.architecture))
                     with lines.open("a") as file:
                         file.write(json.dumps(rows[-1]) + "\n")
                     print(rows[-1], flush=True)
     result = {
-        "command": f"python reports/simulation/transfer.py MASTERS WORK WEIGHTS --seeds {options.seeds}",
+        "command": f"python reports/simulation/transfer.py MASTERS WORK WEIGHTS --seeds {options.seeds} "
+        f"--architecture {options.architecture}",
         "date": datetime.date.today().isoformat(),
         "machine": "two-core CPU",
         "versions": versions(),
