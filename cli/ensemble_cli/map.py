@@ -28,7 +28,7 @@ def map_scan(
         ),
     ] = None,
     engine: Annotated[
-        str, typer.Option("--engine", help="auto, keras, onnx, int8 or student: what runs the members.")
+        str, typer.Option("--engine", help="auto, keras, onnx, int8, bf16 or student: what runs the members.")
     ] = "auto",
     stop: Annotated[
         str,

@@ -32,5 +32,6 @@ def quicken(
         kikuchi.Bundle.load(run), dataset, agreement=agreement, student=student, progress=progress(quiet)
     )
     lines = [line for kind, measured in report.items() for line in told(kind, measured)]
-    lines.append(f"use them with: ensemble map SCAN --run {run} --engine int8 --stop cascade")
+    fastest = "bf16" if "bf16" in report else "int8"
+    lines.append(f"use them with: ensemble map SCAN --run {run} --engine {fastest} --stop cascade")
     result("\n".join(lines), report, as_json)

@@ -10,6 +10,7 @@ from ensemble.errors import InputError
 from ensemble.stopping import Cascade, Stopping, VoteStop, filled, stopped
 from kikuchi.arrays import read_archive
 from kikuchi.deciding import fit_decision, member_weights
+from kikuchi.engines.contract import MEASURED
 from kikuchi.engines.shelf import Shelf, read_shelf
 from kikuchi.outputs import HeldOut, MemberOutputs, read_held_out
 
@@ -52,7 +53,7 @@ def answering(bundle: "Bundle", engine: str, stop: str, rule: str) -> "Bundle":
     """
     if stop not in STOPS:
         raise InputError(f"unknown stop {stop!r}", remedy=f"one of {', '.join(STOPS)}")
-    if stop == "never" and engine not in ("int8", "student"):
+    if stop == "never" and engine not in MEASURED:
         return bundle
     if engine == "student" and (stop != "never" or rule not in RULES):
         raise InputError(
@@ -62,7 +63,7 @@ def answering(bundle: "Bundle", engine: str, stop: str, rule: str) -> "Bundle":
         raise InputError(f"an exact early stop needs the rule vote, not {rule}", remedy="--rule vote")
     if stop == "cascade" and rule not in RULES:
         raise InputError(f"no cascade for {rule}", remedy=f"--rule {', '.join(RULES)}")
-    kind = engine if engine in ("int8", "student") else "onnx"
+    kind = engine if engine in MEASURED else "onnx"
     shelf = read_shelf(bundle, kind)
     if shelf is None or HELD_OUT not in shelf.manifest["files"]:
         raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas
 import pytest
 
+from kikuchi.engines.bf16_engine import bf16_missing
 from tests.end_to_end.conftest import refusal, run
 
 
@@ -26,7 +27,7 @@ def mapped(workshop, bundle, out, *options):
 
 def test_what_an_engine_costs_is_told_before_it_is_used(quickened):
     _, report = quickened
-    assert set(report) == {"onnx", "int8"}
+    assert set(report) == {"onnx", "int8"} | (set() if bf16_missing() else {"bf16"})
     for measured in report.values():
         assert 0 <= measured["label_agreement"] <= 1 and measured["patterns"] > 0
         assert set(measured["log_loss"]) == set(measured["ece"]) == {"keras", "as_it_was", "recalibrated"}
@@ -50,10 +51,13 @@ def test_an_exact_stop_spares_members_and_keeps_every_winner(quickened, workshop
     assert "exact" in json.dumps(summary)
 
 
-def test_eight_bits_and_a_cascade_map_too(quickened, workshop, tmp_path):
+@pytest.mark.parametrize("engine", ["int8", "bf16"])
+def test_fewer_bits_and_a_cascade_map_too(quickened, workshop, tmp_path, engine):
+    if engine == "bf16" and (reason := bf16_missing()):
+        pytest.skip(reason)
     bundle, _ = quickened
     table, _ = mapped(
-        workshop, bundle, tmp_path / "m", "--engine", "int8", "--stop", "cascade", "--rule", "average"
+        workshop, bundle, tmp_path / "m", "--engine", engine, "--stop", "cascade", "--rule", "average"
     )
     assert len(table) == 130
     assert np.isfinite(table["confidence"]).all()

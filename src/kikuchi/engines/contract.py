@@ -5,7 +5,10 @@ from typing import Protocol
 import numpy as np
 
 #: What `map --engine` takes. ``auto`` is ONNX Runtime where its parity is proved and the scan is worth an export.
-CHOICES = ("auto", "keras", "onnx", "int8", "student")
+CHOICES = ("auto", "keras", "onnx", "int8", "bf16", "student")
+
+#: Engines that do not say what Keras says: measured, calibrated and certified on their own by `ensemble quicken`.
+MEASURED = ("int8", "bf16", "student")
 
 
 class Engine(Protocol):
@@ -14,7 +17,7 @@ class Engine(Protocol):
     Attributes
     ----------
     name
-        ``"keras"``, ``"onnx"``, ``"int8"`` or ``"student"``.
+        ``"keras"``, ``"onnx"``, ``"int8"``, ``"bf16"`` or ``"student"``.
     head
         ``kernel`` (F, K) and ``bias`` (K,) of the last layer, which the dropout draws need; where it has a posterior,
         ``kernels`` (T, F, K) and ``biases`` (T, K) too.

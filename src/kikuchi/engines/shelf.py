@@ -12,6 +12,8 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi import files
 from kikuchi.arrays import read_archive
+from kikuchi.engines.bf16_engine import NAME as BF16
+from kikuchi.engines.bf16_engine import Bf16Engine
 from kikuchi.engines.contract import CHOICES, Engine
 from kikuchi.engines.export import Parity, export_member, parity
 from kikuchi.engines.keras_engine import KerasEngine
@@ -50,11 +52,12 @@ class Shelf:
     folder: Path
     manifest: dict[str, Any]
 
-    def engine(self, member: str, name: str) -> OnnxEngine:
+    def engine(self, member: str, name: str) -> Engine:
         """Open one member."""
         heads = read_archive(self.folder / HEADS, remedy="delete the folder, it is made again")
         head = {k.removeprefix(f"{member}/"): a for k, a in heads.items() if k.startswith(f"{member}/")}
-        return OnnxEngine(self.folder / f"{member}.onnx", head, name)
+        path = self.folder / f"{member}.onnx"
+        return Bf16Engine(path, head) if name == BF16 else OnnxEngine(path, head, name)
 
 
 def shelf_folder(bundle: "Bundle", kind: str) -> Path:
@@ -184,17 +187,20 @@ def engines_for(
     Raises
     ------
     InputError
-        ONNX is asked for and ONNX Runtime is not installed, or 8 bits and `ensemble quicken` has not made them.
+        ONNX is asked for and ONNX Runtime is not installed, or 8 bits or bfloat16 and `ensemble quicken` has not made
+        them.
     """
     if choice not in CHOICES:
         raise InputError(f"unknown engine {choice!r}", remedy=f"one of {', '.join(CHOICES)}")
-    if choice == "int8":
-        shelf = read_shelf(bundle, "int8")
+    if choice in ("int8", BF16):
+        shelf = read_shelf(bundle, choice)
         if shelf is None:
             raise InputError(
-                "no 8-bit engines here", path=bundle.path, remedy="run `ensemble quicken RUN DATASET` first"
+                f"no {choice} engines here",
+                path=bundle.path,
+                remedy="run `ensemble quicken RUN DATASET` first",
             )
-        return [shelf.engine(spec.name, "int8") for spec in bundle.members]
+        return [shelf.engine(spec.name, choice) for spec in bundle.members]
     if choice != "keras":
         shelf = _onnx(bundle, choice == "onnx", patterns, progress)
         if shelf is not None:

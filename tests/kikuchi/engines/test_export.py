@@ -1,12 +1,14 @@
 """Exports are trusted only where they say what Keras says, and only as they were written."""
 
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.engines import KerasEngine, OnnxEngine, engines_for, shelf
+from kikuchi.engines import KerasEngine, OnnxEngine, bf16_engine, engines_for, shelf
+from kikuchi.engines.bf16_engine import Bf16Engine, bf16_missing
 from kikuchi.engines.int8 import quantise
 from kikuchi.explain.background import BACKGROUND, Background, write_background
 from kikuchi.members import MemberSpec, build_member
@@ -119,7 +121,9 @@ def test_a_bundle_that_cannot_be_written_keeps_its_exports_in_the_users_cache(bu
     assert folder.is_relative_to(tmp_path / "cache") and bundle.fingerprint[:24] in folder.parts
 
 
-@pytest.mark.parametrize("choice,remedy", [("int8", "quicken"), ("tpu", "auto, keras, onnx")])
+@pytest.mark.parametrize(
+    "choice,remedy", [("int8", "quicken"), ("bf16", "quicken"), ("tpu", "auto, keras, onnx")]
+)
 def test_engines_that_are_not_there_are_refused_with_the_remedy(bundle, choice, remedy):
     with pytest.raises(InputError, match=remedy):
         engines_for(bundle, choice)
@@ -136,3 +140,34 @@ def test_eight_bits_are_off_by_little_and_weigh_a_fraction(exported, tmp_path):
     # Across features: what varies from pattern to pattern in noise is little of it.
     assert np.corrcoef(seen.ravel(), wanted.ravel())[0, 1] > 0.99
     assert (tmp_path / "eight.onnx").stat().st_size < 0.6 * source.stat().st_size
+
+
+def test_bfloat16_is_off_by_its_eight_bits_and_called_from_threads(exported):
+    """Numbers are rounded to 1 in 256, some forty layers deep: features follow those of 32 bits closely."""
+    if (reason := bf16_missing()) is not None:
+        pytest.skip(reason)
+    patterns = prepared(96)
+    single = engines_for(exported, "onnx")[0]
+    engine = Bf16Engine(exported.path / "engines" / "onnx" / "scratch.onnx", single.head)
+    with ThreadPoolExecutor(3) as pool:
+        parts = list(pool.map(engine.predict, np.split(patterns, 6)))
+    logits, features = (np.concatenate(several) for several in zip(*parts, strict=True))
+    wanted = single.predict(patterns)[1]
+    assert np.corrcoef(features.ravel(), wanted.ravel())[0, 1] > 0.999
+    assert not np.array_equal(features, wanted)
+    head = engine.head
+    np.testing.assert_allclose(logits, features @ head["kernel"] + head["bias"], atol=1e-5)
+
+
+def test_a_machine_without_bfloat16_does_not_take_something_else(exported, monkeypatch):
+    monkeypatch.setattr(bf16_engine, "bf16_missing", lambda: "this processor does not multiply bfloat16")
+    with pytest.raises(InputError, match=r"does not multiply bfloat16.*--engine auto"):
+        Bf16Engine(exported.path / "engines" / "onnx" / "scratch.onnx", {})
+
+
+def test_a_broken_export_is_refused_by_name_in_bfloat16_too(tmp_path):
+    if (reason := bf16_missing()) is not None:
+        pytest.skip(reason)
+    (tmp_path / "broken.onnx").write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"broken\.onnx"):
+        Bf16Engine(tmp_path / "broken.onnx", {})
