@@ -4,8 +4,8 @@
 
 The same patterns, classes and scores as `bayesian.py`, but whole compact networks are trained, each from the shipped
 backbone with a head and an order of patterns of its own. For every seed: one of 60 epochs, read as it is, by
-MC-dropout and by four posteriors of its last layer; five of 12 epochs, the same number of patterns shown; and five of 60,
-five times the cost. Rows stay in WORK, and the same command goes on there; the result is ``bayesian_whole.json``.
+MC-dropout and by four posteriors of its last layer; five of 12 epochs, the same number of patterns shown; and five of
+60, five times the cost. Rows stay in WORK, and the same command goes on there; the result is ``bayesian_whole.json``.
 """
 
 import argparse

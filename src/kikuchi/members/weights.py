@@ -13,8 +13,9 @@ from kikuchi.members.storage import DESCRIPTION, load_member
 if TYPE_CHECKING:
     import keras
 
-#: Pre-trained on random cubic crystals by `kikuchi.pretraining`; one channel.
-SHIPPED = Path(__file__).parent / "data" / "compact.weights.h5"
+#: Backbones of one channel, pre-trained on simulated crystals, by architecture: the compact one by
+#: `kikuchi.pretraining`, the small one by ``reports/simulation/trunk.py``.
+SHIPPED = {name: Path(__file__).parent / "data" / f"{name}.weights.h5" for name in ("compact", "small")}
 
 _LOCAL = 'give a local file: weights = "path/to/xception_weights_tf_dim_ordering_tf_kernels_notop.h5"'
 
@@ -95,11 +96,14 @@ def _load_from_member(backbone: "keras.Model", folder: Path) -> None:
 
 
 def _load_shipped(backbone: "keras.Model") -> None:
-    if len(backbone.weights) >= 200:
-        raise InputError("the shipped weights are for compact members", remedy='set architecture = "compact"')
-    source = build_backbone("compact", backbone.input_shape[1], 1)
-    source.load_weights(SHIPPED)
-    copy_backbone(source, backbone)
+    for architecture, path in SHIPPED.items():
+        source = build_backbone(architecture, backbone.input_shape[1], 1)
+        if len(source.weights) == len(backbone.weights):
+            source.load_weights(path)
+            copy_backbone(source, backbone)
+            return
+    known = ", ".join(f'"{name}"' for name in SHIPPED)
+    raise InputError(f"weights are shipped for {known} members", remedy='set architecture = "small"')
 
 
 def copy_backbone(source: "keras.Model", target: "keras.Model") -> None:
