@@ -1,10 +1,11 @@
 """Train one member on crystals without end: the trunk that the shipped members, and `weights = "kikuchi"`, start from.
 
-    python reports/simulation/trunk.py WORK [--architecture small] [--epochs 60 440] [--crystals 2400 --isotypes 4800]
+    python reports/simulation/trunk.py WORK [--architecture small] [--epochs 40 220] [--crystals 1200 --isotypes 4800]
 
 On random crystals and isotypes, first at one learning rate, then with wider recording conditions while the rate falls
 to zero. Every isotype comes twice, once with its intensities bent by a random exponent: how bright zone axes are is
-what two programs agree on least (the skewness of our Bloch waves is up to twice EMsoft's). 6400 patterns an epoch,
+what two programs agree on least (the skewness of our Bloch waves is up to twice EMsoft's). While it trains, the network is
+also asked what every part of the screen looks at (`kikuchi.members.guide`). 6400 patterns an epoch,
 never the same twice. Resumable after every epoch; fills the library of master patterns first. The crystals that
 `held_out` names take no part: they validate here, and calibrate and test what is made of the trunk.
 """
@@ -19,7 +20,15 @@ import numpy as np
 import torch
 
 from kikuchi.histories import write_history
-from kikuchi.members import Epoch, MemberSpec, Training, build_member, save_member, train_member
+from kikuchi.members import (
+    Epoch,
+    MemberSpec,
+    Training,
+    build_member,
+    guide_cells,
+    save_member,
+    train_member,
+)
 from kikuchi.progress import Progress
 from kikuchi.scans import Preparation
 from kikuchi.simulate.distribution import Distribution, between, log_between
@@ -113,6 +122,7 @@ def train_trunk(
             f"crystals {epoch.validation_loss:.3f}, {epoch.validation_accuracy:.1%}, {epoch.seconds:.0f} s"
         )
 
+    cells = guide_cells(model.get_layer("backbone"), spec.size)
     schedules = ({"learning_rate": 0.002}, {"learning_rate": 0.002, "warm_down": True})
     for number, (length, schedule) in enumerate(zip(epochs, schedules, strict=True)):
         place = trunk / f"stage-{number}"
@@ -121,9 +131,11 @@ def train_trunk(
         validation = MasterStream(others + 2 * other_isotypes, **recording | {"seed": 991})
         history = train_member(
             model,
-            lambda epoch, stream=stream, number=number: stream.prepared(1000 * number + epoch, PREPARATION),
+            lambda epoch, stream=stream, number=number: stream.guided(
+                1000 * number + epoch, PREPARATION, cells
+            ),
             validation.prepared(0, PREPARATION, 2000),
-            Training(epochs=length, batch=64, patience=length, mirror=True, **schedule),
+            Training(epochs=length, batch=64, patience=length, mirror=True, guidance=1.0, **schedule),
             seed=seed,
             work=place,
             on_epoch=told,
@@ -139,8 +151,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--architecture", default="small", choices=("compact", "small", "xception"))
-    parser.add_argument("--epochs", type=int, nargs=2, default=(60, 440), help="of the two stages")
-    parser.add_argument("--crystals", type=int, default=2400)
+    parser.add_argument("--epochs", type=int, nargs=2, default=(40, 220), help="of the two stages")
+    parser.add_argument("--crystals", type=int, default=1200)
     parser.add_argument("--isotypes", type=int, default=4800)
     parser.add_argument("--threads", type=int, help="of PyTorch")
     parser.add_argument("--seed", type=int, default=1)

@@ -17,7 +17,7 @@ from kikuchi.simulate.distribution import log_between
 from kikuchi.simulate.load import load_master
 from kikuchi.simulate.master import MasterPattern
 from kikuchi.simulate.microscope import Detector, Microscope
-from kikuchi.simulate.stream import labelled_batch, varied_detector, varied_microscope
+from kikuchi.simulate.stream import guided_batch, labelled_batch, varied_detector, varied_microscope
 
 MASTER_FILES = (".npz", ".sht", ".h5")
 
@@ -95,6 +95,22 @@ class MasterStream:
         """Return prepared patterns (n, size, size) float16, and their class indices (n,)."""
         raw, labels = self.raw(epoch, n)
         return prepare(raw, preparation).astype(np.float16), labels
+
+    def guided(
+        self, epoch: int, preparation: Preparation, cells: int, n: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what `prepared` does, and what the parts of the screen look at, (n, cells, cells, `SIGHTS`)."""
+        raw, labels, seen = guided_batch(
+            self.masters,
+            self.labels,
+            n or self.patterns,
+            self.detector,
+            self.microscope,
+            [self.seed, epoch],
+            cells,
+            chances=self.chances or None,
+        )
+        return prepare(raw, preparation).astype(np.float16), labels, seen
 
     def fingerprint(self) -> str:
         """Return a hash of everything that decides what comes."""

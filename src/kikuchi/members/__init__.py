@@ -5,6 +5,7 @@ Keras is imported when a function needs it, so that importing this package is fr
 
 from kikuchi.members.architectures import build_backbone, build_member
 from kikuchi.members.frozen import features_of, fit_head, train_frozen
+from kikuchi.members.guide import guide_cells
 from kikuchi.members.head import HeadDraws, dropout_draws, head_draws, member_draws
 from kikuchi.members.predict import predict
 from kikuchi.members.spec import ARCHITECTURES, HEADS, KINDS, MemberSpec
@@ -27,6 +28,7 @@ __all__ = [
     "dropout_draws",
     "features_of",
     "fit_head",
+    "guide_cells",
     "head_draws",
     "load_backbone_weights",
     "load_member",

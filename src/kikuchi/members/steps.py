@@ -1,11 +1,12 @@
 """What trains a member: steps of Keras, or of PyTorch where the processor multiplies bfloat16 faster."""
 
 import importlib.util
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.members.guide import guide_variables, training_half
 
 if TYPE_CHECKING:
     import keras
@@ -21,8 +22,13 @@ class Steps(Protocol):
     def begin(self, seed: int, epoch: int, learning_rate: float) -> None:
         """Begin an epoch: dropout masks follow from seed and epoch, whatever was trained before in this process."""
 
-    def step(self, patterns: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-        """Learn from one batch (n, size, size), float32 in [-1, 1]; return its mean loss in nats and its accuracy."""
+    def step(
+        self, patterns: np.ndarray, labels: np.ndarray, sights: np.ndarray | None = None
+    ) -> tuple[float, float]:
+        """Learn from one batch (n, size, size), float32 in [-1, 1]; return its mean loss in nats and its accuracy.
+
+        Under guidance with what its parts look at, (n, cells, cells, `SIGHTS`).
+        """
 
     def end(self) -> None:
         """Leave what was learned in the member."""
@@ -97,12 +103,18 @@ class KerasSteps:
     def __init__(self, model: "keras.Model", training: "Training") -> None:
         import keras
 
-        self._trained = keras.Model(model.inputs, model.outputs[0], name=f"{model.name}_training")
+        self._guided = training.guidance > 0
+        self._trained = training_half(model, training)
+        self._guide = guide_variables(self._trained)
+        entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        # Entropy and accuracy by name, whatever else is in the loss.
+        metrics = [keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="entropy"), "accuracy"]
         # XLA on a CPU does not finish compiling Xception in minutes, so it is left to the user's Keras config.
         self._trained.compile(
             keras.optimizers.Adam(training.learning_rate, weight_decay=training.weight_decay),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
+            [entropy, "mse"] if self._guided else entropy,
+            loss_weights=[1.0, training.guidance] if self._guided else None,
+            metrics=[metrics, []] if self._guided else metrics,
             jit_compile=False,
         )
         # Keras may have wrapped it, to scale the loss under mixed precision.
@@ -114,11 +126,17 @@ class KerasSteps:
         set_masks(self._model, seed, epoch)
         self._trained.optimizer.learning_rate = learning_rate
 
-    def step(self, patterns: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    def step(
+        self, patterns: np.ndarray, labels: np.ndarray, sights: np.ndarray | None = None
+    ) -> tuple[float, float]:
         """Learn from one batch."""
         self._trained.reset_metrics()
-        result = self._trained.train_on_batch(patterns[..., None], labels.astype(np.int32), return_dict=True)
-        return float(result["loss"]), float(result["accuracy"])
+        truth: Any = labels.astype(np.int32)
+        told = self._trained.train_on_batch(
+            patterns[..., None], [truth, sights] if self._guided else truth, return_dict=True
+        )
+        found = {name.removeprefix("head_"): float(value) for name, value in told.items()}
+        return found["entropy"], found["accuracy"]
 
     def end(self) -> None:
         """Nothing is to be done: these are the member's own weights."""
@@ -127,11 +145,12 @@ class KerasSteps:
         """Return the optimizer's state."""
         import keras
 
-        return [np.asarray(keras.ops.convert_to_numpy(v.value)) for v in self._trained.optimizer.variables]
+        variables = [*self._trained.optimizer.variables, *self._guide]
+        return [np.asarray(keras.ops.convert_to_numpy(v.value)) for v in variables]
 
     def restore(self, state: list[np.ndarray]) -> bool:
         """Take up the member's weights and an optimizer's state of the same steps."""
-        variables = self._trained.optimizer.variables
+        variables = [*self._trained.optimizer.variables, *self._guide]
         if [tuple(v.shape) for v in variables] != [a.shape for a in state]:
             return False
         for variable, value in zip(variables, state, strict=True):

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from ensemble.errors import InputError
+from kikuchi.members.guide import guide_variables, training_half
 
 if TYPE_CHECKING:
     import keras
@@ -24,7 +25,7 @@ _DEPTHWISE = (2, 3, 0, 1), (2, 3, 0, 1)
 _DENSE = (1, 0), (1, 0)
 _VECTOR = (0,), (0,)
 
-_Function = Callable[..., torch.Tensor]
+_Function = Callable[..., Any]
 
 
 class TorchSteps:
@@ -33,7 +34,7 @@ class TorchSteps:
     Parameters
     ----------
     model, training
-        The member and the schedule.
+        The member and the schedule; with guidance the network has a second output.
     mixed
         Whether convolutions run in bfloat16; weights, the head and the loss are float32 always.
 
@@ -47,12 +48,13 @@ class TorchSteps:
         self._mixed = mixed
         self._masks = torch.Generator()
         self._tensors: list[tuple[Any, torch.Tensor, tuple[tuple[int, ...], tuple[int, ...]]]] = []
-        self._network = self._functional(model, model.outputs[0])
+        half = training_half(model, training)
+        self._network = self._functional(half)
+        self._guidance, self._guide = training.guidance, guide_variables(half)
         self._read()
-        learned = [tensor for _, tensor, _ in self._tensors if tensor.requires_grad]
         # Keras' epsilon; PyTorch's is smaller still.
         self._optimizer = torch.optim.AdamW(
-            learned, training.learning_rate, weight_decay=training.weight_decay, eps=1e-7
+            self._learned(), training.learning_rate, weight_decay=training.weight_decay, eps=1e-7
         )
 
     def begin(self, seed: int, epoch: int, learning_rate: float) -> None:
@@ -62,18 +64,27 @@ class TorchSteps:
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
 
-    def step(self, patterns: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    def step(
+        self, patterns: np.ndarray, labels: np.ndarray, sights: np.ndarray | None = None
+    ) -> tuple[float, float]:
         """Learn from one batch."""
         truth = torch.from_numpy(np.asarray(labels, np.int64))
-        logits = self.logits(patterns)
+        logits, *answers = self.outputs(patterns)
         loss = functional.cross_entropy(logits, truth)
+        whole = loss
+        if answers:
+            seen = torch.from_numpy(np.ascontiguousarray(sights)).permute(0, 3, 1, 2)
+            whole = loss + self._guidance * functional.mse_loss(answers[0].float(), seen)
         self._optimizer.zero_grad()
-        loss.backward()
+        whole.backward()
         self._optimizer.step()
         return float(loss.detach()), float((logits.detach().argmax(1) == truth).float().mean())
 
-    def logits(self, patterns: np.ndarray) -> torch.Tensor:
-        """Return the logits of one batch in training: with dropout, normalised by its own statistics."""
+    def outputs(self, patterns: np.ndarray) -> list[torch.Tensor]:
+        """Return the logits of one batch in training, with dropout, normalised by its own statistics, and the answers.
+
+        Answers have the channels first, as everything here.
+        """
         # One channel as the last axis of memory: `contiguous` would leave the order of a single channel open, and all
         # that follows would run in the slow one.
         image = torch.from_numpy(np.ascontiguousarray(patterns, np.float32)[..., None]).permute(0, 3, 1, 2)
@@ -91,13 +102,16 @@ class TorchSteps:
         for one in self._learned():
             kept = self._optimizer.state[one]
             found += [kept[name].detach().contiguous().numpy() for name in ("step", "exp_avg", "exp_avg_sq")]
-        return found
+        return found + [np.array(variable) for variable in self._guide]
 
     def restore(self, state: list[np.ndarray]) -> bool:
         """Take up the member's weights and an optimizer's state of the same steps."""
         learned = self._learned()
-        if [a.shape for a in state] != [s for one in learned for s in ((), *[tuple(one.shape)] * 2)]:
+        wanted = [s for one in learned for s in ((), *[tuple(one.shape)] * 2)]
+        if [a.shape for a in state] != wanted + [tuple(v.shape) for v in self._guide]:
             return False
+        for variable, value in zip(self._guide, state[len(wanted) :], strict=True):
+            variable.assign(value)
         self._read()
         for number, one in enumerate(learned):
             # As `state` has it; the moments in the order in memory of what they belong to.
@@ -129,22 +143,20 @@ class TorchSteps:
         self._tensors.append((variable, tensor, order))
         return tensor
 
-    def _functional(self, model: "keras.Model", output: Any) -> _Function:
-        """Turn a functional model into one function of its only input."""
-        import keras
-
+    def _functional(self, model: "keras.Model") -> Callable[[torch.Tensor], list[torch.Tensor]]:
+        """Turn a functional model into one function of its only input, giving its outputs in a list."""
         functions = []
-        for layer in _needed(model, output):
-            if not isinstance(layer, keras.layers.InputLayer):
-                given, result = _ends(layer)
-                functions.append((self._layer(layer), [id(one) for one in given], id(result)))
-        start, end = id(model.inputs[0]), id(output)
+        for node in _nodes(model):
+            given = [id(tensor) for tensor in node.input_tensors]
+            functions.append((self._layer(node.operation), given, [id(t) for t in node.output_tensors]))
+        start, ends = id(model.inputs[0]), [id(tensor) for tensor in model.outputs]
 
-        def run(image: torch.Tensor) -> torch.Tensor:
+        def run(image: torch.Tensor) -> list[torch.Tensor]:
             values = {start: image}
-            for function, given, result in functions:
-                values[result] = function(*(values[one] for one in given))
-            return values[end]
+            for function, given, results in functions:
+                out = function(*(values[one] for one in given))
+                values |= dict(zip(results, out if isinstance(out, list) else [out], strict=True))
+            return [values[one] for one in ends]
 
         return run
 
@@ -153,7 +165,7 @@ class TorchSteps:
 
         layers = keras.layers
         if isinstance(layer, keras.Model):
-            return self._functional(layer, layer.outputs[0])
+            return self._functional(layer)
         if isinstance(layer, layers.SeparableConv2D) and _is_plain(layer):
             spread = self._convolution(layer, layer.depthwise_kernel, depthwise=True)
             point = self._tensor(layer.pointwise_kernel, _CONVOLUTION, layer.trainable)
@@ -236,22 +248,11 @@ def _is_plain(layer: Any) -> bool:
     )
 
 
-def _ends(layer: Any) -> tuple[list[Any], Any]:
-    """Return what a layer is given in its model, and what it gives."""
-    # A private name, but `layer.input` of a model inside a model is its own and not what it is called with.
-    node = layer._inbound_nodes[0]
-    return list(node.input_tensors), node.output_tensors[0]
-
-
-def _needed(model: "keras.Model", output: Any) -> list[Any]:
-    """Return the layers that an output of a functional model comes from, in the order in which they run."""
-    wanted, found = {id(output)}, []
-    for layer in reversed(model.layers):
-        given, result = _ends(layer)
-        if id(result) in wanted:
-            found.append(layer)
-            wanted |= {id(one) for one in given}
-    return found[::-1]
+def _nodes(model: "keras.Model") -> list[Any]:
+    """Return the calls of layers that a functional model consists of, in the order in which they run."""
+    # A private name, but a layer's own `input` is that of all its calls, in whatever model.
+    by_depth = model._nodes_by_depth
+    return [n for depth in sorted(by_depth, reverse=True) for n in by_depth[depth] if not n.is_input]
 
 
 def _same_padding(

@@ -37,6 +37,9 @@ class Training:
         crystal, which has the same Laue class and the same systematic absences. Not in the paper.
     warm_down
         Lower the learning rate along a half cosine to zero over `epochs`. Not in the paper.
+    guidance
+        Weight of the loss of what the parts of the screen look at (`kikuchi.members.guide`), where the training data
+        tell it; 0 is none. Not in the paper.
     engine
         What does the arithmetic: ``"keras"``, ``"torch"``, or ``"auto"``, which takes whichever is faster on this
         machine (`kikuchi.members.steps_of`).
@@ -50,6 +53,7 @@ class Training:
     patience: int = 15
     mirror: bool = False
     warm_down: bool = False
+    guidance: float = 0.0
     engine: str = "auto"
 
     def __post_init__(self) -> None:
@@ -95,9 +99,11 @@ class History:
         return len(self.epochs) - self.converged_at(min_delta)
 
 
-#: Patterns with their class indices, or a function that gives fresh ones for each epoch.
+#: Patterns with their class indices, or a function that gives fresh ones for each epoch; under guidance with what the
+#: parts of the screen look at, (n, cells, cells, channels).
 Patterns = tuple[np.ndarray, np.ndarray]
-Source = Patterns | Callable[[int], Patterns]
+Taught = Patterns | tuple[np.ndarray, np.ndarray, np.ndarray]
+Source = Taught | Callable[[int], Taught]
 
 
 def train_member(
@@ -119,7 +125,8 @@ def train_member(
     train, validation
         Prepared patterns (n, size, size) in [-1, 1], float16 or float32, and class indices (n,). To train on data
         without end, `train` is a function from the epoch's number (from 1) to such a pair; the next epoch's is made
-        in a thread while this one's is learned.
+        in a thread while this one's is learned. Under guidance `train` has, or gives, a third array: what the parts of
+        the screen look at, (n, cells, cells, 8) as `kikuchi.simulate.sights` tells it.
     training
         The schedule.
     seed
@@ -154,8 +161,7 @@ def train_member(
         rng = np.random.default_rng([seed, epoch])
         lowered = 0.5 * (1 + np.cos(np.pi * (epoch - 1) / training.epochs)) if training.warm_down else 1.0
         steps.begin(seed, epoch, training.learning_rate * lowered)
-        patterns, labels = source.take(epoch)
-        loss, accuracy = _one_pass(steps, patterns, labels, training, rng)
+        loss, accuracy = _one_pass(steps, source.take(epoch), training, rng)
         steps.end()
         logits, _ = predict(model, validation[0])
         validation_loss, validation_accuracy = _score(logits, validation[1])
@@ -186,11 +192,11 @@ class _Ahead:
         self._train = train
         self._last = last
         self._pool = ThreadPoolExecutor(1) if callable(train) else None
-        self._next: Future[Patterns] | None = None
+        self._next: Future[Taught] | None = None
         if callable(train) and self._pool is not None and first <= last:
             self._next = self._pool.submit(train, first)
 
-    def take(self, epoch: int) -> Patterns:
+    def take(self, epoch: int) -> Taught:
         if not callable(self._train) or self._pool is None:
             return self._train  # type: ignore[return-value]
         assert self._next is not None
@@ -201,13 +207,14 @@ class _Ahead:
 
 
 def _one_pass(
-    steps: Steps,
-    patterns: np.ndarray,
-    labels: np.ndarray,
-    training: Training,
-    rng: np.random.Generator,
+    steps: Steps, taught: Taught, training: Training, rng: np.random.Generator
 ) -> tuple[float, float]:
     """Show every training pattern once; return the mean loss and accuracy over the pass."""
+    patterns, labels, *sights = taught
+    if bool(sights) != (training.guidance > 0):
+        raise InputError(
+            "guidance needs training data that tell what the parts of the screen look at, and nothing else does"
+        )
     order = rng.permutation(len(labels))
     mirrored = rng.random(len(labels)) < 0.5 if training.mirror else np.zeros(len(labels), bool)
     # A shorter last batch would compile the step again and weigh its patterns more; it is filled up.
@@ -215,11 +222,18 @@ def _one_pass(
     order = np.resize(order, count * training.batch)
     totals = np.zeros(2)
     for chosen in order.reshape(count, training.batch):
-        batch = patterns[chosen].astype(np.float32)
-        batch = np.where(mirrored[chosen, None, None], batch[:, :, ::-1], batch)
-        totals += steps.step(batch, labels[chosen])
+        batch = _mirrored(patterns[chosen].astype(np.float32), mirrored[chosen])
+        seen = [_mirrored(several[chosen], mirrored[chosen]) for several in sights]
+        totals += steps.step(batch, labels[chosen], *seen)
     loss, accuracy = totals / count
     return float(loss), float(accuracy)
+
+
+def _mirrored(images: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Turn the columns (axis 2) of the chosen images round."""
+    found = images.copy()
+    found[chosen] = images[chosen][:, :, ::-1]
+    return found
 
 
 def _score(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

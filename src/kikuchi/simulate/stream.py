@@ -7,10 +7,12 @@ from types import TracebackType
 
 import numpy as np
 
-from kikuchi.simulate.acquisition import acquire, draw_parameters, random_crystals
+from ensemble.errors import InputError
+from kikuchi.simulate.acquisition import Crystals, acquire, draw_parameters, random_crystals
 from kikuchi.simulate.distribution import Distribution, between, constant, log_between
 from kikuchi.simulate.master import MasterPattern
-from kikuchi.simulate.microscope import Detector, Microscope
+from kikuchi.simulate.microscope import Detector, Microscope, Parameters
+from kikuchi.simulate.sights import sights
 
 Batch = tuple[np.ndarray, np.ndarray]
 
@@ -160,6 +162,53 @@ def labelled_batch(
     patterns, labels
         Shapes (n, rows, columns) and (n,).
     """
+    patterns, labels, _, _ = _drawn(masters, labels, n, detector, microscope, seed, workers, chances)
+    return patterns, labels
+
+
+def guided_batch(
+    masters: Sequence[MasterPattern],
+    labels: np.ndarray,
+    n: int,
+    detector: Detector,
+    microscope: Microscope,
+    seed: Sequence[int],
+    cells: int,
+    workers: int | None = None,
+    chances: Sequence[float] | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Simulate as `labelled_batch` does, and tell what the parts of the screen look at.
+
+    Parameters
+    ----------
+    masters, labels, n, detector, microscope, seed, workers, chances
+        As there; the screen is square.
+    cells
+        Parts along a side of the screen.
+
+    Returns
+    -------
+    patterns, labels, sights
+        Shapes (n, rows, columns), (n,) and (n, cells, cells, `SIGHTS`), see `kikuchi.simulate.sights`.
+    """
+    if detector.shape[0] != detector.shape[1]:
+        raise InputError("guidance needs a square screen: members see no more of a wider one")
+    patterns, truth, crystals, parameters = _drawn(
+        masters, labels, n, detector, microscope, seed, workers, chances
+    )
+    return patterns, truth, sights(crystals.rotations, detector.geometry(parameters), cells)
+
+
+def _drawn(
+    masters: Sequence[MasterPattern],
+    labels: np.ndarray,
+    n: int,
+    detector: Detector,
+    microscope: Microscope,
+    seed: Sequence[int],
+    workers: int | None,
+    chances: Sequence[float] | None,
+) -> tuple[np.ndarray, np.ndarray, Crystals, Parameters]:
     rng = np.random.default_rng(np.random.SeedSequence([*seed, 4]))
     classes, member_of = np.unique(labels, return_inverse=True)
     shares = np.ones(len(classes)) if chances is None else np.asarray(chances, float)
@@ -168,7 +217,7 @@ def labelled_batch(
     parameters = draw_parameters(detector, microscope, n, seed)
     crystals = random_crystals(phase, parameters["overlap"], seed)
     blocks = acquire(masters, crystals, parameters, detector, microscope, seed, workers)
-    return np.concatenate([block for _, block in blocks]), labels[phase]
+    return np.concatenate([block for _, block in blocks]), labels[phase], crystals, parameters
 
 
 def varied_detector(shape: tuple[int, int] = (64, 64)) -> Detector:

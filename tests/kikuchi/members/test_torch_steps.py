@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.members import MemberSpec, Training, build_member, predict, train_member
+from kikuchi.members import MemberSpec, Training, build_member, guide_cells, predict, train_member
 from kikuchi.members.steps import KerasSteps
 from kikuchi.members.torch_steps import TorchSteps
 
 
 def spec(architecture="compact", kind="scratch", **changes):
-    size = {"compact": 45, "xception": 71}[architecture]  # odd: the paddings before and behind differ
+    size = {"compact": 45, "small": 45, "xception": 71}[
+        architecture
+    ]  # odd: the paddings before and behind differ
     given = {
         "architecture": architecture,
         "kind": kind,
@@ -33,7 +35,7 @@ def test_logits_in_training_are_those_of_keras(architecture, kind):
     one = spec(architecture, kind)
     model = build_member(one)
     x, _ = batch(one.size)
-    ours = TorchSteps(model, Training(), mixed=False).logits(x).detach().numpy()
+    ours = TorchSteps(model, Training(), mixed=False).outputs(x)[0].detach().numpy()
     keras_own = np.asarray(model(x[..., None], training=True)[0])
     np.testing.assert_allclose(ours, keras_own, atol=2e-4 * np.abs(keras_own).max())
 
@@ -63,6 +65,64 @@ def test_a_step_has_the_gradients_and_the_running_statistics_of_keras():
         if "moving" in a.path:
             # Keras' variance is n / (n - 1) smaller; the smallest maps here have 12 x 3 x 3 pixels.
             np.testing.assert_allclose(np.asarray(a.value), np.asarray(b.value), rtol=2e-2, atol=1e-4)
+
+
+@pytest.mark.parametrize("architecture", ["small", "xception"])
+def test_under_guidance_logits_and_answers_are_those_of_keras(architecture):
+    one = spec(architecture)
+    model = build_member(one)
+    training = Training(guidance=0.5)
+    torch_steps, keras_steps = TorchSteps(model, training, mixed=False), KerasSteps(model, training)
+    keras_steps._guide[0].assign(torch_steps._guide[0])
+    x, _ = batch(one.size)
+    logits, answers = (found.detach().numpy() for found in torch_steps.outputs(x))
+    keras_logits, keras_answers = (np.asarray(y) for y in keras_steps._trained(x[..., None], training=True))
+    cells = guide_cells(model.get_layer("backbone"), one.size)
+    assert answers.shape == (len(x), 8, cells, cells)
+    np.testing.assert_allclose(logits, keras_logits, atol=5e-4 * np.abs(keras_logits).max())
+    np.testing.assert_allclose(
+        answers.transpose(0, 2, 3, 1), keras_answers, atol=5e-4 * np.abs(keras_answers).max()
+    )
+
+
+@pytest.mark.parametrize("engine", ["keras", "torch"])
+def test_guidance_is_learned_resumed_and_left_out_of_the_member(tmp_path, engine):
+    """A pattern is as bright as what its parts look at: the answers can be right only if the backbone says so."""
+    one = spec("small", size=32)
+    rng = np.random.default_rng(0)
+    sights = rng.normal(size=(96, 4, 4, 8)).astype(np.float32)
+    sights[..., :] = sights[..., :1]
+    patterns = np.clip(np.kron(sights[..., 0], np.ones((8, 8))) / 3, -1, 1).astype(np.float32)
+    labels = np.arange(96) % 3
+    schedule = Training(epochs=4, guidance=1.0, batch=16, engine=engine)
+    undisturbed = build_member(one)
+    before = undisturbed.count_params()
+    history = train_member(
+        undisturbed, (patterns, labels, sights), (patterns, labels), schedule, seed=1, on_epoch=None
+    )
+    assert undisturbed.count_params() == before and len(history.epochs) == 4
+
+    class Killed(Exception):
+        pass
+
+    def kill(epoch):
+        if epoch.epoch == 2:
+            raise Killed
+
+    whole = (patterns, labels, sights), (patterns, labels), schedule
+    with pytest.raises(Killed):
+        train_member(build_member(one), *whole, seed=1, work=tmp_path, on_epoch=kill)
+    resumed = build_member(one)
+    train_member(resumed, *whole, seed=1, work=tmp_path)
+    for a, b in zip(undisturbed.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-4)
+
+
+def test_guidance_without_sights_is_refused():
+    one = spec(size=32)
+    x, y = batch(32)
+    with pytest.raises(InputError, match="look at"):
+        train_member(build_member(one), (x, y), (x, y), Training(guidance=1.0), seed=1)
 
 
 def test_a_frozen_backbone_stays_as_it_is():
@@ -103,7 +163,7 @@ def test_masks_follow_from_seed_and_epoch():
 
     def masked(seed, epoch):
         steps.begin(seed, epoch, 1e-3)
-        return steps.logits(x).detach().numpy()
+        return steps.outputs(x)[0].detach().numpy()
 
     first = masked(1, 1)
     assert np.array_equal(first, masked(1, 1))
