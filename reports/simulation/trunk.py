@@ -4,10 +4,10 @@
 
 On random crystals and isotypes, first at one learning rate, then with wider recording conditions while the rate falls
 to zero. Every isotype comes twice, once with its intensities bent by a random exponent: how bright zone axes are is
-what two programs agree on least (the skewness of our Bloch waves is up to twice EMsoft's). While it trains, the network is
-also asked what every part of the screen looks at (`kikuchi.members.guide`). 6400 patterns an epoch,
-never the same twice. Resumable after every epoch; fills the library of master patterns first. The crystals that
-`held_out` names take no part: they validate here, and calibrate and test what is made of the trunk.
+what two programs agree on least (the skewness of our Bloch waves is up to twice EMsoft's). While it trains, the network
+is also asked what every part of the screen looks at (`kikuchi.members.guide`). 6400 patterns an epoch, never the same
+twice. Resumable after every epoch; fills the library of master patterns first. The crystals that `held_out` names take
+no part: they validate here, and calibrate and test what is made of the trunk.
 """
 
 import argparse
