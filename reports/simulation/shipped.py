@@ -51,21 +51,24 @@ PUBLIC = {
     "W_tungsten_sg229": "W",
 }
 #: Crystals of each group that the members are shown at the end: isotypes are most of them, as in practice.
-SHARE = {"crystals": 20, "isotypes": 1000}
+SHARE = {"crystals": 100, "isotypes": 1000}
 HELD_OUT_PATTERNS = 20  # of each material
 
 RECIPE = """
 [[member]]
 kind = "transfer"
 count = 5
+architecture = "small"
 dropout = 0.3
 weights = "{trunk}"
 [train]
-epochs = 4
+epochs = {epochs}
 batch = 64
-patience = 4
+learning_rate = 0.001
+patience = {epochs}
 mirror = true
 warm_down = true
+guidance = 0.5
 [split]
 train_per_class = 0
 validation_per_class = 60
@@ -130,6 +133,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("masters", type=Path, help="folder of the public masters (.sht)")
     parser.add_argument("--trunk", type=Path, help="folder of a trunk; WORK/trunk-small-1 by default")
+    parser.add_argument("--epochs", type=int, default=30, help="of every member")
     parser.add_argument("--publish", action="store_true", help="copy the bundle into the package")
     parser.add_argument("--seed", type=int, default=5)
     options = parser.parse_args()
@@ -150,6 +154,7 @@ def main() -> None:
     recipe = parse_recipe(
         RECIPE.format(
             trunk=trunk.absolute(),
+            epochs=options.epochs,
             masters=mixed.absolute(),
             chances=list(CHANCES),
             detector=as_toml(DETECTOR.model_dump(mode="json")),

@@ -50,6 +50,7 @@ class TrainTable(_Table):
     patience: int = Field(15, ge=1)
     mirror: bool = False
     warm_down: bool = False
+    guidance: float = Field(0.0, ge=0, le=100)
     engine: Literal["auto", "keras", "torch"] = "auto"
 
 
@@ -224,6 +225,12 @@ def parse_recipe(text: str, name: str) -> Recipe:
     if recipe.split.train_per_class == 0 and recipe.stream is None:
         raise InputError(
             "split.train_per_class: nothing to train on", path=name, remedy="at least 1, or a [stream]"
+        )
+    if recipe.train.guidance and recipe.stream is None:
+        raise InputError(
+            "train.guidance: only simulated patterns tell what they look at",
+            path=name,
+            remedy="add a [stream], or leave it out",
         )
     for group in recipe.member:
         if group.kind == "transfer" and not group.weights:

@@ -19,6 +19,9 @@ from kikuchi.simulate.master import MasterPattern
 from kikuchi.simulate.microscope import Detector, Microscope
 from kikuchi.simulate.stream import guided_batch, labelled_batch, varied_detector, varied_microscope
 
+#: Space groups of point group m-3m.
+M_3M = range(221, 231)
+
 MASTER_FILES = (".npz", ".sht", ".h5")
 
 #: From the contrast of real patterns (3 %) to ten times as much: what is only faint teaches nothing at first.
@@ -99,7 +102,19 @@ class MasterStream:
     def guided(
         self, epoch: int, preparation: Preparation, cells: int, n: int | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return what `prepared` does, and what the parts of the screen look at, (n, cells, cells, `SIGHTS`)."""
+        """Return what `prepared` does, and what the parts of the screen look at, (n, cells, cells, `SIGHTS`).
+
+        Raises
+        ------
+        InputError
+            The screen is not square, or a class is not of point group m-3m.
+        """
+        if not set(self.classes) <= set(M_3M):
+            other = next(c for c in self.classes if c not in M_3M)
+            raise InputError(
+                f"guidance folds directions by the symmetry of m-3m, and space group {other} has another",
+                remedy="leave guidance out of the recipe's [train]",
+            )
         raw, labels, seen = guided_batch(
             self.masters,
             self.labels,
@@ -132,18 +147,26 @@ class MasterStream:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A stream as members of one preparation see it: a function from the epoch to patterns and labels."""
+    """A stream as members of one preparation see it: a function from the epoch to patterns and labels.
+
+    Under guidance it also tells what so many `cells` along a side of the screen look at.
+    """
 
     stream: MasterStream
     preparation: Preparation
+    cells: int | None = None
 
-    def for_member(self, seed: int) -> "Prepared":
+    def for_member(self, seed: int, cells: int | None = None) -> "Prepared":
         """Return the stream of one member: members that see different patterns err differently."""
-        return replace(self, stream=replace(self.stream, seed=seed))
+        return replace(self, stream=replace(self.stream, seed=seed), cells=cells)
 
-    def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return patterns (n, size, size) float16 and class indices (n,) of an epoch, from 1 on."""
-        return self.stream.prepared(epoch, self.preparation)
+    def __call__(
+        self, epoch: int
+    ) -> tuple[np.ndarray, np.ndarray] | tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return patterns (n, size, size) float16, class indices (n,) of an epoch, from 1 on, and what is seen."""
+        if self.cells is None:
+            return self.stream.prepared(epoch, self.preparation)
+        return self.stream.guided(epoch, self.preparation, self.cells)
 
 
 def recipe_stream(table: StreamTable, classes: Sequence[int], seed: int) -> MasterStream:

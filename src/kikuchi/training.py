@@ -16,6 +16,7 @@ from kikuchi.members import (
     checkpoint,
     features_of,
     fit_head,
+    guide_cells,
     load_backbone_weights,
     load_member,
     save_member,
@@ -144,7 +145,13 @@ def train_one(
     on_epoch
         Called after each epoch.
     """
-    train = parts.train if isinstance(parts.train, tuple) else parts.train.for_member(spec.seed)
+    train: Patterns | Prepared
+    if isinstance(parts.train, tuple):
+        train = parts.train
+    else:
+        guided = training.guidance > 0 and not spec.frozen
+        cells = guide_cells(model.get_layer("backbone"), spec.size) if guided else None
+        train = parts.train.for_member(spec.seed, cells)
     validation = parts.validation
     if spec.frozen:
         history = train_frozen(model, spec, fixed(train), validation, mirror=training.mirror)
@@ -163,7 +170,10 @@ def train_one(
 
 def fixed(train: Patterns | Prepared) -> Patterns:
     """Return what trains a head in one pass: all of it, or the first epoch of what has no end."""
-    return train if isinstance(train, tuple) else train(1)
+    if isinstance(train, tuple):
+        return train
+    patterns, labels, *_ = train(1)
+    return patterns, labels
 
 
 def epoch_line(name: str, epoch: Epoch) -> str:

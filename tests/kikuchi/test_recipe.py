@@ -61,3 +61,8 @@ def test_a_recipe_survives_its_json():
 def test_an_unknown_recipe_names_the_presets():
     with pytest.raises(InputError, match=r"fast: no such recipe \(one of paper, quick"):
         load_recipe("fast")
+
+
+def test_guidance_needs_a_stream():
+    with pytest.raises(InputError, match=r"train\.guidance.*\[stream\]"):
+        parse_recipe(MEMBER + "[train]\nguidance = 1.0\n", "r")

@@ -1,5 +1,7 @@
 """Patterns without end from master patterns: the same from the same seed, nothing twice, classes evenly."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,12 @@ def test_guidance_needs_a_square_screen(masters):
     wide = stream(masters, detector=Detector(shape=(24, 32)))
     with pytest.raises(InputError, match="square"):
         wide.guided(1, Preparation(size=16), 4, 8)
+
+
+def test_guidance_is_for_m_3m_only(masters):
+    other = MasterStream([*masters, replace(masters[0], space_group=216)], detector=Detector(shape=(24, 24)))
+    with pytest.raises(InputError, match="216"):
+        other.guided(1, Preparation(size=16), 4, 8)
 
 
 def test_the_fingerprint_changes_with_what_decides(masters):
