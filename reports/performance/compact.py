@@ -13,6 +13,7 @@ from costs import gflop
 
 import kikuchi
 from kikuchi.engines import Runner
+from kikuchi.engines.bf16_engine import bf16_missing
 from kikuchi.engines.shelf import read_shelf
 from kikuchi.engines.threads import cores, in_order
 from kikuchi.outputs import read_held_out
@@ -28,14 +29,15 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
     n = patterns or 1000
     bundle = kikuchi.Bundle.load(work / "gain" / "run")
     dataset = work / "gain" / "scans" / "dataset.toml"
-    shelf = read_shelf(bundle, "int8")
-    if shelf is None or "measured" not in shelf.manifest:
-        quicken(bundle, dataset)
-        shelf = read_shelf(bundle, "int8")
-    single = read_shelf(bundle, "onnx")
-    assert shelf is not None and single is not None
+    kinds = ["onnx", "int8"] + ([] if bf16_missing() else ["bf16"])
+    shelves = {kind: read_shelf(bundle, kind) for kind in [*kinds, "student"]}
+    if any(found is None or "measured" not in found.manifest for found in shelves.values()):
+        quicken(bundle, dataset, student=True)
+    engines = {kind: found for kind in kinds if (found := read_shelf(bundle, kind)) is not None}
+    student = read_shelf(bundle, "student")
+    assert student is not None and len(engines) == len(kinds)
+    single = engines["onnx"]
     raw, labels = some(dataset, n, seed)
-    engines = {"onnx": single, "int8": shelf}
     runners = {
         kind: Runner(
             [found.engine(s.name, kind) for s in bundle.members],
@@ -46,15 +48,18 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
         for kind, found in engines.items()
     }
     fitted = bundle.held_out.part == 0
-    learned = [read_held_out(s.folder / HELD_OUT).outputs.logits[:, fitted] for s in (single, shelf)]
+    learned = {
+        kind: read_held_out(found.folder / HELD_OUT).outputs.logits[:, fitted]
+        for kind, found in engines.items()
+    }
     contenders = Contenders(
         raw=raw,
         prepared=prepare(raw, bundle.preparation(bundle.members[0])),
         labels=labels,
         models=[bundle.model(s.name) for s in bundle.members],
-        single=runners["onnx"],
-        eight=runners["int8"],
-        learned=(learned[0], learned[1], bundle.held_out.labels[fitted]),
+        runners=runners,
+        learned=learned,
+        learned_labels=bundle.held_out.labels[fitted],
     )
     ways = contenders.ways()
     said = {name: way() for name, way in ways.items()}
@@ -67,7 +72,7 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
         "patterns": n,
         "members": len(bundle.members),
         "levers": speed,
-        "quickened": {kind: s.manifest["measured"] for kind, s in engines.items()},
+        "quickened": {kind: s.manifest["measured"] for kind, s in [*engines.items(), ("student", student)]},
         "gflop_a_member_and_pattern": round(work_each, 4),
         "gemm_gflops": machine,
         "onnx_gflops": round(speed["onnx"]["per_second"] * work_each * len(bundle.members), 1),
@@ -149,7 +154,10 @@ def end_to_end(work: Path, bundle, path: Path, rounds: int = 2) -> list[dict[str
     scan = open_scan(path)
     found: list[dict[str, Any]] = []
     reference = None
-    for engine, stop in (("onnx", "never"), ("onnx", "exact"), ("int8", "exact"), ("int8", "cascade")):
+    reduced = ["int8"] if bf16_missing() else ["int8", "bf16"]
+    cases = [("onnx", "never"), ("onnx", "exact")]
+    cases += [(engine, stop) for engine in reduced for stop in ("exact", "cascade")]
+    for engine, stop in [*cases, ("student", "never")]:
         judge = answering(bundle, engine, stop, "vote")
         judge.runner(engine, patterns=scan.n)
         taken = []

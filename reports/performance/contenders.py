@@ -21,38 +21,39 @@ class Contenders:
         Patterns as a detector gave them, as the networks take them, and true class indices.
     models
         The members as Keras models.
-    single, eight
-        Runners of the same members by ONNX Runtime in single precision and in 8 bits.
+    runners
+        The same members by engine: ``onnx`` (single precision), ``int8``, and ``bf16`` where the processor has it.
     learned
-        Logits (M, N, K) of both engines and labels of other patterns, which order and cascades are learned from.
+        Logits (M, N, K) of other patterns by engine, which order and cascades are learned from.
+    learned_labels
+        Class indices of those.
     """
 
     raw: np.ndarray
     prepared: np.ndarray
     labels: np.ndarray
     models: list
-    single: Runner
-    eight: Runner
-    learned: tuple[np.ndarray, np.ndarray, np.ndarray]
+    runners: dict[str, Runner]
+    learned: dict[str, np.ndarray]
+    learned_labels: np.ndarray
 
     def ways(self) -> dict[str, Callable[[], np.ndarray]]:
         """Return by name: a function that gives logits (M, N, K), NaN where a member was spared."""
-        single, eight, labels = self.learned
-        order = best_order(single)
-        cascade = fit_cascade(single, labels, "vote", order=order)
-        cascade8 = fit_cascade(eight, labels, "vote", order=best_order(eight))
-        return {
+        ways: dict[str, Callable[[], np.ndarray]] = {
             "predict loop": lambda: np.stack(
                 [m.predict(self.prepared[..., None], verbose=0)[0] for m in self.models]
             ),
             "tf.function loop": compiled(self.models, self.prepared),
-            "onnx": lambda: through(self.single, self.raw),
-            "onnx, exact stop": lambda: through(replace(self.single, stopping=VoteStop(order)), self.raw),
-            "onnx, cascade": lambda: through(replace(self.single, stopping=cascade), self.raw),
-            "int8": lambda: through(self.eight, self.raw),
-            "int8, exact stop": lambda: through(replace(self.eight, stopping=VoteStop(order)), self.raw),
-            "int8, cascade": lambda: through(replace(self.eight, stopping=cascade8), self.raw),
         }
+        order = best_order(self.learned["onnx"])
+        for name, runner in self.runners.items():
+            logits = self.learned[name]
+            cascade = fit_cascade(logits, self.learned_labels, "vote", order=best_order(logits))
+            stopped = replace(runner, stopping=VoteStop(order)), replace(runner, stopping=cascade)
+            ways[name] = lambda runner=runner: through(runner, self.raw)
+            ways[f"{name}, exact stop"] = lambda runner=stopped[0]: through(runner, self.raw)
+            ways[f"{name}, cascade"] = lambda runner=stopped[1]: through(runner, self.raw)
+        return ways
 
 
 def compiled(models: list, prepared: np.ndarray, batch: int = 64) -> Callable[[], np.ndarray]:

@@ -74,7 +74,7 @@ def gemm_rate(threads: int, side: int = 1536, rounds: int = 7) -> float:
 
 def about(command: str, seed: int) -> dict[str, Any]:
     """Say how a result came about."""
-    names = ("keras", "tensorflow", "onnxruntime", "numpy", "kikuchipy", "pyebsdindex")
+    names = ("keras", "tensorflow", "onnxruntime", "openvino", "torch", "numpy", "kikuchipy", "pyebsdindex")
     return {
         "command": command,
         "seed": seed,

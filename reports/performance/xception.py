@@ -13,6 +13,7 @@ from costs import gflop
 
 from ensemble.abstention import fit_familiarity
 from kikuchi.engines import OnnxEngine, Runner
+from kikuchi.engines.bf16_engine import Bf16Engine, bf16_missing
 from kikuchi.engines.int8 import quantise
 from kikuchi.engines.keras_engine import head_of
 from kikuchi.engines.threads import cores
@@ -40,10 +41,14 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
     recipe = Recipe(
         member=({"kind": "scratch", "count": 5, "architecture": "xception", "size": xceptions.SIZE},)
     )
-    engines = {
+    engines: dict[str, list] = {
         kind: [OnnxEngine(f / f"{file}.onnx", head, kind) for f, head in zip(folders, heads, strict=True)]
         for kind, file in (("onnx", "member"), ("int8", "int8"))
     }
+    if bf16_missing() is None:
+        engines["bf16"] = [
+            Bf16Engine(f / "member.onnx", head) for f, head in zip(folders, heads, strict=True)
+        ]
     familiarity = fit_familiarity(
         [engine.predict(ready[:64])[1] for engine in engines["onnx"]], labels[learn][:64]
     )
@@ -54,9 +59,9 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
         prepared=populations.prepared(raw[:n], xceptions.SIZE),
         labels=labels[:n],
         models=models,
-        single=runners["onnx"],
-        eight=runners["int8"],
-        learned=(learned["onnx"], learned["int8"], labels[learn]),
+        runners=runners,
+        learned=learned,
+        learned_labels=labels[learn],
     )
     ways = contenders.ways()
     said = {name: way() for name, way in ways.items()}
@@ -69,7 +74,7 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
         "members": len(folders),
         "levers": speed,
         "agreement_on_learned": {
-            name: agreement(learned[name], learned["onnx"], labels[learn]) for name in ("onnx", "int8")
+            name: agreement(learned[name], learned["onnx"], labels[learn]) for name in learned
         },
         "largest_difference_of_logits_from_keras": float(np.abs(said["onnx"] - said["predict loop"]).max()),
         "gflop_a_member_and_pattern": round(each, 3),
