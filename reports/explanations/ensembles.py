@@ -7,12 +7,11 @@ same command goes on.
 """
 
 import argparse
-import time
 from pathlib import Path
 
 from kikuchi.bundle import Bundle
 from kikuchi.fitting import fit
-from kikuchi.progress import Progress
+from kikuchi.progress import Lines
 from kikuchi.recipe import parse_recipe
 from kikuchi.simulate import simulate
 from kikuchi.simulate.spec import Spec, spec_from_dict
@@ -52,14 +51,6 @@ validation_per_class = 100
 [abstain]
 risk = 0.05
 """
-
-
-class Lines(Progress):
-    """Progress as lines with the time of day."""
-
-    def say(self, text: str) -> None:
-        """Print one line."""
-        print(time.strftime("%H:%M:%S"), text, flush=True)
 
 
 def specification(masters: Path, count: int, seed: int, names: tuple[str, ...] = tuple(MASTERS)) -> Spec:

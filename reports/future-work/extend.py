@@ -21,7 +21,7 @@ from features import shipped_features
 import kikuchi
 from ensemble.bayesian import fit_heads
 from kikuchi.evaluation.patterns import dataset_patterns
-from kikuchi.progress import SILENT, Progress
+from kikuchi.progress import SILENT, Lines
 from kikuchi.recipe import parse_recipe
 from kikuchi.scans import Dataset, Material, scan_from_array
 from kikuchi.versions import versions
@@ -48,14 +48,6 @@ draws = 30
 [abstain]
 groups = "pattern"
 """
-
-
-class Lines(Progress):
-    """Progress as lines with the time of day."""
-
-    def say(self, text: str) -> None:
-        """Print one line."""
-        print(time.strftime("%H:%M:%S"), text, flush=True)
 
 
 def part(data: Dataset, take: slice, word: str, seed: int) -> Dataset:

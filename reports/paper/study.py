@@ -32,7 +32,7 @@ from kikuchi import files
 from kikuchi.bundle import Bundle
 from kikuchi.explaining import explain_map
 from kikuchi.maps.plain import plain
-from kikuchi.progress import Progress
+from kikuchi.progress import Lines, Progress
 from kikuchi.simulate import load_structure
 from kikuchi.versions import versions
 
@@ -40,14 +40,6 @@ HERE = Path(__file__).parent
 
 #: What a study says of its networks.
 OF_NETWORKS = ("size", "trials", "members", "weights", "recipe")
-
-
-class Lines(Progress):
-    """Progress as lines with the time of day."""
-
-    def say(self, text: str) -> None:
-        """Print one line."""
-        print(time.strftime("%H:%M:%S"), text, flush=True)
 
 
 def main() -> None:

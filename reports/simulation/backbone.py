@@ -6,19 +6,10 @@ goes on from its checkpoint when it was interrupted; ``backbone.weights.h5`` in 
 """
 
 import argparse
-import time
 from pathlib import Path
 
 from kikuchi.pretraining import CrystalStream, pretrain
-from kikuchi.progress import Progress
-
-
-class Lines(Progress):
-    """Progress as lines with the time of day."""
-
-    def say(self, text: str) -> None:
-        """Print one line."""
-        print(time.strftime("%H:%M:%S"), text, flush=True)
+from kikuchi.progress import Lines
 
 
 def main() -> None:

@@ -23,13 +23,11 @@ from kikuchi.simulate.bloch_waves import Scattering, bloch_wave_master
 from kikuchi.simulate.isotypes import isotype_groups, random_isotype
 from kikuchi.simulate.master_file import save_master
 from kikuchi.simulate.random_crystals import random_crystal
-from kikuchi.simulate.structure_factors import reflectors
+from kikuchi.simulate.structure_factors import affordable_spacing
 from kikuchi.simulate.structures import Structure, load_structure, structure_names
 
 FIRST_GROUPS = (221, 223, 225, 227, 229, 230)
 OTHER_GROUPS = (222, 224, 226, 228)
-MAX_REFLECTORS = 500  # one of each Friedel pair
-SMALLEST_SPACING = 0.75  # angstrom
 
 
 def plan(count: int, others: int) -> list[tuple[int, int]]:
@@ -66,14 +64,6 @@ def _elements(structure: Structure) -> frozenset[str]:
     return frozenset(site.element for site in structure.sites)
 
 
-def smallest_spacing(structure: Structure) -> float:
-    """Return the smallest spacing, angstrom, that leaves a number of beams one can afford."""
-    spacing = SMALLEST_SPACING
-    while len(reflectors(structure, min_dspacing=spacing, min_relative=0.03).hkl) > MAX_REFLECTORS:
-        spacing *= 1.1
-    return round(spacing, 3)
-
-
 def compute(group: int, index: int, seed: int, file: Path, half_size: int, isotypes: bool) -> dict:
     """Compute one master pattern, write it and return what it cost."""
     rng = np.random.default_rng([seed, group, index])
@@ -87,7 +77,7 @@ def compute(group: int, index: int, seed: int, file: Path, half_size: int, isoty
         scattering = Scattering(
             depth=np.exp(rng.uniform(np.log(25), np.log(110))), absorption=rng.uniform(0.05, 0.15)
         )
-        spacing = smallest_spacing(structure)
+        spacing = affordable_spacing(structure)
         note |= {"name": structure.name, "atoms": len(structure.atoms.numbers), "min_dspacing": spacing}
         master = bloch_wave_master(
             structure,

@@ -37,6 +37,7 @@ from kikuchi.simulate.distribution import constant
 from kikuchi.simulate.load import load_master
 from kikuchi.simulate.master import MasterPattern
 from kikuchi.simulate.stream import labelled_batch
+from kikuchi.simulate.structure_factors import affordable_spacing
 from kikuchi.simulate.structures import PAPER_MATERIALS, load_structure
 from kikuchi.streams import MasterStream
 from kikuchi.versions import versions
@@ -57,7 +58,10 @@ def train_arms(
     seed, progress = options.seed, Lines()
     trunk = work / f"trunk-{options.architecture}-1"
     eighteen = [
-        bloch_wave_master(load_structure(name), 20, min_dspacing=spacing(name)) for name in PAPER_MATERIALS
+        bloch_wave_master(
+            structure, 20, min_dspacing=affordable_spacing(structure), max_beams=90, excitation=50
+        )
+        for structure in map(load_structure, PAPER_MATERIALS)
     ]
     crystals, isotypes = masters_of(work, False)
     library = crystals + 2 * isotypes
@@ -128,11 +132,6 @@ def _share(few: list[MasterPattern], many: list[MasterPattern], share: float) ->
 
 def _at_all_voltages(folder: Path, name: str) -> list[MasterPattern]:
     return [load_master(path, half_size=50) for path in sorted(folder.glob(f"{name}_*kV.sht"))]
-
-
-def spacing(name: str) -> float:
-    """Return the smallest spacing, angstrom, that a structure of that size is computed with."""
-    return 1.2 if load_structure(name).lattice[0] > 9 else 0.75
 
 
 def judge(

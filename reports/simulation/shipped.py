@@ -11,7 +11,6 @@ import argparse
 import shutil
 from pathlib import Path
 
-import library
 import numpy as np
 from trunk import CHANCES, CLASSES, DETECTOR, MICROSCOPE, Lines, held_out, index, masters_of
 
@@ -23,6 +22,7 @@ from kikuchi.simulate.bloch_waves import bloch_wave_master
 from kikuchi.simulate.load import load_master
 from kikuchi.simulate.master_file import save_master
 from kikuchi.simulate.stream import labelled_batch
+from kikuchi.simulate.structure_factors import affordable_spacing
 from kikuchi.simulate.structures import load_structure, structure_names
 
 VOLTAGES = (10, 15, 20, 25, 30)  # kV, of the package's own structures
@@ -96,7 +96,7 @@ def fill_structures(folder: Path) -> None:
         for voltage in VOLTAGES:
             file = folder / f"{name}_{voltage}.npz"
             if structure.space_group in CLASSES and not file.is_file():
-                spacing = library.smallest_spacing(structure)
+                spacing = affordable_spacing(structure)
                 master = bloch_wave_master(
                     structure, voltage, min_dspacing=spacing, max_beams=90, excitation=50
                 )

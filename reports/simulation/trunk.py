@@ -11,7 +11,6 @@ no part: they validate here, and calibrate and test what is made of the trunk.
 """
 
 import argparse
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from kikuchi.members import (
     save_member,
     train_member,
 )
-from kikuchi.progress import Progress
+from kikuchi.progress import Lines, Progress
 from kikuchi.scans import Preparation
 from kikuchi.simulate.distribution import Distribution, between, log_between
 from kikuchi.simulate.load import load_master
@@ -56,14 +55,6 @@ NARROW_MICROSCOPE = WIDE.model_copy(
 )
 MICROSCOPE = WIDE.model_copy(update={"contrast": log_between(0.03, 0.4), "dose": log_between(1000, 40_000)})
 PREPARATION = Preparation(size=64)
-
-
-class Lines(Progress):
-    """Progress as lines with the time of day."""
-
-    def say(self, text: str) -> None:
-        """Print one line."""
-        print(time.strftime("%H:%M:%S"), text, flush=True)
 
 
 def index(path: Path) -> int:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import kikuchi
-from kikuchi.progress import Progress
+from kikuchi.progress import Lines
 from kikuchi.recipe import parse_recipe
 from kikuchi.simulate import simulate
 from kikuchi.simulate.structures import PAPER_MATERIALS, load_structure
@@ -48,14 +48,6 @@ shape = [60, 60]
 contrast = { uniform = [0.2, 0.4] }
 dose = { loguniform = [1000, 4000] }
 """
-
-
-class Lines(Progress):
-    """Progress as lines with the time of day."""
-
-    def say(self, text: str) -> None:
-        """Print one line."""
-        print(time.strftime("%H:%M:%S"), text, flush=True)
 
 
 def specification(per_group: int, seed: int) -> str:

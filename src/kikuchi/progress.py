@@ -1,5 +1,6 @@
 """What long work reports while it runs; silent unless somebody listens."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -33,6 +34,14 @@ class Progress:
                 before = done
 
             yield count
+
+
+class Lines(Progress):
+    """Progress as lines with the time of day, for work that runs unattended."""
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        print(time.strftime("%H:%M:%S"), text, flush=True)
 
 
 SILENT = Progress()

@@ -10,7 +10,6 @@ from kikuchi.simulate import (
     Detector,
     MasterPattern,
     Microscope,
-    Structure,
     cached_master,
     kinematical_master,
     load_master,
@@ -21,11 +20,8 @@ from kikuchi.simulate import (
 )
 from kikuchi.simulate.bloch_waves import bloch_wave_master
 from kikuchi.simulate.simulation import build_microstructure
+from kikuchi.simulate.structure_factors import affordable_spacing
 from parts.config import Map, Masters, Study
-
-#: One of each Friedel pair: of a large cell those are left out that 64 pixels would not show.
-MAX_REFLECTORS = 500
-SMALLEST_SPACING = 0.75  # angstrom
 
 #: Settings of the Bloch waves: as in the library of random crystals that backbones are pre-trained on.
 MAX_BEAMS, EXCITATION = 90, 50.0
@@ -62,7 +58,7 @@ def master(name: str, masters: Masters, work: Path, voltage_kv: float | None = N
             voltage_kv,
             folder=work / "masters",
             half_size=masters.half_size,
-            min_dspacing=smallest_spacing(structure),
+            min_dspacing=affordable_spacing(structure),
             max_beams=MAX_BEAMS,
             excitation=EXCITATION,
         )
@@ -84,16 +80,6 @@ def _in_database(folder: Path, name: str, voltage_kv: float) -> list[Path]:
         return []
     group = load_structure(name).space_group
     return sorted(folder.glob(f"{name}_*_sg{group}_{voltage_kv:g}kV.sht"))
-
-
-def smallest_spacing(structure: Structure) -> float:
-    """Return the smallest spacing, angstrom, that leaves a number of beams one can afford."""
-    from kikuchi.simulate.structure_factors import reflectors
-
-    spacing = SMALLEST_SPACING
-    while len(reflectors(structure, min_dspacing=spacing, min_relative=0.03).hkl) > MAX_REFLECTORS:
-        spacing *= 1.1
-    return round(spacing, 3)
 
 
 def labelled_dataset(study: Study, work: Path) -> Path:

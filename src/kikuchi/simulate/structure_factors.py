@@ -156,3 +156,21 @@ def reflectors(structure: Structure, *, min_dspacing: float = 0.7, min_relative:
         spacings=1 / lengths[strong],
         structure_factors=factors[strong],
     )
+
+
+def affordable_spacing(structure: Structure, *, least: float = 0.75, most_reflectors: int = 500) -> float:
+    """Return the smallest spacing of planes, angstrom, that leaves a number of beams one can afford.
+
+    Parameters
+    ----------
+    structure
+        The crystal.
+    least
+        No smaller spacing is returned, angstrom.
+    most_reflectors
+        One of each Friedel pair, at least 3 % as strong as the strongest.
+    """
+    spacing = least
+    while len(reflectors(structure, min_dspacing=spacing, min_relative=0.03).hkl) > most_reflectors:
+        spacing *= 1.1
+    return round(spacing, 3)

@@ -6,7 +6,12 @@ import pytest
 from ensemble.errors import InputError
 from kikuchi.simulate.kinematical import BandProfile, kinematical_master
 from kikuchi.simulate.lambert import lambert_coordinates, lambert_directions
-from kikuchi.simulate.structure_factors import electron_wavelength, reflectors, structure_factors
+from kikuchi.simulate.structure_factors import (
+    affordable_spacing,
+    electron_wavelength,
+    reflectors,
+    structure_factors,
+)
 from kikuchi.simulate.structures import load_structure
 
 
@@ -157,3 +162,13 @@ def test_impossible_requests_are_refused() -> None:
         kinematical_master(structure, min_dspacing=0.0)
     with pytest.raises(InputError, match="edges with a width"):
         BandProfile(dynamical=0.5)
+
+
+def test_the_affordable_spacing_leaves_as_few_reflectors_as_asked():
+    garnet, nickel = load_structure("Garnet"), load_structure("Ni")
+    assert affordable_spacing(nickel) == 0.75
+    spacing = affordable_spacing(garnet, most_reflectors=300)
+    kept = reflectors(garnet, min_dspacing=spacing, min_relative=0.03).hkl
+    assert 0 < len(kept) <= 300
+    # One step finer would have been too many.
+    assert len(reflectors(garnet, min_dspacing=spacing / 1.1, min_relative=0.03).hkl) > 300
