@@ -51,7 +51,7 @@ PUBLIC = {
     "W_tungsten_sg229": "W",
 }
 #: Crystals of each group that the members are shown at the end: isotypes are most of them, as in practice.
-SHARE = {"crystals": 100, "isotypes": 1000}
+SHARE = {"crystals": 100, "isotypes": 1000, "isotypes_finer": 1000}
 HELD_OUT_PATTERNS = 20  # of each material
 
 RECIPE = """
@@ -146,7 +146,7 @@ def main() -> None:
         partial = work / "members.partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        for folder in ("crystals", "isotypes", "structures", "public"):
+        for folder in ("crystals", "isotypes", "isotypes_finer", "structures", "public"):
             for path in (work / folder).glob("*_*.npz"):
                 if folder not in SHARE or (index(path) < SHARE[folder] and not held_out(path)):
                     shutil.copy(path, partial / f"{folder}_{path.name}")

@@ -64,14 +64,14 @@ def index(path: Path) -> int:
 
 def held_out(path: Path) -> bool:
     """Whether a crystal calibrates and tests: every eighth isotype, every sixteenth of the rest."""
-    return index(path) % 8 == 7 if path.parent.name == "isotypes" else index(path) % 16 == 15
+    return index(path) % 8 == 7 if path.parent.name.startswith("isotypes") else index(path) % 16 == 15
 
 
 def masters_of(work: Path, of_held_out: bool) -> tuple[list[MasterPattern], list[MasterPattern]]:
-    """Load crystals of the library, and isotypes."""
+    """Load crystals of the library, and isotypes; of large cells some are there with few reflectors and with many."""
     found = []
-    for folder in ("crystals", "isotypes"):
-        paths = sorted((work / folder).glob("*_*.npz"))
+    for folders in (("crystals",), ("isotypes", "isotypes_finer")):
+        paths = [p for folder in folders for p in sorted((work / folder).glob("*_*.npz"))]
         found.append([load_master(p) for p in paths if held_out(p) == of_held_out])
     return found[0], found[1]
 
@@ -152,6 +152,8 @@ def main() -> None:
         torch.set_num_threads(given.threads)
     library.fill(given.work / "isotypes", given.isotypes, others=8, isotypes=True, seed=7)
     library.fill(given.work / "crystals", given.crystals)
+    if given.isotypes:
+        library.refine(given.work / "isotypes_finer", given.work / "isotypes", isotypes=True, seed=7)
     train_trunk(given.work, given.architecture, tuple(given.epochs), given.seed, Lines())
 
 
