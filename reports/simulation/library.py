@@ -28,7 +28,7 @@ from kikuchi.simulate.structures import Structure, load_structure, structure_nam
 
 FIRST_GROUPS = (221, 223, 225, 227, 229, 230)
 OTHER_GROUPS = (222, 224, 226, 228)
-LEAST_SPACING = 0.75  # angstrom: what every crystal would be computed with if it were affordable
+FINER = {"least": 0.55, "most_reflectors": 2000}
 
 
 def plan(count: int, others: int) -> list[tuple[int, int]]:
@@ -66,9 +66,9 @@ def _elements(structure: Structure) -> frozenset[str]:
 
 
 def compute(
-    group: int, index: int, seed: int, file: Path, half_size: int, isotypes: bool, most: int = 500
+    group: int, index: int, seed: int, file: Path, half_size: int, isotypes: bool, finer: bool = False
 ) -> dict:
-    """Compute one master pattern of at most so many reflectors, write it and return what it cost."""
+    """Compute one master pattern, write it and return what it cost."""
     rng = np.random.default_rng([seed, group, index])
     started = time.perf_counter()
     note = {"file": file.name}
@@ -80,7 +80,7 @@ def compute(
         scattering = Scattering(
             depth=np.exp(rng.uniform(np.log(25), np.log(110))), absorption=rng.uniform(0.05, 0.15)
         )
-        spacing = affordable_spacing(structure, most_reflectors=most)
+        spacing = affordable_spacing(structure, **(FINER if finer else {}))
         note |= {"name": structure.name, "atoms": len(structure.atoms.numbers), "min_dspacing": spacing}
         master = bloch_wave_master(
             structure,
@@ -118,8 +118,8 @@ def fill(
                 log.write(json.dumps(note) + "\n")
 
 
-def refine(out: Path, of: Path, *, isotypes: bool, seed: int, half_size: int = 50, most: int = 2000) -> None:
-    """Compute crystals of a library again whose planes were cut off to keep them affordable.
+def refine(out: Path, of: Path, *, isotypes: bool, seed: int, half_size: int = 50) -> None:
+    """Compute crystals of a library again, with more of their planes.
 
     A large cell with the coarse planes only is smoother than any real pattern, and a network learns to know its group
     by that. Every third crystal is computed again, and those that `trunk.held_out` keeps for calibration and tests.
@@ -130,8 +130,8 @@ def refine(out: Path, of: Path, *, isotypes: bool, seed: int, half_size: int = 5
         file = out / note["file"]
         group, index = (int(part) for part in file.stem.split("_"))
         wanted = index % 3 == 0 or index % (8 if isotypes else 16) == (7 if isotypes else 15)
-        if note.get("min_dspacing", 0) > LEAST_SPACING and wanted and not file.exists():
-            made = compute(group, index, seed, file, half_size, isotypes, most)
+        if "error" not in note and wanted and not file.exists():
+            made = compute(group, index, seed, file, half_size, isotypes, finer=True)
             with (out / "log.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps(made) + "\n")
 
@@ -148,7 +148,7 @@ def main() -> None:
     parser.add_argument("--half-size", type=int, default=50)
     parser.add_argument("--seed", type=int, default=2021)
     parser.add_argument("--part", default="0/1", help="which share of the work, as 0/2 and 1/2")
-    parser.add_argument("--finer-than", type=Path, help="compute the large cells of that library again")
+    parser.add_argument("--finer-than", type=Path, help="compute some of that library again")
     options = parser.parse_args()
     if options.finer_than:
         refine(options.out, options.finer_than, isotypes=options.isotypes, seed=options.seed)
