@@ -39,7 +39,7 @@ from kikuchi.versions import versions
 HERE = Path(__file__).parent
 
 #: What a study says of its networks.
-OF_NETWORKS = ("size", "trials", "members", "weights", "recipe")
+OF_NETWORKS = ("size", "architecture", "trials", "members", "weights", "recipe")
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -173,6 +173,8 @@ class Study(_Table):
         Of every simulation, split and training.
     size
         Side of the members' input, pixels.
+    architecture
+        Of the members; from `size` where it is not given: compact up to 64 pixels, Xception above.
     trials
         Networks trained per approach, scratch and transfer: the paper's trials, and the members of the ensembles.
     members
@@ -186,6 +188,7 @@ class Study(_Table):
 
     seed: int = 2021
     size: Annotated[int, Field(ge=32, le=1024)] = 64
+    architecture: Literal["compact", "small", "xception"] | None = None
     trials: Annotated[int, Field(ge=2)] = 5
     members: Annotated[int, Field(ge=2)] = 10
     weights: str = "kikuchi"
@@ -198,12 +201,15 @@ class Study(_Table):
     peers: Peers = Peers()
     recipe: dict[str, Any] = {}
 
+    def built(self) -> str:
+        """Return the architecture of the members."""
+        return self.architecture or ("compact" if self.size <= LARGEST_COMPACT else "xception")
+
     def fitting_recipe(self) -> Recipe:
         """Return the recipe of the study: `trials` members of each kind, in pairs."""
-        common = {
-            "architecture": "compact" if self.size <= LARGEST_COMPACT else "xception",
-            "size": self.size,
-        } | {name: self.recipe[name] for name in OF_MEMBERS if name in self.recipe}
+        common = {"architecture": self.built(), "size": self.size} | {
+            name: self.recipe[name] for name in OF_MEMBERS if name in self.recipe
+        }
         rest = {name: table for name, table in self.recipe.items() if name not in OF_MEMBERS}
         # In pairs: a study of more trials begins with the very networks of one of fewer.
         pair = [common | {"kind": "scratch"}, common | {"kind": "transfer", "weights": self.weights}]
@@ -227,6 +233,8 @@ def load_study(path: Path, **instead: Any) -> Study:
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
+        if instead.get("size") not in (None, content.get("size")):
+            content.pop("architecture", None)  # another size has its own
         content |= {name: value for name, value in instead.items() if value is not None}
         study = Study.model_validate(content)
         study.fitting_recipe()

@@ -88,7 +88,7 @@ def draw_shift(shift: dict[str, Any], rule: str) -> "Figure":
                 axes.plot(places, values, color=colour, marker="o", markersize=3, label=name)
                 unchanged = 100 * shift["unchanged"]["scores"][name][score]
                 axes.axhline(unchanged, color=colour, linestyle=":", linewidth=0.8)
-            if max(places) >= 8 * max(min(places), 1e-9) > 0:
+            if 0 < 8 * min(places) <= max(places):
                 axes.set_xscale("log", base=2)
             axes.set_xlabel(axis, fontsize=7.5)
             if row == 0:

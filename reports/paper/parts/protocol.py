@@ -156,5 +156,5 @@ def weights_used(study: Study) -> dict[str, str]:
     """Name what transfer started from, with its SHA-256 where it is one file."""
     from kikuchi.members.weights import SHIPPED
 
-    path = SHIPPED["compact"] if study.weights == "kikuchi" else Path(study.weights)
+    path = SHIPPED[study.built()] if study.weights == "kikuchi" else Path(study.weights)
     return {"weights": study.weights} | ({"sha256": files.sha256(path)} if path.is_file() else {})
