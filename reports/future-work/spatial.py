@@ -3,7 +3,7 @@
     python reports/future-work/spatial.py --work FOLDER [--seed 4]
 
 writes ``spatial.json`` and ``spatial.png`` beside this script. Labelled maps of single phases are simulated and an
-ensemble is fitted on them; then maps of three phases, and one whose precipitates share their matrix's orientation.
+ensemble is fitted on them; then maps of three phases, and maps whose precipitates share their matrix's orientation.
 What is in FOLDER is not made again.
 """
 
@@ -52,9 +52,10 @@ train_per_class = 500
 validation_per_class = 60
 [abstain]
 risk = 0.02
+groups = "block"
 """
 HOUGH_NOISE = 0.5  # degrees: how well indexing finds an orientation
-MAPS = 1
+MAPS = 3
 
 
 def spec(seed: int, table: dict) -> dict:
@@ -72,9 +73,11 @@ def spec(seed: int, table: dict) -> dict:
 def make_scans(work: Path, seed: int) -> dict[str, list[Path]]:
     """Simulate the labelled maps and those to be mapped, unless they are there."""
     tables = {f"labelled_{name}": [{"shape": [40, 50], "phase": [{"material": name}]}] for name in PHASES}
-    tables["grains"] = [{"shape": [48, 64], "phase": [{"material": name} for name in PHASES]}] * MAPS
+    # Training sees every condition; a map is one scan, recorded under one.
+    scanned = {"shape": [48, 64], "vary": "scan"}
+    tables["grains"] = [scanned | {"phase": [{"material": name} for name in PHASES]}] * MAPS
     coherent = [{"material": "Ni3Al", "matrix": "Ni", "fraction": 0.3, "radius": 1.5}]
-    tables["coherent"] = [{"shape": [48, 64], "phase": [{"material": "Ni"}], "precipitate": coherent}]
+    tables["coherent"] = [scanned | {"phase": [{"material": "Ni"}], "precipitate": coherent}] * MAPS
     scans: dict[str, list[Path]] = {}
     for kind, (name, wanted) in enumerate(tables.items()):
         for number, table in enumerate(wanted):
