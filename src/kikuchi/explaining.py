@@ -229,6 +229,7 @@ def _ensemble(bundle: Bundle, background: Background, method: Method) -> Ensembl
         background,
         method,
         weights=member_weights(bundle.held_out, bundle.recipe),
+        alike=[(m.architecture, m.size, m.channels, m.head, m.draws) for m in bundle.members],
     )
 
 

@@ -1,6 +1,6 @@
 """One disagreement, taken apart: what the members share and where they part."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from kikuchi.explain.background import Background
 from kikuchi.explain.gradients import at_once
-from kikuchi.explain.shapley import Attribution, LogitNetwork, Method, Shapley
+from kikuchi.explain.shapley import Attribution, Method, Shapley
 from kikuchi.explain.uncertainty import Uncertainty, UncertaintyAttribution
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Disagreement:
 
 
 class Ensemble:
-    """The members of a bundle, ready to be explained: one graph per member, built once.
+    """The members of a bundle, ready to be explained.
 
     Parameters
     ----------
@@ -91,6 +91,9 @@ class Ensemble:
         ``"deep"`` or ``"gradients"``.
     weights
         Of the members in the mixture whose mutual information is explained, (M,); equal where None.
+    alike
+        What kind of network each member is: those of one architecture, input size, number of channels and kind of head
+        are compiled once. All are kinds of their own where None.
     """
 
     def __init__(
@@ -101,32 +104,24 @@ class Ensemble:
         method: Method = "deep",
         *,
         weights: np.ndarray | None = None,
+        alike: Sequence[Hashable] | None = None,
     ) -> None:
         self.members = list(members)
         self.backgrounds = [background.prepared(size) for size in sizes]
-        self.networks = [LogitNetwork(member) for member in members]
-        self.explainers = [
-            Shapley(network.model, patterns, method)
-            for network, patterns in zip(self.networks, self.backgrounds, strict=True)
-        ]
+        self.explainers: list[Shapley] = []
+        first: dict[Hashable, Shapley] = {}
+        kinds = range(len(self.members)) if alike is None else alike
+        for kind, member, patterns in zip(kinds, self.members, self.backgrounds, strict=True):
+            self.explainers.append(Shapley(member, patterns, method, like=first.get(kind)))
+            first.setdefault(kind, self.explainers[-1])
         # Half the lines with twice the places: what changes fast along a line costs completeness, fewer lines do not.
         half = [patterns[::2] for patterns in self.backgrounds]
         self.uncertainty = Uncertainty(members, half, weights=weights)
         self.classes = int(members[0].outputs[0].shape[-1])
-        # Every combination of logits has its mean over the background from these: no pass for each anew.
-        self._base = [self.logits(m, patterns).mean(axis=0) for m, patterns in enumerate(self.backgrounds)]
 
-    def logit(self, member: int, class_index: int, pattern: np.ndarray) -> Attribution:
-        """Attribute one member's logit of one class for a pattern prepared for that member, (s, s)."""
-        return self.combination(member, np.eye(self.classes)[class_index], pattern)
-
-    def combination(self, member: int, weights: np.ndarray, pattern: np.ndarray) -> Attribution:
-        """Attribute ``weights @ logits``, (K,), of one member for a pattern prepared for it, (s, s)."""
-        self.networks[member].ask(weights)
-        value = float(self.logits(member, pattern[None])[0] @ weights)
-        return Attribution(
-            self.explainers[member].values(pattern), value, float(self._base[member] @ weights)
-        )
+    def attributions(self, member: int, classes: Sequence[int], pattern: np.ndarray) -> list[Attribution]:
+        """Attribute one member's logits of some classes for a pattern prepared for that member, (s, s)."""
+        return self.explainers[member](pattern, np.eye(self.classes)[list(classes)])
 
     def logits(self, member: int, patterns: np.ndarray) -> np.ndarray:
         """Return one member's logits of patterns (n, s, s) prepared for it, (n, K) float64."""
@@ -143,7 +138,7 @@ class Ensemble:
     def margin(self, member: int, pair: tuple[int, int], pattern: np.ndarray) -> Attribution:
         """Attribute one member's logit of the first class of a pair less that of the second."""
         unit = np.eye(self.classes)
-        return self.combination(member, unit[pair[0]] - unit[pair[1]], pattern)
+        return self.explainers[member](pattern, (unit[pair[0]] - unit[pair[1]])[None])[0]
 
 
 def explain_disagreement(
@@ -160,12 +155,11 @@ def explain_disagreement(
     pair
         Class indices.
     """
-    first, second = pair
-    logits = tuple(
-        (ensemble.logit(m, first, pattern), ensemble.logit(m, second, pattern))
-        for m, pattern in enumerate(patterns)
-    )
-    return Disagreement(pair, logits, ensemble.uncertainty(patterns))
+    logits = []
+    for m, pattern in enumerate(patterns):
+        first, second = ensemble.attributions(m, pair, pattern)
+        logits.append((first, second))
+    return Disagreement(pair, tuple(logits), ensemble.uncertainty(patterns))
 
 
 def disputed_pair(member_probabilities: np.ndarray) -> tuple[int, int]:

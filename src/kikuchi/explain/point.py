@@ -201,8 +201,8 @@ def randomised(
     """
     pair = disputed_pair(phase_map.member_probabilities[:, index])
     trained = ensemble.margin(0, pair, patterns[0])
-    with randomised_weights(ensemble.networks[0].model):
-        shuffled = ensemble.explainers[0](patterns[0])
+    with randomised_weights(ensemble.members[0]):
+        shuffled = ensemble.margin(0, pair, patterns[0])
     return {
         "index": index,
         "member": phase_map.members[0],

@@ -188,8 +188,11 @@ def draw_overlay(
         The largest relative error of completeness.
     """
     ranked = [int(k) for k in np.argsort(-probabilities, kind="stable")[:SHOWN_CLASSES]]
-    known = known or {}
-    attributions = [known.get(k) or ensemble.logit(member, k, pattern) for k in ranked]
+    found = dict(known or {})
+    missing = [k for k in ranked if k not in found]
+    if missing:
+        found |= zip(missing, ensemble.attributions(member, missing, pattern), strict=True)
+    attributions = [found[k] for k in ranked]
     lit = grad_cam(ensemble.members[member], pattern)
     figure = shapley_overlay(
         pattern,

@@ -1,20 +1,19 @@
-"""Shapley values of a member's logits: DeepSHAP and expected gradients, both by `shap`.
+"""Shapley values of a member's logits: DeepSHAP, and expected gradients by `shap`.
 
-DeepSHAP (Lundberg & Lee, NeurIPS 2017) is what the paper uses. `shap` has no rule for depthwise convolutions on
-TensorFlow; it is given the linear rule that it has for convolutions, so that attributions are complete. On torch its
-rules go by the class names of `torch.nn` and meet none of Keras' layers: it runs, with a warning, and its values miss
-the sum by a multiple of it. So DeepSHAP is refused there; expected gradients (Erion et al., Nat. Mach. Intell. 2021)
-run on both.
+DeepSHAP (Lundberg & Lee, NeurIPS 2017) is what the paper uses; `kikuchi.explain.deep` has it for TensorFlow. On torch
+the rules of `shap` go by the class names of `torch.nn` and meet none of Keras' layers: it runs, with a warning, and its
+values miss the sum by a multiple of it. So DeepSHAP is refused there; expected gradients (Erion et al., Nat. Mach.
+Intell. 2021) run on both.
 """
 
-import math
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Optional
 
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.explain.deep import DeepShap
 from kikuchi.explain.gradients import at_once
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ METHODS = ("deep", "gradients")
 #: Samples of pattern, background and place between them that expected gradients are averaged over.
 SAMPLES = 200
 
-_BATCH = 128  # patterns that DeepSHAP takes through a network at a time, where they are small
+_BATCH = 128  # patterns that go through a network at a time, where they are small
 
 
 @dataclass(frozen=True)
@@ -67,10 +66,76 @@ def relative_error(found: float, wanted: float) -> float:
     return 0.0 if found == wanted else abs(found - wanted) / max(abs(wanted), 1e-12)
 
 
+class Shapley:
+    """Shapley values of one member's logits.
+
+    Parameters
+    ----------
+    member
+        As `kikuchi.members.load_member` gives it: takes (n, s, s, 1), gives ``[logits, features]``.
+    background
+        (B, s, s), what patterns are compared with.
+    method
+        ``"deep"`` or ``"gradients"``.
+    like
+        Those of a member of the same architecture and input size: what was compiled for them serves these too.
+    samples, seed
+        Of expected gradients.
+
+    Attributes
+    ----------
+    method, backend
+        What runs, and on which backend of Keras.
+
+    Raises
+    ------
+    InputError
+        The method is unknown, or not to be had on this backend.
+    """
+
+    def __init__(
+        self,
+        member: "keras.Model",
+        background: np.ndarray,
+        method: Method = "deep",
+        *,
+        like: Optional["Shapley"] = None,
+        samples: int = SAMPLES,
+        seed: int = 0,
+    ) -> None:
+        import keras
+
+        self.backend = keras.backend.backend()
+        self.method = check_method(method, self.backend)
+        background = np.ascontiguousarray(background, np.float32)
+        self._attribute: DeepShap | _ExpectedGradients
+        if self.method == "deep":
+            other = None if like is None else like._attribute
+            self._attribute = DeepShap(
+                member, background, like=other if isinstance(other, DeepShap) else None
+            )
+        else:
+            self._attribute = _ExpectedGradients(member, background, samples, seed)
+
+    def __call__(self, pattern: np.ndarray, combinations: np.ndarray) -> list[Attribution]:
+        """Attribute combinations of the logits for one pattern to its pixels.
+
+        Parameters
+        ----------
+        pattern
+            Prepared, (s, s).
+        combinations
+            (C, K): in each row one 1 for a logit, 1 and -1 for a margin. What is asked together costs less.
+        """
+        pattern = np.ascontiguousarray(pattern, np.float32)
+        found = self._attribute(pattern, np.asarray(combinations, float))
+        return [Attribution(v, float(o), float(b)) for v, o, b in zip(*found, strict=True)]
+
+
 class LogitNetwork:
     """A member as a network from prepared patterns to one linear combination of its logits.
 
-    The combination is a variable, so that `shap` builds one graph per member, whatever is asked of it.
+    The combination is a variable, so that one graph serves whatever is asked of it.
 
     Parameters
     ----------
@@ -81,117 +146,62 @@ class LogitNetwork:
     def __init__(self, member: "keras.Model") -> None:
         import keras
 
-        self._kernel, self._bias = (np.asarray(w) for w in member.get_layer("head").get_weights())
+        self._member = member
         self._head = keras.layers.Dense(1, name="combination", dtype="float32")
         features = member.get_layer("features").output
         self.model = keras.Model(member.inputs[0], self._head(features), name=f"{member.name}_combination")
-        self.ask(np.eye(len(self._bias))[0])
 
     def ask(self, combination: np.ndarray) -> None:
         """Set the output to ``combination @ logits``; (K,): one 1 for a logit, 1 and -1 for a margin."""
         c = np.asarray(combination, np.float32)[:, None]
-        self._head.set_weights([self._kernel @ c, self._bias @ c])
+        kernel, bias = (np.asarray(w) for w in self._member.get_layer("head").get_weights())
+        self._head.set_weights([kernel @ c, bias @ c])
 
 
-class Shapley:
-    """Shapley values of a network with one output.
+class _ExpectedGradients:
+    """Expected gradients of one combination after another."""
 
-    Parameters
-    ----------
-    model
-        Takes (n, s, s, 1), gives (n, 1).
-    background
-        (B, s, s), what patterns are compared with.
-    method
-        ``"deep"`` or ``"gradients"``.
-    samples
-        Of expected gradients.
-    seed
-        Of expected gradients.
+    def __init__(self, member: "keras.Model", background: np.ndarray, samples: int, seed: int) -> None:
+        import shap
 
-    Attributes
-    ----------
-    method, backend
-        What ran, and on which backend of Keras.
-
-    Raises
-    ------
-    InputError
-        The method is unknown, or not to be had on this backend.
-    """
-
-    def __init__(
-        self,
-        model: "keras.Model",
-        background: np.ndarray,
-        method: Method = "deep",
-        *,
-        samples: int = SAMPLES,
-        seed: int = 0,
-    ) -> None:
-        import keras
-
-        self.backend = keras.backend.backend()
-        self.method = check_method(method, self.backend)
-        self._model, self._samples, self._seed = model, samples, seed
-        self._background = np.ascontiguousarray(background, np.float32)[..., None]
-        self._explainer = self._build()
-
-    def __call__(self, pattern: np.ndarray) -> Attribution:
-        """Attribute the network's output for one pattern, (s, s), to its pixels."""
-        x = np.ascontiguousarray(pattern, np.float32)[None, ..., None]
-        outputs = self._outputs(np.concatenate([x, self._background]))
-        return Attribution(self.values(pattern), float(outputs[0]), float(outputs[1:].mean()))
-
-    def values(self, pattern: np.ndarray) -> np.ndarray:
-        """Return the attribution alone, (s, s), for a caller who knows the outputs."""
-        x = np.ascontiguousarray(pattern, np.float32)[None, ..., None]
+        self._network, self._background = LogitNetwork(member), background[..., None]
+        self._samples, self._seed = samples, seed
+        self._size = at_once([member], _BATCH)
         with _quiet():
-            if self.method == "deep":
-                values = self._deep(x)
-            else:
-                values = self._explainer.shap_values(
-                    self._tensor(x), nsamples=self._samples, rseed=self._seed
-                )
-        return np.asarray(values, np.float64).reshape(x.shape[1:3])
+            self._explainer = shap.GradientExplainer(self._network.model, _tensor(self._background))
 
-    def _deep(self, x: np.ndarray) -> np.ndarray:
-        """Average DeepSHAP's values over parts of the background: it takes the pattern through once for each."""
-        count = len(self._background)
-        parts = math.ceil(2 * count / at_once([self._model], _BATCH))
-        total = np.zeros(x.shape[:3])
-        for part in np.array_split(self._background, min(parts, count)):
-            self._part = part
-            # Its own check compares with a mean taken when it was built; ours is `Attribution.error`.
-            values = self._explainer.shap_values(x, check_additivity=False)
-            total += np.asarray(values, np.float64).reshape(total.shape) * len(part) / count
-        return total
+    def __call__(
+        self, pattern: np.ndarray, combinations: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        x = pattern[None, ..., None]
+        values, outputs = [], []
+        for combination in combinations:
+            self._network.ask(combination)
+            with _quiet():
+                found = self._explainer.shap_values(_tensor(x), nsamples=self._samples, rseed=self._seed)
+            values.append(np.asarray(found, float).reshape(pattern.shape))
+            outputs.append(self._outputs(np.concatenate([x, self._background])))
+        told = np.stack(outputs)
+        return np.stack(values), told[:, 0], told[:, 1:].mean(axis=1)
 
     def _outputs(self, x: np.ndarray) -> np.ndarray:
         # Not `predict`, which compiles a graph for every network.
-        import keras
+        from keras import ops
 
-        size = at_once([self._model], _BATCH)
         outputs = [
-            self._model(keras.ops.convert_to_tensor(x[i : i + size]), training=False)
-            for i in range(0, len(x), size)
+            ops.convert_to_numpy(
+                self._network.model(ops.convert_to_tensor(x[i : i + self._size]), training=False)
+            )
+            for i in range(0, len(x), self._size)
         ]
-        return np.concatenate([keras.ops.convert_to_numpy(o) for o in outputs]).astype(np.float64)[:, 0]
+        return np.concatenate(outputs)[:, 0].astype(float)
 
-    def _build(self) -> Any:
-        import shap
 
-        with _quiet():
-            if self.method == "deep":
-                register_depthwise_rule()
-                return shap.DeepExplainer(self._model, lambda _: [self._part])
-            return shap.GradientExplainer(self._model, self._tensor(self._background))
+def _tensor(x: np.ndarray) -> Any:
+    """Return what `shap` takes on this backend."""
+    import keras
 
-    def _tensor(self, x: np.ndarray) -> Any:
-        """Return what `shap` takes on this backend."""
-        import keras
-
-        return x if self.backend == "tensorflow" else keras.ops.convert_to_tensor(x)
+    return x if keras.backend.backend() == "tensorflow" else keras.ops.convert_to_tensor(x)
 
 
 def check_method(method: str, backend: str) -> Method:
@@ -206,13 +216,6 @@ def check_method(method: str, backend: str) -> Method:
     if backend not in ("tensorflow", "torch"):
         raise InputError(f"no Shapley values on {backend}", remedy="KERAS_BACKEND=tensorflow or torch")
     return "deep" if method == "deep" else "gradients"
-
-
-def register_depthwise_rule() -> None:
-    """Give `shap` the linear rule for depthwise convolutions on TensorFlow; private to it, and so guarded by a test."""
-    from shap.explainers._deep import deep_tf
-
-    deep_tf.op_handlers.setdefault("DepthwiseConv2dNative", deep_tf.linearity_1d(0))
 
 
 class _quiet(warnings.catch_warnings):

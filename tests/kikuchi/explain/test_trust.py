@@ -70,9 +70,9 @@ def test_shuffled_weights_come_back_even_after_an_error(trained):
 
 
 def test_an_attribution_follows_the_weights_of_the_member(trained):
-    x, network = trained.patterns[0], trained.ensemble.networks[0]
-    kept = trained.ensemble.margin(0, (0, 1), x)
-    with randomised_weights(network.model):
-        shuffled = trained.ensemble.explainers[0](x)
+    x, ensemble = trained.patterns[0], trained.ensemble
+    kept = ensemble.margin(0, (0, 1), x)
+    with randomised_weights(ensemble.members[0]):
+        shuffled = ensemble.margin(0, (0, 1), x)
     assert rank_correlation(kept.values, shuffled.values) < 0.5
     assert shuffled.error < 0.05
