@@ -3,7 +3,7 @@
 from kikuchi.explain.background import Background, choose_background, read_background, write_background
 from kikuchi.explain.choose import Chosen, choose
 from kikuchi.explain.margin import Disagreement, Ensemble, disputed_pair, explain_disagreement
-from kikuchi.explain.shapley import Attribution, LogitNetwork, Shapley
+from kikuchi.explain.shapley import Attribution, Shapley
 from kikuchi.explain.uncertainty import Uncertainty, UncertaintyAttribution
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "Chosen",
     "Disagreement",
     "Ensemble",
-    "LogitNetwork",
     "Shapley",
     "Uncertainty",
     "UncertaintyAttribution",

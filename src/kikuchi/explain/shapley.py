@@ -1,20 +1,21 @@
-"""Shapley values of a member's logits: DeepSHAP, and expected gradients by `shap`.
+"""Shapley values of a member's logits: DeepSHAP and expected gradients, held to the library `shap` by tests.
 
-DeepSHAP (Lundberg & Lee, NeurIPS 2017) is what the paper uses; `kikuchi.explain.deep` has it for TensorFlow. On torch
-the rules of `shap` go by the class names of `torch.nn` and meet none of Keras' layers: it runs, with a warning, and its
-values miss the sum by a multiple of it. So DeepSHAP is refused there; expected gradients (Erion et al., Nat. Mach.
-Intell. 2021) run on both.
+DeepSHAP (Lundberg & Lee, NeurIPS 2017) is what the paper uses; `kikuchi.explain.deep` has it for TensorFlow, and on
+torch it is refused: the rules of `shap` go by the class names of `torch.nn` there and meet none of Keras' layers.
+Expected gradients (Erion et al., Nat. Mach. Intell. 2021) run on both; `shap` draws their places at random, which
+misses the sum.
 """
 
-import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Optional
 
 import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi.explain.deep import DeepShap
-from kikuchi.explain.gradients import at_once
+from kikuchi.explain.gradients import Gradients, at_once
+from kikuchi.explain.lines import along_lines
 
 if TYPE_CHECKING:
     import keras
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 Method = Literal["deep", "gradients"]
 METHODS = ("deep", "gradients")
 
-#: Samples of pattern, background and place between them that expected gradients are averaged over.
-SAMPLES = 200
+#: How close the sums of expected gradients are close, relative: a margin's is the difference of two.
+_TOLERANCE = 0.02
 
 _BATCH = 128  # patterns that go through a network at a time, where they are small
 
@@ -79,8 +80,6 @@ class Shapley:
         ``"deep"`` or ``"gradients"``.
     like
         Those of a member of the same architecture and input size: what was compiled for them serves these too.
-    samples, seed
-        Of expected gradients.
 
     Attributes
     ----------
@@ -100,8 +99,6 @@ class Shapley:
         method: Method = "deep",
         *,
         like: Optional["Shapley"] = None,
-        samples: int = SAMPLES,
-        seed: int = 0,
     ) -> None:
         import keras
 
@@ -115,7 +112,7 @@ class Shapley:
                 member, background, like=other if isinstance(other, DeepShap) else None
             )
         else:
-            self._attribute = _ExpectedGradients(member, background, samples, seed)
+            self._attribute = _ExpectedGradients(member, background)
 
     def __call__(self, pattern: np.ndarray, combinations: np.ndarray) -> list[Attribution]:
         """Attribute combinations of the logits for one pattern to its pixels.
@@ -132,76 +129,47 @@ class Shapley:
         return [Attribution(v, float(o), float(b)) for v, o, b in zip(*found, strict=True)]
 
 
-class LogitNetwork:
-    """A member as a network from prepared patterns to one linear combination of its logits.
-
-    The combination is a variable, so that one graph serves whatever is asked of it.
-
-    Parameters
-    ----------
-    member
-        As `kikuchi.members.load_member` gives it.
-    """
-
-    def __init__(self, member: "keras.Model") -> None:
-        import keras
-
-        self._member = member
-        self._head = keras.layers.Dense(1, name="combination", dtype="float32")
-        features = member.get_layer("features").output
-        self.model = keras.Model(member.inputs[0], self._head(features), name=f"{member.name}_combination")
-
-    def ask(self, combination: np.ndarray) -> None:
-        """Set the output to ``combination @ logits``; (K,): one 1 for a logit, 1 and -1 for a margin."""
-        c = np.asarray(combination, np.float32)[:, None]
-        kernel, bias = (np.asarray(w) for w in self._member.get_layer("head").get_weights())
-        self._head.set_weights([kernel @ c, bias @ c])
-
-
 class _ExpectedGradients:
     """Expected gradients of one combination after another."""
 
-    def __init__(self, member: "keras.Model", background: np.ndarray, samples: int, seed: int) -> None:
-        import shap
-
-        self._network, self._background = LogitNetwork(member), background[..., None]
-        self._samples, self._seed = samples, seed
-        self._size = at_once([member], _BATCH)
-        with _quiet():
-            self._explainer = shap.GradientExplainer(self._network.model, _tensor(self._background))
+    def __init__(self, member: "keras.Model", background: np.ndarray) -> None:
+        self._member, self._background = member, background
+        self._batch = at_once([member], _BATCH)
+        self._gradients = Gradients(self._combined)
 
     def __call__(
         self, pattern: np.ndarray, combinations: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        x = pattern[None, ..., None]
-        values, outputs = [], []
-        for combination in combinations:
-            self._network.ask(combination)
-            with _quiet():
-                found = self._explainer.shap_values(_tensor(x), nsamples=self._samples, rseed=self._seed)
-            values.append(np.asarray(found, float).reshape(pattern.shape))
-            outputs.append(self._outputs(np.concatenate([x, self._background])))
-        told = np.stack(outputs)
-        return np.stack(values), told[:, 0], told[:, 1:].mean(axis=1)
+        told = self._logits(np.concatenate([pattern[None], self._background])) @ combinations.T
+        values = [
+            along_lines(
+                partial(self._of, combination),
+                [pattern],
+                [self._background],
+                one[0] - one[1:],
+                batch=self._batch,
+                tolerance=_TOLERANCE,
+            )[0]
+            for combination, one in zip(combinations, told.T, strict=True)
+        ]
+        return np.stack(values), told[0], told[1:].mean(axis=0)
 
-    def _outputs(self, x: np.ndarray) -> np.ndarray:
+    def _combined(self, inputs: list[Any]) -> Any:
+        from keras import ops
+
+        return ops.sum(self._member(inputs[0], training=False)[0] * inputs[1], axis=-1)
+
+    def _of(self, combination: np.ndarray, patterns: list[np.ndarray]) -> list[np.ndarray]:
+        # The combination is an input, so that one graph serves whatever is asked.
+        return self._gradients([*patterns, np.tile(combination, (len(patterns[0]), 1))])[:1]
+
+    def _logits(self, patterns: np.ndarray) -> np.ndarray:
         # Not `predict`, which compiles a graph for every network.
         from keras import ops
 
-        outputs = [
-            ops.convert_to_numpy(
-                self._network.model(ops.convert_to_tensor(x[i : i + self._size]), training=False)
-            )
-            for i in range(0, len(x), self._size)
-        ]
-        return np.concatenate(outputs)[:, 0].astype(float)
-
-
-def _tensor(x: np.ndarray) -> Any:
-    """Return what `shap` takes on this backend."""
-    import keras
-
-    return x if keras.backend.backend() == "tensorflow" else keras.ops.convert_to_tensor(x)
+        parts = [patterns[i : i + self._batch, ..., None] for i in range(0, len(patterns), self._batch)]
+        logits = [self._member(ops.convert_to_tensor(x), training=False)[0] for x in parts]
+        return np.concatenate([ops.convert_to_numpy(z) for z in logits]).astype(float)
 
 
 def check_method(method: str, backend: str) -> Method:
@@ -216,13 +184,3 @@ def check_method(method: str, backend: str) -> Method:
     if backend not in ("tensorflow", "torch"):
         raise InputError(f"no Shapley values on {backend}", remedy="KERAS_BACKEND=tensorflow or torch")
     return "deep" if method == "deep" else "gradients"
-
-
-class _quiet(warnings.catch_warnings):
-    """Silence what `shap` provokes with every call: it hands Keras a list of one input, and warns of TensorFlow 2."""
-
-    def __enter__(self) -> Any:
-        entered = super().__enter__()
-        warnings.filterwarnings("ignore", message=".*structure of `inputs`.*")
-        warnings.filterwarnings("ignore", message=".*TensorFlow version is newer.*")
-        return entered

@@ -8,7 +8,7 @@ import pytest
 from ensemble.errors import InputError
 from kikuchi.explain import Attribution, Shapley
 from kikuchi.explain.deep import DeepShap
-from kikuchi.explain.shapley import LogitNetwork, check_method
+from kikuchi.explain.shapley import check_method
 from kikuchi.members import build_member
 
 SIZE = 6
@@ -38,14 +38,14 @@ def test_deep_shap_of_a_linear_model_is_weight_times_difference_from_the_mean(li
 
 def test_expected_gradients_of_a_linear_model_with_one_background_pattern_are_exact(linear):
     model, weights, background, x = linear
-    found = Shapley(model, background[:1], "gradients", samples=5)(x, THE_LOGIT)[0]
+    found = Shapley(model, background[:1], "gradients")(x, THE_LOGIT)[0]
     np.testing.assert_allclose(found.values, weights * (x - background[0]), atol=1e-5)
 
 
 def test_a_linear_models_base_is_its_output_for_the_mean_background(linear):
     model, weights, background, x = linear
     for method in ("deep", "gradients"):
-        found = Shapley(model, background, method, samples=5)(x, THE_LOGIT)[0]
+        found = Shapley(model, background, method)(x, THE_LOGIT)[0]
         assert found.base == pytest.approx((weights * background.mean(axis=0)).sum() + 0.7, abs=1e-5)
         assert found.value == pytest.approx((weights * x).sum() + 0.7, abs=1e-5)
 
@@ -79,18 +79,25 @@ def test_error_is_relative_and_missed_is_in_logits():
     assert found.error == pytest.approx(0.25) and found.missed == pytest.approx(1.0)
 
 
+def of_a_combination(member, combination):
+    """A network of one output, which is what the library explains."""
+    import keras
+
+    head = keras.layers.Dense(1)
+    network = keras.Model(member.inputs[0], head(member.get_layer("features").output))
+    head.set_weights([w @ combination[:, None] for w in member.get_layer("head").get_weights()])
+    return network
+
+
 def by_shap(member, background, pattern, combination):
     """DeepSHAP by the library, which must be told that a depthwise convolution is linear, as any other is."""
     import shap
     from shap.explainers._deep import deep_tf
 
     deep_tf.op_handlers.setdefault("DepthwiseConv2dNative", deep_tf.linearity_1d(0))
-    network = LogitNetwork(member)
-    network.ask(combination)
-    explainer = shap.DeepExplainer(network.model, background[..., None])
-    return np.asarray(explainer.shap_values(pattern[None, ..., None], check_additivity=False)).reshape(
-        pattern.shape
-    )
+    explainer = shap.DeepExplainer(of_a_combination(member, combination), background[..., None])
+    found = explainer.shap_values(pattern[None, ..., None], check_additivity=False)
+    return np.asarray(found).reshape(pattern.shape)
 
 
 @pytest.mark.parametrize("member", [0, 1], ids=["scratch", "transfer"])
@@ -103,6 +110,26 @@ def test_deep_shap_is_that_of_the_library(trained, member):
         found = trained.ensemble.explainers[member](x, np.stack([combination, -combination]))
         for one, sign in zip(found, (1, -1), strict=True):
             np.testing.assert_allclose(one.values, sign * expected, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("member", [0, 1], ids=["scratch", "transfer"])
+def test_expected_gradients_of_a_members_logits_and_margins_are_complete_within_5_percent(trained, member):
+    model, background = trained.ensemble.members[member], trained.ensemble.backgrounds[member]
+    explain = Shapley(model, background, "gradients")
+    for x in trained.patterns[:3]:
+        assert max(a.error for a in explain(x, np.array([[1, 0, 0], [0, 0, 1], [1, 0, -1]]))) < 0.05
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_expected_gradients_are_where_those_of_the_library_go_with_many_samples(trained):
+    import shap
+
+    model, background = trained.ensemble.members[0], trained.ensemble.backgrounds[0]
+    x, margin = trained.patterns[0], np.array([1.0, -1.0, 0.0])
+    explainer = shap.GradientExplainer(of_a_combination(model, margin), background[..., None])
+    expected = np.asarray(explainer.shap_values(x[None, ..., None], nsamples=2000, rseed=0)).ravel()
+    found = Shapley(model, background, "gradients")(x, margin[None])[0].values.ravel()
+    assert np.corrcoef(found, expected)[0, 1] > 0.95
 
 
 def test_a_graph_shared_by_members_of_one_architecture_has_each_ones_weights(trained):
