@@ -16,7 +16,7 @@ from ensembles import arguments, fitted, specification
 
 from ensemble.softmax import softmax
 from kikuchi.bundle import Bundle
-from kikuchi.explain import Ensemble, read_background
+from kikuchi.explain import Ensemble, Shapley, read_background
 from kikuchi.explain.background import BACKGROUND
 from kikuchi.explain.bands import Physics
 from kikuchi.explain.mapped import per_class
@@ -29,7 +29,8 @@ from kikuchi.versions import versions
 HERE = Path(__file__).parent
 ASKED = ("Ni3Al", "Ni")
 PER_MATERIAL = 400
-SHUFFLED = 6  # patterns explained again with shuffled weights, for every member
+PAIR = (0, 1)  # the class indices of 221 and 225
+AGAIN = 6  # patterns explained again with shuffled weights, and by gradients, for every member
 
 
 def interval(values: Any, seed: int = 0) -> dict[str, float]:
@@ -70,9 +71,11 @@ def questions(masters: Path, work: Path, seed: int, bundle: Bundle, most: int) -
     return [found[i] for i in order]
 
 
-def one(ensemble: Ensemble, question: dict[str, Any], other: Physics, seen: np.ndarray) -> dict[str, Any]:
-    """Explain one pattern and say where the attributions lie, and what perturbing it does."""
-    pair, x, physics = (0, 1), question["pattern"], question["physics"]
+def one(
+    ensemble: Ensemble, question: dict[str, Any], other: Physics, seen: np.ndarray, kept: Path
+) -> dict[str, Any]:
+    """Explain one pattern and say where the attributions lie, and what perturbing it does; keep its maps."""
+    pair, x, physics = PAIR, question["pattern"], question["physics"]
     margins = [ensemble.margin(m, pair, x) for m in range(len(ensemble.members))]
     stack = np.stack([m.values for m in margins])
     information = ensemble.uncertainty([x] * len(margins))
@@ -83,6 +86,7 @@ def one(ensemble: Ensemble, question: dict[str, Any], other: Physics, seen: np.n
         # What any explanation that only follows the pattern would show.
         "contrast": x - ensemble.backgrounds[0].mean(axis=0),
     }
+    np.savez(kept, pattern=x, bands=physics.band, zone_axes=physics.zone_axis, **maps)
     member = int(np.argmax([abs(m.value - m.base) for m in margins]))
     sign = 1.0 if margins[member].value > margins[member].base else -1.0
 
@@ -118,12 +122,29 @@ def one(ensemble: Ensemble, question: dict[str, Any], other: Physics, seen: np.n
 def shuffled(ensemble: Ensemble, patterns: list[np.ndarray]) -> list[float]:
     """Rank correlation of every member's margin with that of its shuffled weights."""
     found = []
-    for m, network in enumerate(ensemble.networks):
-        trained = [ensemble.margin(m, (0, 1), x).values for x in patterns]
-        with randomised_weights(network.model, seed=m):
-            again = [ensemble.explainers[m].values(x) for x in patterns]
+    for m, member in enumerate(ensemble.members):
+        trained = [ensemble.margin(m, PAIR, x).values for x in patterns]
+        with randomised_weights(member, seed=m):
+            again = [ensemble.margin(m, PAIR, x).values for x in patterns]
         found += [rank_correlation(a, b) for a, b in zip(trained, again, strict=True)]
     return found
+
+
+def by_gradients(ensemble: Ensemble, patterns: list[np.ndarray]) -> dict[str, Any]:
+    """Say how complete the other method, expected gradients, is for every member's margin, and how like DeepSHAP."""
+    combination = np.eye(ensemble.classes)[[PAIR[0]]] - np.eye(ensemble.classes)[[PAIR[1]]]
+    found, alike = [], []
+    for m, (member, background) in enumerate(zip(ensemble.members, ensemble.backgrounds, strict=True)):
+        explain = Shapley(member, background, "gradients")
+        for x in patterns:
+            found.append(explain(x, combination)[0])
+            alike.append(rank_correlation(found[-1].values, ensemble.margin(m, PAIR, x).values))
+    return {
+        "margins": len(found),
+        "largest_relative_error": max(a.error for a in found),
+        "largest_missed_logits": max(a.missed for a in found),
+        "rank_correlation_with_deep": interval(alike),
+    }
 
 
 def summary(records: list[dict[str, Any]]) -> dict[str, Any]:
@@ -174,16 +195,19 @@ def main() -> None:
     asked = questions(given.masters, given.work, given.seed, bundle, given.disagreements)
     background = read_background(bundle.path / BACKGROUND).thinned(per_class(bundle))
     models = [bundle.model(m.name) for m in bundle.members]
-    ensemble = Ensemble(models, [m.size for m in bundle.members], background)
+    alike = [(m.architecture, m.size, m.channels) for m in bundle.members]
+    ensemble = Ensemble(models, [m.size for m in bundle.members], background, alike=alike)
     seen = ensemble.backgrounds[0].std(axis=0) > 0
     kept = given.work / "explained.json"
     records = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else []
     begin = time.perf_counter()
     for number, question in enumerate(asked[len(records) :], start=len(records)):
-        records.append(one(ensemble, question, asked[number - 1]["physics"], seen))
+        maps = given.work / f"explained-{number:02}.npz"
+        records.append(one(ensemble, question, asked[number - 1]["physics"], seen, maps))
         kept.write_text(json.dumps(records), encoding="utf-8")
         print(f"{number + 1} of {len(asked)} explained, {time.perf_counter() - begin:.0f} s", flush=True)
-    correlations = shuffled(ensemble, [q["pattern"] for q in asked[:SHUFFLED]])
+    again = [q["pattern"] for q in asked[:AGAIN]]
+    correlations = shuffled(ensemble, again)
     result = {
         "command": f"python reports/explanations/study.py ../shared/masters --work WORK --seed {given.seed} "
         f"--disagreements {given.disagreements}",
@@ -202,6 +226,7 @@ def main() -> None:
         },
         "background": len(background.labels),
         **summary(records),
+        "by_gradients": by_gradients(ensemble, again),
         "shuffled_weights_rank_correlation": interval(correlations) | {"largest": max(correlations)},
         "versions": versions(),
     }

@@ -1,6 +1,8 @@
 """Fitting: the parts stay apart, and a fit that was stopped ends like one that was not."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,9 +43,15 @@ def dataset():
     return Dataset(materials)
 
 
-@pytest.fixture(scope="module")
-def bundle(dataset, tmp_path_factory):
-    return kikuchi.fit(dataset, parse_recipe(RECIPE, "r"), tmp_path_factory.mktemp("fit") / "run", seed=3)
+class Copier(Progress):
+    """Copies what a fit has written at a line of progress: what a process killed there leaves behind."""
+
+    def __init__(self, word: str, folder: Path, copy: Path) -> None:
+        self.word, self.folder, self.copy = word, folder, copy
+
+    def say(self, text: str) -> None:
+        if self.word in text:
+            shutil.copytree(self.folder, self.copy)
 
 
 class Stopper(Progress):
@@ -57,13 +65,29 @@ class Stopper(Progress):
             raise KeyboardInterrupt
 
 
-def test_a_stopped_fit_goes_on_and_ends_the_same(dataset, bundle, tmp_path):
+@pytest.fixture(scope="module")
+def fitted(dataset, tmp_path_factory):
+    """A bundle, and what its fit had left had it been killed amid the second member."""
+    folder = tmp_path_factory.mktemp("fit")
+    copier = Copier("scratch-2 epoch 2", folder / "run", folder / "left")
+    bundle = kikuchi.fit(dataset, parse_recipe(RECIPE, "r"), folder / "run", seed=3, progress=copier)
+    return bundle, folder / "left"
+
+
+@pytest.fixture(scope="module")
+def bundle(fitted):
+    return fitted[0]
+
+
+def test_a_stopped_fit_goes_on_and_ends_the_same(dataset, fitted):
     recipe = parse_recipe(RECIPE, "r")
+    bundle, left = fitted
+    # Killed once, interrupted once, ended in the third go.
     with pytest.raises(KeyboardInterrupt):
-        kikuchi.fit(dataset, recipe, tmp_path / "parts", seed=3, progress=Stopper("scratch-2 epoch 2"))
+        kikuchi.fit(dataset, recipe, left, seed=3, progress=Stopper("scratch-2 epoch 5"))
     with pytest.raises(kikuchi.InputError, match="unfinished fit"):
-        kikuchi.Bundle.load(tmp_path / "parts")
-    resumed = kikuchi.fit(dataset, recipe, tmp_path / "parts", seed=3)
+        kikuchi.Bundle.load(left)
+    resumed = kikuchi.fit(dataset, recipe, left, seed=3)
     np.testing.assert_allclose(resumed.held_out.outputs.logits, bundle.held_out.outputs.logits, atol=1e-3)
     assert resumed.manifest["splits"] == bundle.manifest["splits"]
 

@@ -26,6 +26,7 @@ _TOGETHER = 2
 _SAME_RELU, _SAME_POOL = 1e-6, 1e-7
 
 _Found = tuple[np.ndarray, np.ndarray, np.ndarray]
+_Graph = Callable[..., tuple[np.ndarray, np.ndarray]]
 
 
 class DeepShap:
@@ -52,7 +53,7 @@ class DeepShap:
         size: int | None = None,
     ) -> None:
         self._member, self._background = member, background
-        self._graph = _graph(member) if like is None else like._graph
+        self._graph: _Graph = _graph(member) if like is None else like._graph
         size = at_once([member], _BATCH) if size is None else size
         parts = -(-len(background) // max(1, size - 1))
         self._part = -(-len(background) // parts)
@@ -90,7 +91,7 @@ class DeepShap:
         return values[kept], outputs[0, kept].astype(float), bases[kept]
 
 
-def _graph(member: "keras.Model") -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+def _graph(member: "keras.Model") -> _Graph:
     """Return the function from weights, (1 + B, s, s, 1), the pattern first, and (C, K) to multipliers and outputs."""
     import keras
     import tensorflow as tf
@@ -135,8 +136,8 @@ def _rules() -> tuple[str, str]:
             window = {name: op.get_attr(name) for name in ("ksize", "strides", "padding", "data_format")}
             return tf.raw_ops.MaxPoolGrad(orig_input=inputs, orig_output=outputs, grad=values, **window)
 
-        pattern = [tf.broadcast_to(one[:1], tf.shape(one)) for one in (before, after)]
-        moved = back(*pattern, upstream * (higher - after))
+        of_pattern, its_maximum = (tf.broadcast_to(one[:1], tf.shape(one)) for one in (before, after))
+        moved = back(of_pattern, its_maximum, upstream * (higher - after))
         moved += back(before, after, upstream * (after[:1] - higher))
         run = before[:1] - before
         return tf.where(tf.abs(run) < _SAME_POOL, 0.0, moved / run)
