@@ -128,7 +128,7 @@ def xception(masters: Path, work: Path, seed: int) -> dict[str, Any]:
 def main() -> None:
     given = arguments(__doc__, "compact", "xception")
     load, file = os.getloadavg()[0], HERE / "times.json"
-    # What is shared by every run (reading shap, tracing TensorFlow) belongs to the first number, as for a user.
+    # What is shared by every run (reading TensorFlow, tracing it) belongs to the first number, as for a user.
     result: dict[str, Any] = {
         "command": f"python reports/explanations/times.py ../shared/masters --work WORK --seed {given.seed}",
         "date": time.strftime("%Y-%m-%d"),

@@ -61,13 +61,15 @@ def shapley_overlay(
     limit = _limit(maps)
     for one, values, name in zip(above, maps, names, strict=True):
         drawn = _overlay(one, pattern, values, limit, name)
-    _bar_beside(figure, drawn, list(grid[::kinds].ravel()), "Shapley value, 10⁻³ logits per pixel")
+    # The bars share the height: beside rows that take turns they would lie on one another.
+    share = rows // kinds
+    _bar_beside(figure, drawn, list(grid[:share].ravel()), "Shapley value, 10⁻³ logits per pixel")
     if activations is not None:
         limit = _limit(activations)
         for one, values, name in zip(grid[1::2, 1:].ravel(), activations, names, strict=False):
             lit = _heat(one, pattern, values, f"Grad-CAM, {name.split(':')[0]}", limit)
         bar = "Grad-CAM, 10⁻³ logits per place"
-        _bar_beside(figure, lit, list(grid[1::2].ravel()), bar)
+        _bar_beside(figure, lit, list(grid[share:].ravel()), bar)
     return figure
 
 

@@ -74,6 +74,9 @@ def test_ten_classes_fill_rows_of_five_each_with_grad_cam_below_and_both_units()
     assert titles == ["prepared pattern", *names[:5], *below[:5], *names[5:], *below[5:]]
     shown = "\n".join(texts(figure))
     assert "logits per pixel" in shown and "logits per place" in shown
+    figure.draw_without_rendering()  # which lays it out
+    first, second = (axes.get_position() for axes in figure.axes if "10⁻³" in axes.get_ylabel())
+    assert not first.overlaps(second)
 
 
 def test_the_kernel_picture_names_both_members_and_the_distance():
