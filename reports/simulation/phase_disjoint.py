@@ -72,13 +72,13 @@ def train_arms(
         name: number % 2 for number, name in enumerate(sorted(masters, key=lambda n: masters[n].space_group))
     }
     arms: dict[str, tuple[MasterStream, int, float, Path | None]] = {
-        "eighteen materials": (MasterStream(eighteen, **recording), 60, 0.002, None),
-        "both": (MasterStream(library + _share(eighteen, library, 0.2), **wide), 12, 0.0005, trunk),
+        "eighteen materials": (MasterStream(eighteen, **recording), 24, 0.002, None),
+        "both": (MasterStream(library + _share(eighteen, library, 0.2), **wide), 8, 0.0005, trunk),
     }
     for half in (0, 1):
         shown = [m for name in masters if fold[name] != half for m in _at_all_voltages(folder, name)]
         stream = MasterStream(library + _share(shown, library, 0.2), **wide)
-        arms[f"public phases, half {half}"] = (stream, 12, 0.0005, trunk)
+        arms[f"public phases, half {half}"] = (stream, 8, 0.0005, trunk)
     places = {}
     for name, (stream, epochs, rate, weights) in arms.items():
         place = places[name] = (
