@@ -1,6 +1,8 @@
 """AZtec's ``Grain List.txt``: where every exported pattern was, and its Hough phase and orientation."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -62,43 +64,67 @@ def parse_grain_list(content: bytes, path: Path) -> GrainList:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    lines = [line for line in text.split("\n") if line.strip()]
-    if len(lines) < 2:
+    lines = _lines(text)
+    names = [name.strip().lower() for name in next(lines, "").split("\t")]
+    n = 0
+    short = None
+    for n, line in enumerate(lines, start=1):
+        columns = line.count("\t") + 1
+        if columns < len(names) and short is None:
+            short = f"point {n} has {columns} of {len(names)} columns"
+    if n == 0:
         raise InputError("is a grain list without points", path=path, remedy=_REMEDY)
-    names = [name.strip().lower() for name in lines[0].split("\t")]
     missing = [name for name in ("id", "x", "y") if name not in names]
     if missing:
         raise InputError(f"has no column {missing[0].upper()}", path=path, remedy=_REMEDY)
-    rows = [[cell.strip() for cell in line.split("\t")] for line in lines[1:]]
-    for number, row in enumerate(rows, start=2):
-        if len(row) < len(names):
-            raise InputError(
-                f"point {number - 1} has {len(row)} of {len(names)} columns", path=path, remedy=_REMEDY
-            )
-    columns = dict(zip(names, zip(*rows, strict=False), strict=False))
-    ids = _numbers(columns["id"], "ID", path)
+    if short:
+        raise InputError(short, path=path, remedy=_REMEDY)
+    # The last of two columns of one name counts.
+    place = {name: column for column, name in enumerate(names)}
+
+    def numbers(column: str, what: str) -> np.ndarray:
+        return _numbers(_cells(text, place[column]), n, what, path)
+
+    ids = numbers("id", "ID")
     if np.any(ids != np.floor(ids)) or ids.min() < 0 or ids.max() > 2**53:
         raise InputError("has an ID that is not a whole number from 0", path=path, remedy=_REMEDY)
     if len(np.unique(ids)) < len(ids):
         raise InputError("names an ID twice", path=path, remedy=_REMEDY)
-    angles = [columns.get(name) for name in ("phi1", "phi", "phi2")]
-    euler = None if None in angles else np.stack([_numbers(a or (), "angle", path) for a in angles], axis=1)
-    phases = None
-    if "phase" in columns:
-        phases = np.array(["" if p.lower() == ZERO_SOLUTION else p for p in columns["phase"]], dtype=object)
-    return GrainList(
-        ids.astype(np.int64),
-        _numbers(columns["x"], "X", path),
-        _numbers(columns["y"], "Y", path),
-        phases,
-        euler,
-    )
+    angles = ("phi1", "phi", "phi2")
+    euler = np.stack([numbers(a, "angle") for a in angles], axis=1) if {*angles} <= {*names} else None
+    phases = _phases(_cells(text, place["phase"]), n) if "phase" in place else None
+    return GrainList(ids.astype(np.int64), numbers("x", "X"), numbers("y", "Y"), phases, euler)
 
 
-def _numbers(cells: tuple[str, ...], name: str, path: Path) -> np.ndarray:
+def _lines(text: str) -> Iterator[str]:
+    """Lines that are not blank, one at a time: a list of a million of them, split, takes a gigabyte."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        line = text[start:end]
+        if line.strip():
+            yield line
+        start = end + 1
+
+
+def _cells(text: str, column: int) -> Iterator[str]:
+    """One column of the points, a cell at a time."""
+    for line in islice(_lines(text), 1, None):
+        yield line.split("\t", column + 1)[column].strip()
+
+
+def _phases(cells: Iterator[str], n: int) -> np.ndarray:
+    """Names of phases (n,), each name kept once, empty for points without a phase."""
+    kept: dict[str, str] = {}
+    named = (kept.setdefault(cell, "" if cell.lower() == ZERO_SOLUTION else cell) for cell in cells)
+    return np.fromiter(named, object, n)
+
+
+def _numbers(cells: Iterator[str], n: int, name: str, path: Path) -> np.ndarray:
     try:
         # A comma is the decimal point where Windows says so.
-        values = np.array([float(cell.replace(",", ".")) for cell in cells])
+        values = np.fromiter((float(cell.replace(",", ".")) for cell in cells), np.float64, n)
     except ValueError as error:
         raise InputError(f"has a {name} that is no number: {error}", path=path, remedy=_REMEDY) from None
     if not np.all(np.isfinite(values)):

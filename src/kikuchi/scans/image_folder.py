@@ -1,6 +1,8 @@
 """A scan kept as one image per pattern."""
 
-from pathlib import Path
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +10,7 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi.scans.aztec_tag import aztec_geometry, aztec_metadata
 from kikuchi.scans.grain_list import GrainList
+from kikuchi.scans.image_files import ImageFiles
 from kikuchi.scans.images import IMAGE_SUFFIXES, image_header, read_image
 from kikuchi.scans.placement import place_images
 from kikuchi.scans.scan import Scan, stem_of
@@ -35,7 +38,7 @@ class ImagePatterns:
         If no image can be read or two differ in size or data type.
     """
 
-    def __init__(self, files: list[Path]) -> None:
+    def __init__(self, files: ImageFiles) -> None:
         self.files = files
         self.problems: dict[int, str] = {}
         self.n = len(files)
@@ -95,16 +98,22 @@ class ImagePatterns:
         return [part for file in chosen for part in (file.name, str(file.stat().st_size))]
 
 
-def images_in(folder: Path) -> list[Path]:
+def images_in(folder: Path) -> ImageFiles:
     """Image files directly in a folder, a static background left out."""
-    return [
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in IMAGE_SUFFIXES and file.name != BACKGROUND_NAME and file.is_file()
-    ]
+    return ImageFiles.in_folder(folder, _image_names(folder))
 
 
-def open_images(files: list[Path], path: Path) -> Scan:
+def _image_names(folder: Path) -> Iterator[str]:
+    # One entry at a time: a list of a million entries would be the largest thing in memory.
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name
+            wanted = PurePath(name).suffix.lower() in IMAGE_SUFFIXES and name != BACKGROUND_NAME
+            if wanted and (entry.is_file(follow_symlinks=False) or Path(folder, name).is_file()):
+                yield name
+
+
+def open_images(files: ImageFiles, path: Path) -> Scan:
     """Open images, one a pattern, as a scan; their places are those of ``place_images``.
 
     Parameters

@@ -8,6 +8,7 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi.scans.grid import full_grid
 from kikuchi.scans.hyperspy_file import HYPERSPY_SUFFIX, open_hyperspy
+from kikuchi.scans.image_files import ImageFiles
 from kikuchi.scans.image_folder import images_in, open_images
 from kikuchi.scans.images import IMAGE_SUFFIXES
 from kikuchi.scans.scan import Scan
@@ -103,7 +104,7 @@ def _open(path: Path, shape: tuple[int, int] | None) -> Scan:
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
         stacked = suffix in (".tif", ".tiff") and pages_of(path) > 1
-        return open_tiff_stack(path, shape) if stacked else open_images([path], path)
+        return open_tiff_stack(path, shape) if stacked else open_images(ImageFiles.of([path]), path)
     if suffix == HYPERSPY_SUFFIX:
         return open_hyperspy(path, shape)
     if suffix in (".zspy", ".emd", ".mib", ".blo"):
@@ -141,17 +142,17 @@ def _open_folder(folder: Path) -> Scan:
 
 
 def _open_glob(pattern: Path, shape: tuple[int, int] | None) -> Scan:
-    found = [Path(name) for name in sorted(glob.glob(str(pattern)))]  # noqa: PTH207 - absolute globs too
+    found = ImageFiles.of(Path(name) for name in sorted(glob.glob(str(pattern))))  # noqa: PTH207 - absolute globs too
     if not found:
         raise InputError(
             "matches no file", path=pattern, remedy="check the spelling; quote the glob in the shell"
         )
     if len(found) == 1:
         return _open(found[0], shape)
-    other = [file for file in found if file.suffix.lower() not in IMAGE_SUFFIXES]
-    if other:
+    other = next((file for file in found if file.suffix.lower() not in IMAGE_SUFFIXES), None)
+    if other is not None:
         raise InputError(
-            f"matches {len(found)} files, one of them {other[0].name}",
+            f"matches {len(found)} files, one of them {other.name}",
             path=pattern,
             remedy="a glob may match images, or one file of any other format",
         )
