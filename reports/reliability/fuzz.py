@@ -21,21 +21,27 @@ import tempfile
 import time
 import traceback
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
 from mutations import mutated
 from readers import READERS, scratch
 
-#: Share of the executions each reader gets: by what it costs, and the readers of our own formats first.
+#: Thousands of executions of each reader in a million: by what one costs, and never below ten.
 SHARES = {
-    "sht": 180, "grain_list": 170, "tiff_tag": 150, "dataset": 80, "recipe": 90, "spec": 80, "crystal": 60,
-    "bundle": 30, "store": 60, "master": 25, "image": 50, "scan_hdf5": 10, "scan_binary": 10, "settings": 5,
+    "sht": 130, "grain_list": 100, "tiff_tag": 60, "dataset": 60, "recipe": 70, "spec": 70, "crystal": 60, "cif": 50,
+    "labels": 70, "history": 40, "bundle": 40, "store": 60, "exemplars": 40, "master": 30, "image": 60, "hyperspy": 20,
+    "weights": 10, "scan_hdf5": 10, "scan_binary": 10, "settings": 10,
 }  # fmt: skip
+#: Executions of one child process; what it imports costs some seconds.
+BATCH = 20_000
 SECONDS = 5
 #: Seconds on the clock at one execution after which the parent ends the child; imports take some on a busy machine.
 WATCH = 120
 BYTES = 2 << 30
+#: What a child tells while it works.
+STATE = np.dtype([("position", "i8"), ("read", "i8"), ("refused", "i8"), ("cpu_seconds", "f8")])
 HERE = Path(__file__).resolve().parent
 
 
@@ -56,7 +62,8 @@ def inputs_of(name: str, seed: int, folder: Path):
     reader = READERS[name]
     seeds = reader.seeds(folder)
     contents = [content for _, content in seeds]
-    number = sorted(READERS).index(name)
+    # By its name, so that another reader in the table changes no input of this one.
+    number = zlib.crc32(name.encode())
 
     def make(i: int) -> tuple[str, bytes]:
         rng = np.random.default_rng([seed, number, i])
@@ -66,52 +73,65 @@ def inputs_of(name: str, seed: int, folder: Path):
     return make
 
 
-def work(name: str, seed: int, start: int, stop: int, state: Path) -> None:
-    """Run executions of one reader; how far it came is in `state`, findings are lines on standard output."""
+def work(name: str, seed: int, start: int, stop: int, state: Path, folder: Path) -> None:
+    """Run executions of one reader; how far it came is in `state`, findings are lines of the file beside it."""
     from ensemble.errors import InputError
+    from kikuchi import probing
 
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
-    folder = scratch()
-    try:
-        make = inputs_of(name, seed, folder)
-        call = READERS[name].call
-        file_name, data = make(start)
-        # Imports and caches first: the limit is on what an input costs.
-        for warm, content in READERS[name].seeds(folder):
-            _tried(call, folder, warm, content, InputError)
-        in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (in_use + BYTES, resource.RLIM_INFINITY))
+    parent = os.getppid()
+    # What the fork that looks at HDF5 files first may take.
+    probing.CPU_SECONDS = SECONDS
+    make = inputs_of(name, seed, folder)
+    call = READERS[name].call
+    make(start)
+    # Imports and caches first: the limit is on what an input costs.
+    for warm, content in READERS[name].seeds(folder):
+        _tried(call, folder, warm, content, InputError)
+    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + BYTES, resource.RLIM_INFINITY))
 
-        def hang(*_: object) -> None:
-            raise Hang
+    def hang(*_: object) -> None:
+        raise Hang
 
-        # Of this process' own time: a busy machine is no hang. The parent watches for one that no signal reaches.
-        signal.signal(signal.SIGPROF, hang)
-        position = np.memmap(state, np.int64, "r+", shape=(1,))
-        for i in range(start, stop):
-            position[0] = i
-            file_name, data = make(i)
-            signal.setitimer(signal.ITIMER_PROF, SECONDS)
-            why = _tried(call, folder, file_name, data, InputError)
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            if why:
-                print(json.dumps({"execution": i, **why}), flush=True)
-        position[0] = stop
-        print(json.dumps({"cpu_seconds": time.process_time()}), flush=True)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    # Of this process' own time: a busy machine is no hang. The parent watches for one that no signal reaches.
+    signal.signal(signal.SIGPROF, hang)
+    told = np.memmap(state, STATE, "r+", shape=())
+    for i in range(start, stop):
+        told["position"] = i
+        if os.getppid() != parent:
+            return
+        file_name, data = make(i)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        why = _tried(call, folder, file_name, data, InputError)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        told["cpu_seconds"] = sum(os.times()[:4])  # with that of forks
+        if isinstance(why, str):
+            told[why] += 1
+        else:
+            with _lines(state).open("a") as file:
+                file.write(json.dumps({"execution": i, **why}) + "\n")
+    told["position"] = stop
 
 
-def _tried(call, folder: Path, file_name: str, data: bytes, allowed: type) -> dict[str, str] | None:
-    """Call a reader on one input; None where it did what it should."""
+def _lines(state: Path) -> Path:
+    return state.with_suffix(".lines")
+
+
+def _tried(call, folder: Path, file_name: str, data: bytes, allowed: type) -> dict[str, str] | str:
+    """Call a reader on one input: "read" or "refused" where it did what it should, else what happened."""
     path = folder / file_name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
+    try:
+        path.write_bytes(data)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(data)
     try:
         call(path, folder)
+        return "read"
     except allowed:
-        return None
+        return "refused"
     except (Exception, Hang) as error:
         frames = traceback.extract_tb(error.__traceback__)
         ours = [
@@ -120,56 +140,75 @@ def _tried(call, folder: Path, file_name: str, data: bytes, allowed: type) -> di
         place = (ours or list(frames))[-1]
         where = f"{Path(place.filename).name}:{place.name}"
         return {"what": type(error).__name__, "where": where, "text": str(error)[:200]}
-    return None
 
 
 def run_reader(name: str, seed: int, count: int, out: Path) -> dict:
     """Run one reader to its end in child processes, each begun anew after a crash."""
-    record_file = out / f"{name}.json"
-    record = {"done": 0, "seconds": 0.0, "cpu_seconds": 0.0, "findings": []}
+    record_file, state = out / f"{name}.json", out / f"{name}.state"
+    record = {"done": 0, "read": 0, "refused": 0, "seconds": 0.0, "cpu_seconds": 0.0, "findings": []}
     if record_file.is_file():
         record = json.loads(record_file.read_text())
-    while record["done"] < count:
-        state = out / f"{name}.position"
-        state.write_bytes(np.int64(record["done"]).tobytes())
-        stop = min(record["done"] + 10_000, count)
-        begin = time.perf_counter()
-        command = [sys.executable, __file__, "--reader", name, "--seed", str(seed)]
-        command += ["--start", str(record["done"]), "--stop", str(stop), "--state", str(state)]
-        code, said, tail = _watched(command, state)
-        position = int(np.fromfile(state, np.int64)[0])
-        told = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
-        found = [line for line in told if "execution" in line]
-        record["cpu_seconds"] += sum(line.get("cpu_seconds", 0.0) for line in told)
-        if code:
-            what = "hang in a library" if code == -signal.SIGABRT else f"process ended with {code}"
-            found.append({"execution": position, "what": what, "where": "process", "text": tail})
-        _keep(record, found, name, seed, out)
-        record["done"] = position + 1 if code else stop
-        record["seconds"] += time.perf_counter() - begin
+    if state.is_file():  # this process was ended in the middle of a batch
+        _collect(record, state, name, seed, out, finished=False)
         record_file.write_text(json.dumps(record, indent=1))
-        state.unlink()
+    while record["done"] < count:
+        stop = min(record["done"] + BATCH, count)
+        begin = time.perf_counter()
+        state.write_bytes(np.array((record["done"], 0, 0, 0), STATE).tobytes())
+        command = ["--reader", name, "--seed", str(seed), "--start", str(record["done"]), "--stop", str(stop)]
+        folder = scratch()
+        code, tail = _watched([*command, "--state", str(state), "--folder", str(folder)], state)
+        shutil.rmtree(folder, ignore_errors=True)  # here, for a child may die
+        if code:
+            position = int(np.fromfile(state, STATE)[0]["position"])
+            what = "hang in a library" if code == -signal.SIGABRT else f"process ended with {code}"
+            with _lines(state).open("a") as file:
+                told = {"execution": position, "what": what, "where": "process", "text": tail}
+                file.write(json.dumps(told) + "\n")
+        record["seconds"] += time.perf_counter() - begin
+        _collect(record, state, name, seed, out, finished=True)
+        record_file.write_text(json.dumps(record, indent=1))
+        print(
+            f"{name}: {record['done']} of {count}, {record['cpu_seconds']:.0f} s of the processor", flush=True
+        )
     return record
 
 
-def _watched(command: list[str], state: Path) -> tuple[int, str, str]:
-    """Run a child; end it where it stays at one execution for long. Its exit code, output and last lines of errors."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        child = subprocess.Popen([sys.executable, "-X", "faulthandler", *command[1:]], stdout=out, stderr=err)
+def _collect(record: dict, state: Path, name: str, seed: int, out: Path, *, finished: bool) -> None:
+    """Add to the record what a batch has told, and remove its files."""
+    told = np.fromfile(state, STATE)[0]
+    lines = _lines(state).read_text().splitlines() if _lines(state).is_file() else []
+    found = [json.loads(line) for line in lines if line.endswith("}")]
+    ended_badly = any(finding["where"] == "process" for finding in found)
+    _keep(record, found, name, seed, out)
+    # The execution at which a process died is done; the one in which it was ended from outside is not.
+    record["done"] = int(told["position"]) + (1 if finished and ended_badly else 0)
+    for count in ("read", "refused"):
+        record[count] += int(told[count])
+    record["cpu_seconds"] += float(told["cpu_seconds"])
+    _lines(state).unlink(missing_ok=True)
+    state.unlink()
+
+
+def _watched(command: list[str], state: Path) -> tuple[int, str]:
+    """Run a child; end it where it stays at one execution for long. Its exit code and last lines of errors."""
+    with tempfile.TemporaryFile("w+") as err:
+        child = subprocess.Popen(
+            [sys.executable, "-X", "faulthandler", __file__, *command], stdout=subprocess.DEVNULL, stderr=err
+        )
         position, since = -1, time.monotonic()
         while True:
             try:
                 child.wait(2)
                 break
             except subprocess.TimeoutExpired:
-                now = int(np.fromfile(state, np.int64)[0])
+                now = int(np.fromfile(state, STATE)[0]["position"])
                 if now != position:
                     position, since = now, time.monotonic()
                 elif time.monotonic() - since > WATCH:
                     child.send_signal(signal.SIGABRT)
-        out.seek(0)
         err.seek(0)
-        return child.returncode, out.read(), "\n".join(err.read().strip().splitlines()[-12:])
+        return child.returncode, "\n".join(err.read().strip().splitlines()[-12:])
 
 
 def _keep(record: dict, found: list[dict], name: str, seed: int, out: Path) -> None:
@@ -212,9 +251,10 @@ def main() -> None:
     parser.add_argument("--start", type=int)
     parser.add_argument("--stop", type=int)
     parser.add_argument("--state", type=Path)
+    parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
     if given.reader:
-        work(given.reader, given.seed, given.start, given.stop, given.state)
+        work(given.reader, given.seed, given.start, given.stop, given.state, given.folder)
         return
     out = given.work
     out.mkdir(parents=True, exist_ok=True)

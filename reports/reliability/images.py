@@ -7,7 +7,6 @@ peaks. The places of the images are in their names, or in a grain list beside th
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -28,16 +27,21 @@ def read_all(folder: Path) -> None:
 
     import kikuchi
 
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_mb()
     begin = time.process_time()
     scan = kikuchi.open_scan(folder)
-    opened = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    opened = peak_mb()
     for _start, patterns in scan.iter_chunks(1024):
         patterns.max()
-    read = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    told = {"before_mb": before / 1024, "opened_mb": opened / 1024, "read_mb": read / 1024}
-    told = {"patterns": scan.n} | {k: round(v, 1) for k, v in told.items()}
+    read = peak_mb()
+    told = {"patterns": scan.n, "before_mb": before, "opened_mb": opened, "read_mb": read}
     print(json.dumps(told | {"cpu_seconds": round(time.process_time() - begin, 1)}))
+
+
+def peak_mb() -> float:
+    """Give the most memory this process has had; `getrusage` would begin with that of the parent."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return round(int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024, 1)
 
 
 def write_folder(folder: Path, count: int, pattern: Path, *, listed: bool) -> None:

@@ -1,13 +1,18 @@
 """Seeded mutations of bytes: the same seed and number give the same input, on any machine."""
 
+import re
+
 import numpy as np
 
+_DIGIT = re.compile(rb"[0-9]")
 INTERESTING = (0, 1, -1, 127, -128, 255, 32767, -32768, 65535, 2**31 - 1, -(2**31), 2**32 - 1, 2**63 - 1)
 MOST_BYTES = 1 << 20
 
 
 def mutated(seeds: list[bytes], words: tuple[bytes, ...], rng: np.random.Generator) -> tuple[int, bytes]:
-    """Take one seed and change it in 1 to 6 places.
+    """Take one seed and change it in one place, or in up to six.
+
+    Half of all inputs are changed once: more changes seldom come past the first check.
 
     Returns
     -------
@@ -16,7 +21,7 @@ def mutated(seeds: list[bytes], words: tuple[bytes, ...], rng: np.random.Generat
     """
     number = int(rng.integers(len(seeds)))
     data = bytearray(seeds[number])
-    for _ in range(int(rng.integers(1, 7))):
+    for _ in range(1 if rng.random() < 0.5 else int(rng.integers(2, 7))):
         _KINDS[int(rng.integers(len(_KINDS)))](data, seeds, words, rng)
         del data[MOST_BYTES:]
     return number, bytes(data)
@@ -47,7 +52,7 @@ def _number(data, seeds, words, rng):
 
 def _digits(data, seeds, words, rng):
     """Replace one number written in digits."""
-    places = [i for i, byte in enumerate(data[:4096]) if 48 <= byte <= 57]
+    places = [match.start() for match in _DIGIT.finditer(data, 0, 4096)]
     if places:
         at = places[int(rng.integers(len(places)))]
         end = at

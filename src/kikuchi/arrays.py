@@ -8,6 +8,7 @@ from typing import IO, Any
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.probing import probe_hdf5
 
 #: Most bytes of one archive, uncompressed: far above any bundle's own.
 MOST_BYTES = 2**31
@@ -87,6 +88,8 @@ def mapped(path: Path, dtype: str, shape: tuple[int, ...], *, remedy: str) -> np
 def check_hdf5(path: Path, *, remedy: str, most: int = MOST_BYTES) -> None:
     """Refuse an HDF5 file of weights that declares more than `most` bytes, or whose data lie in other files.
 
+    One that the HDF5 library itself would die of is refused as well.
+
     Raises
     ------
     InputError
@@ -94,6 +97,8 @@ def check_hdf5(path: Path, *, remedy: str, most: int = MOST_BYTES) -> None:
     """
     import h5py
 
+    if path.is_file():
+        probe_hdf5(path, remedy=remedy)
     declared = 0
 
     def walk(group: Any) -> None:

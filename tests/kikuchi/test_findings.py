@@ -1,30 +1,26 @@
 """Every input that a fuzzer once broke a reader with: it must stay refused in one line, or be read."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
 import pytest
 
 from ensemble.errors import InputError
+from kikuchi import probing
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "reports" / "reliability"))
+
+from readers import READERS  # noqa: E402
+
 INPUTS = sorted((ROOT / "tests" / "data" / "findings").glob("*/*"))
 
 
-@pytest.fixture(scope="module")
-def readers():
-    """The table of readers that the fuzzer works through."""
-    spec = importlib.util.spec_from_file_location("readers", ROOT / "reports" / "reliability" / "readers.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["readers"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module.READERS
-
-
 @pytest.mark.parametrize("finding", INPUTS, ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_a_finding_of_the_fuzzer_stays_mended(readers, finding, tmp_path):
-    reader = readers[finding.parent.name]
+def test_a_finding_of_the_fuzzer_stays_mended(finding, tmp_path, monkeypatch):
+    # What HDF5 does not come to an end of takes that long.
+    monkeypatch.setattr(probing, "CPU_SECONDS", 2)
+    reader = READERS[finding.parent.name]
     seeds = reader.seeds(tmp_path)
     name = finding.name.split("-", 1)[1]
     place = next(seed for seed, _ in seeds if Path(seed).name == name)
@@ -36,9 +32,10 @@ def test_a_finding_of_the_fuzzer_stays_mended(readers, finding, tmp_path):
         assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize("name", ["sht", "grain_list", "recipe", "bundle", "store", "master"])
-def test_the_fuzzer_starts_from_inputs_that_are_read(readers, name, tmp_path):
-    for file, content in readers[name].seeds(tmp_path):
+@pytest.mark.parametrize("name", sorted(READERS))
+def test_the_fuzzer_starts_from_inputs_that_are_read(name, tmp_path):
+    assert READERS[name].seeds(tmp_path)
+    for file, content in READERS[name].seeds(tmp_path):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_bytes(content)
-        readers[name].call(tmp_path / file, tmp_path)
+        READERS[name].call(tmp_path / file, tmp_path)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.errors import InputError
+from kikuchi.probing import probe_hdf5
 from kikuchi.scans.limits import check_grid_size, check_pattern_size
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".h5ebsd", ".h5oina", ".oh5")
@@ -55,6 +56,7 @@ def inspect_hdf5(path: Path) -> Hdf5Content:
         raise InputError("is empty", path=path, remedy="copy or export the scan again")
     if not h5py.is_hdf5(path):
         raise InputError("is not an HDF5 file", path=path, remedy="copy or export the scan again")
+    probe_hdf5(path, remedy="copy or export the scan again")
     try:
         with h5py.File(path, "r") as file:
             return _inspect(file, path)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.probing import probe_hdf5
 from kikuchi.scans.grid import full_grid
 from kikuchi.scans.limits import check_grid_size, check_pattern_size
 from kikuchi.scans.scan import Scan, stem_of
@@ -41,6 +42,7 @@ def open_hyperspy(path: Path, shape: tuple[int, int] | None = None) -> Scan:
 
     if not h5py.is_hdf5(path):
         raise InputError("is no HyperSpy file", path=path, remedy=_SAVE_AGAIN)
+    probe_hdf5(path, remedy=_SAVE_AGAIN)
     try:
         with h5py.File(path, "r") as file:
             group, axes = _first_image_signal(file, path)

@@ -63,7 +63,11 @@ class Hdf5Patterns:
             except OSError as error:
                 raise InputError(f"cannot be opened: {error}", path=self.path) from None
             self._process = os.getpid()
-        return self._file[self.dataset]
+        try:
+            return self._file[self.dataset]
+        except Exception as error:  # the name may be damaged, or what it leads to
+            what = f"has no readable {self.dataset!r}: {str(error).splitlines()[0]}"
+            raise InputError(what, path=self.path, remedy="copy or export the scan again") from None
 
     def _read_run(self, data: Any, start: int, stop: int) -> np.ndarray:
         if data.ndim == 3:

@@ -1,5 +1,7 @@
 """Read a crystal structure from a CIF, in whatever setting, into the standard one."""
 
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +34,13 @@ def read_cif(path: str | Path, *, symprec: float = 1e-3) -> Structure:
 
     path = Path(path)
     try:
-        content = loadStructure(str(path), fmt="cif")
+        # The parser prints what it cannot read, line after line.
+        with redirect_stdout(StringIO()):
+            content = loadStructure(str(path), fmt="cif")
     except Exception as error:  # the parser behind raises types of its own
-        raise InputError(f"not a crystal structure: {str(error).splitlines()[0]}", path=path) from None
-    if not len(content):
+        detail = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"not a crystal structure: {detail}", path=path) from None
+    if not content:  # None where the file has no data block
         raise InputError("the file holds no atoms", path=path)
     lattice = content.lattice
     positions: list[list[float]] = []

@@ -146,8 +146,14 @@ def test_a_cif_on_another_origin_comes_out_in_the_standard_setting(tmp_path: Pat
     )
 
 
-def test_a_broken_cif_is_refused_by_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content", ["data_nothing\nloop_\n_atom_site_label\n", "no CIF", "data_x\n'open", ""]
+)
+def test_a_broken_cif_is_refused_by_name(
+    content: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "broken.cif"
-    file.write_text("data_nothing\nloop_\n_atom_site_label\n")
+    file.write_text(content)
     with pytest.raises(InputError, match=r"broken\.cif: "):
         read_cif(file)
+    assert capfd.readouterr() == ("", "")
