@@ -1,15 +1,16 @@
-"""Map and fit on workers that die and are cut off: `python reports/reliability/cluster.py --namespaces --fit`.
+"""Map and fit on workers that die and are cut off: `python reports/reliability/cluster.py --workers --namespaces ...`.
 
 Workers are processes of their own and, with ``--namespaces`` (as root), live in network namespaces with addresses of
 their own, so that one can be cut off by taking its link down. While they map, one is killed and one is cut off; the
-store must be equal to the byte to that of a run without a cluster. Times are on the clock of whatever machine this is;
-the seconds of processor time beside them do not depend on what else it does.
+store must be equal to the byte to that of a run without a cluster. Each part keeps its place in `cluster.json` until it
+is run again. ``--scaling`` needs a machine with nothing else to do: it measures what a cluster of one worker costs over
+no cluster, and what a second worker gains.
 """
 
 import argparse
 import json
 import os
-import resource
+import re
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,7 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 # A worker that says nothing for so long is given up; five minutes are the default.
 os.environ["DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL"] = "15s"
 
+import numpy as np  # noqa: E402
 from kills import export, fit_state  # noqa: E402
 from tiny import write_inputs, write_stripes  # noqa: E402
 
@@ -35,7 +37,9 @@ from kikuchi.distributed import connected  # noqa: E402
 from kikuchi.progress import Progress  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
+#: Small, so that workers die in the midst of many; and the one that `map` takes.
 CHUNK = 64
+LARGE_CHUNK = running.CHUNK
 NETWORK = "10.77.31"
 
 
@@ -58,10 +62,12 @@ class Reached(Progress):
         yield step
 
 
-def mapped(scan: Path, bundle: Path, out: Path, client=None, progress: Progress | None = None) -> dict:
+def mapped(
+    scan: Path, bundle: Path, out: Path, client=None, progress: Progress | None = None, chunk: int = CHUNK
+) -> dict:
     """Map a scan; seconds on the clock, of the processor (children counted once they ended), and the bytes."""
     begin, cpu = time.perf_counter(), time.process_time()
-    running.CHUNK = CHUNK
+    running.CHUNK = chunk
     running.run_store(
         kikuchi.open_scan(scan), kikuchi.Bundle.load(bundle), out, progress or Progress(), engine="onnx",
         threads=1, client=client,
@@ -115,87 +121,134 @@ def workers_in_namespaces(n: int):
         )
 
 
+def by_workers(work: Path, bundle: Path, patterns: int, seed: int) -> dict:
+    """Map with one and with two worker processes; the store must be that of a map without."""
+    scan = write_stripes(work / "scan.h5", patterns, horizontal=True, seed=seed)
+    wanted = mapped(scan, bundle, work / "alone")
+    found = {"alone": told(wanted)}
+    for n in (1, 2):
+        with connected(workers=n) as client:
+            got = mapped(scan, bundle, work / f"workers-{n}", client)
+        found[f"{n} workers"] = {"equal_to_the_byte": got["bytes"] == wanted["bytes"]} | told(got)
+    return {"patterns": patterns, "chunk": CHUNK} | found
+
+
+def in_namespaces(work: Path, bundle: Path, patterns: int, seed: int) -> dict:
+    """Map with three workers on addresses of their own, one killed after a third, one cut off after two thirds."""
+    scan = write_stripes(work / "scan.h5", patterns, horizontal=True, seed=seed)
+    wanted = mapped(scan, bundle, work / "alone-again")
+    with workers_in_namespaces(3) as (address, kill, cut), connected(address) as client:
+        client.wait_for_workers(3, timeout=300)
+        third = patterns // 3
+        events = Reached({third: lambda: kill(0), 2 * third: lambda: cut(1)})
+        got = mapped(scan, bundle, work / "namespaces", client, events)
+        left = len(client.scheduler_info(n_workers=-1)["workers"])
+    equal = got["bytes"] == wanted["bytes"]
+    return {
+        "patterns": patterns, "chunk": CHUNK, "equal_to_the_byte": equal, "workers_left_at_the_end": left, **told(got)
+    }  # fmt: skip
+
+
+def told(got: dict) -> dict:
+    """Leave the bytes out of what `mapped` gives."""
+    return {name: value for name, value in got.items() if name != "bytes"}
+
+
+def scaling(work: Path, bundle: Path, patterns: int, seed: int, repeats: int) -> dict:
+    """Measure the seconds of a map in this process, with one worker and with two; all of one thread, in turns."""
+    scan = write_stripes(work / "scaling.h5", patterns, horizontal=True, seed=seed)
+    seconds: dict[str, list[float]] = {"alone": [], "1 workers": [], "2 workers": []}
+    with ExitStack() as stack:
+        clients = {f"{n} workers": stack.enter_context(connected(workers=n)) for n in (1, 2)}
+        ways = {"alone": None} | clients
+        for turn in range(-1, repeats):  # the first is for imports and what workers are sent once
+            for way, client in ways.items():
+                got = mapped(scan, bundle, work / f"scaling-{way}-{turn}", client, chunk=LARGE_CHUNK)
+                shutil.rmtree(work / f"scaling-{way}-{turn}")
+                if turn >= 0:
+                    seconds[way].append(got["seconds"])
+                    print(way, got["seconds"], flush=True)
+    middle = {way: float(np.median(values)) for way, values in seconds.items()}
+    return {
+        "patterns": patterns,
+        "chunk": LARGE_CHUNK,
+        "seconds": seconds,
+        "overhead_of_one_worker": round(middle["1 workers"] / middle["alone"] - 1, 3),
+        "speed_of_two_workers_over_one": round(middle["1 workers"] / middle["2 workers"], 3),
+        "load_before": os.getloadavg()[1],
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--patterns", type=int, default=8192)
+    parser.add_argument("--patterns", type=int, default=4096)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--bundle", type=Path, help="with exported members; made from a small one where not given"
     )
-    parser.add_argument("--namespaces", action="store_true")
+    parser.add_argument("--workers", action="store_true", help="map with one and two workers")
+    parser.add_argument("--namespaces", action="store_true", help="kill a worker and cut one off; needs root")
     parser.add_argument(
-        "--fit", action="store_true", help="also train two members on two workers, one of which dies"
+        "--fit", action="store_true", help="train two members on two workers, one of which dies"
     )
+    parser.add_argument("--scaling", action="store_true", help="overhead and gain; needs idle cores")
+    parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()
+    result_file = HERE / "cluster.json"
+    result = json.loads(result_file.read_text()) if result_file.is_file() else {}
     work = Path(tempfile.mkdtemp(prefix="cluster-"))
     bundle = given.bundle or export(work)
-    scan = write_stripes(work / "scan.h5", given.patterns, horizontal=True, seed=given.seed)
-    found: dict = {}
-    wanted = mapped(scan, bundle, work / "alone")
-
-    def compared(name: str, got: dict, **told: object) -> None:
-        equal = got.pop("bytes") == wanted["bytes"]
-        found[name] = {"equal_to_the_byte": equal} | got | told
-        print(name, found[name], flush=True)
-
-    compared("in this process", dict(wanted))
-    for n in (1, 2):
-        begin = time.perf_counter()
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        with connected(workers=n) as client:
-            started = time.perf_counter() - begin
-            mapped(scan, bundle, work / f"warm-{n}", client)
-            got = mapped(scan, bundle, work / f"workers-{n}", client)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        compared(f"{n} workers on this machine", got, cluster_start_seconds=round(started, 2),
-                 workers_cpu_seconds_two_maps=round(cpu, 2))  # fmt: skip
-    if given.namespaces:
-        with workers_in_namespaces(3) as (address, kill, cut):
-            with connected(address) as client:
-                client.wait_for_workers(3, timeout=300)
-                third = given.patterns // 3
-                events = Reached({third: lambda: kill(0), 2 * third: lambda: cut(1)})
-                got = mapped(scan, bundle, work / "namespaces", client, events)
-                left = len(client.scheduler_info(n_workers=-1)["workers"])
-            compared("3 workers in namespaces, one killed, one cut off", got, workers_left_at_the_end=left)
-    if given.fit:
-        found["fit"] = fitted(work)
+    parts = {
+        "workers": lambda: by_workers(work, bundle, given.patterns, given.seed),
+        "namespaces": lambda: in_namespaces(work, bundle, given.patterns, given.seed),
+        "fit": lambda: fitted(work),
+        "scaling": lambda: scaling(work, bundle, given.patterns, given.seed, given.repeats),
+    }
     from kikuchi.versions import versions
 
-    result = {
-        "command": "python reports/reliability/cluster.py "
-        + " ".join(a for a in sys.argv[1:] if "/" not in a),
-        "seed": given.seed,
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{os.cpu_count()}-core CPU, shared with other work",
-        "patterns": given.patterns,
-        "chunk": CHUNK,
-        "found": found,
-        "versions": versions(),
-    }
-    (HERE / "cluster.json").write_text(json.dumps(result, indent=1) + "\n")
+    for name, part in parts.items():
+        if getattr(given, name):
+            result[name] = part() | {
+                "command": "python reports/reliability/cluster.py "
+                + " ".join(a for a in sys.argv[1:] if "/" not in a),
+                "seed": given.seed,
+                "date": time.strftime("%Y-%m-%d"),
+                "machine": f"{os.cpu_count()}-core CPU",
+                "versions": versions(),
+            }
+            print(name, result[name], flush=True)
+            result_file.write_text(json.dumps(result, indent=1) + "\n")
     shutil.rmtree(work)
 
 
 def fitted(work: Path) -> dict:
-    """Train two members on two workers and kill the worker of the first to end an epoch."""
-    dataset, recipe = write_inputs(work / "fit", epochs=4, patterns=56)
+    """Train two members on two workers, and kill one of the workers once an epoch 3 is heard of."""
+    dataset, recipe = write_inputs(work / "fit", epochs=12, patterns=56)
     alone = kikuchi.fit(dataset, recipe, work / "fit-alone", seed=1)
-    killed = []
+    killed: list[int] = []
+    heard: dict[str, list[int]] = {}
     with connected(workers=2) as client:
         workers = list(client.run(os.getpid).values())
 
         class Killer(Progress):
             def say(self, text: str) -> None:
-                if " epoch 2" in text and not killed:
+                told = re.match(r"(\S+) epoch (\d+):", text)
+                if told is None:
+                    return
+                heard.setdefault(told[1], []).append(int(told[2]))
+                if told[2] == "3" and not killed:
                     killed.append(workers[0])
                     os.kill(workers[0], signal.SIGKILL)
 
         kikuchi.fit(dataset, recipe, work / "fit-workers", seed=1, client=client, progress=Killer())
     one, other = fit_state(alone.path), fit_state(work / "fit-workers")
     different = [k for k in sorted({*one, *other}) if one.get(k) != other.get(k)]
-    return {"files_compared": len(one), "workers_killed": len(killed), "different": different}
+    return {
+        "files_compared": len(one),
+        "workers_killed": len(killed),
+        "epochs_heard": heard,
+        "different": different,
+    }
 
 
 if __name__ == "__main__":

@@ -160,6 +160,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--what", choices=("fit", "map", "both"), default="both")
     parser.add_argument(
+        "--engine",
+        choices=("auto", "keras"),
+        default="auto",
+        help="what trains; see `kikuchi.members.steps_of`",
+    )
+    parser.add_argument(
         "--bundle", type=Path, help="with exported members; made from a small one where not given"
     )
     given = parser.parse_args()
@@ -182,32 +188,36 @@ def main() -> None:
         import torch
 
         import kikuchi.fitting
-        from kikuchi.members import MemberSpec, build_member, predict
+        from kikuchi.members import MemberSpec, Training, build_member, predict
+        from kikuchi.members.steps import steps_of
 
         torch.set_num_threads(1)
-        write_inputs(work / "fit", epochs=6, patterns=56)
+        write_inputs(work / "fit", epochs=6, patterns=56, engine=given.engine)
         kikuchi.open_scan(work / "fit" / "rows.h5").mean_pattern(4)
-        predict(
-            build_member(MemberSpec("warm-1", "scratch", "compact", 32, 2)), np.zeros((2, 32, 32), np.float32)
-        )
+        warm = build_member(MemberSpec("warm-1", "scratch", "compact", 32, 2))
+        predict(warm, np.zeros((2, 32, 32), np.float32))
+        trained_by = type(steps_of(warm, Training(engine=given.engine))).__name__
         rng = np.random.default_rng([given.seed, 2])
-        result["fit"] = series("fit", lambda out: fit_work(work / "fit", out), fit_state, given.kills, rng)
+        name = "fit" if given.engine == "auto" else f"fit_{given.engine}"
+        found = series(name, lambda out: fit_work(work / "fit", out), fit_state, given.kills, rng)
+        result[name] = {"trained_by": trained_by, "keras_backend": os.environ["KERAS_BACKEND"]} | found
     shutil.rmtree(work)
     kept = json.loads(result_file.read_text()) if result_file.is_file() else {}
+    command = " ".join(["python", "reports/reliability/kills.py", *sys.argv[1:]])
+    for of in result.values():
+        of["command"] = command
     result = (
         kept
         | result
         | {
-            "command": f"python reports/reliability/kills.py --kills {given.kills} --seed {given.seed}",
             "seed": given.seed,
             "date": time.strftime("%Y-%m-%d"),
             "machine": f"{os.cpu_count()}-core CPU, shared with other work",
-            "keras_backend": os.environ["KERAS_BACKEND"],
             "versions": versions(),
         }
     )
     result_file.write_text(json.dumps(result, indent=1) + "\n")
-    sys.exit(bool(any(result[k]["differences"] for k in ("fit", "map") if k in result)))
+    sys.exit(any(of["differences"] for of in result.values() if isinstance(of, dict) and "differences" in of))
 
 
 def export(work: Path) -> Path:

@@ -2,10 +2,12 @@
 
 The scan is an HDF5 file of 60 x 60 patterns of two crystals, projected in some thousand orientations and recorded again
 with fresh noise each time they are repeated. The map is a process of its own; it is ended by SIGKILL after a third and
-after two thirds of the chunks, and goes on. The same command goes on with the scan that is there.
+after two thirds of the chunks, and goes on. The same command goes on where it was stopped.
 """
 
 import argparse
+import ctypes
+import filecmp
 import json
 import os
 import shutil
@@ -17,9 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
+from kikuchi.files import sweep
+
 HERE = Path(__file__).resolve().parent
 SIDE = 60
 BLOCK = 4096
+STORE = "logits.store"
+#: Shares of the chunks after which the map is killed; the last attempt comes to its end.
+KILLED_AT = (1 / 3, 2 / 3, 1.0)
 
 
 def write_scan_of(n: int, work: Path, seed: int) -> Path:
@@ -60,38 +67,67 @@ def write_scan_of(n: int, work: Path, seed: int) -> Path:
     )
 
 
+def die_with_parent() -> None:
+    """Let the map end when this script is killed: it would hold the folder against the next one."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def share_done(store: Path) -> float:
+    """Give the share of the chunks that a store counts as done."""
+    file = store / "done.npy"
+    return float(np.load(file, mmap_mode="r").mean()) if file.is_file() else 0.0
+
+
 def run_once(scan: Path, run: str, out: Path, until: float) -> dict:
     """Run `ensemble map` until a share of the chunks is done, then kill it; 1 lets it come to its end."""
-    done_file = out / "logits.store" / "done.npy"
-    begin = time.monotonic()
-    command = [
-        sys.executable,
-        "-m",
-        "ensemble_cli",
-        "map",
-        str(scan),
-        "--run",
-        run,
-        "--out",
-        str(out),
-        "--quiet",
-    ]
-    child = subprocess.Popen([*command, "--engine", "onnx"], stdout=subprocess.DEVNULL)
+    begin, share_before = time.monotonic(), share_done(out / STORE)
+    command = [sys.executable, "-m", "ensemble_cli", "map", str(scan), "--run", run, "--out", str(out)]
+    with (out.parent / f"{out.name}.log").open("ab") as log:
+        child = subprocess.Popen(
+            [*command, "--quiet", "--engine", "onnx"], stdout=log, stderr=log, preexec_fn=die_with_parent
+        )
     while True:
         pid, status, usage = os.wait4(child.pid, os.WNOHANG)
         if pid:
             break
-        share = float(np.load(done_file, mmap_mode="r").mean()) if done_file.is_file() else 0.0
-        if until < 1 and share >= until:
+        if until < 1 and share_done(out / STORE) >= until:
             child.send_signal(signal.SIGKILL)
         time.sleep(0.2)
     return {
         "ended": "killed" if os.WIFSIGNALED(status) else f"exit {os.WEXITSTATUS(status)}",
-        "chunks_done": round(float(np.load(done_file).mean()), 4),
+        "chunks_done_before": round(share_before, 4),
+        "chunks_done": round(share_done(out / STORE), 4),
         "seconds": round(time.monotonic() - begin, 1),
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
         "peak_mb": usage.ru_maxrss // 1024,
     }
+
+
+def killed_twice(scan: Path, run: str, out: Path) -> list[dict]:
+    """Map the scan in three attempts, two of them killed; goes on with the attempt that it was stopped in."""
+    told = out.parent / f"{out.name}.json"
+    attempts = json.loads(told.read_text()) if told.is_file() else []
+    if not attempts:
+        shutil.rmtree(out, ignore_errors=True)
+        told.write_text("[]")
+    for until in KILLED_AT[len(attempts) :]:
+        attempts.append(run_once(scan, run, out, until))
+        print(attempts[-1], flush=True)
+        if attempts[-1]["ended"] not in ("killed", "exit 0"):
+            raise SystemExit(f"the map failed, see {out.name}.log")
+        told.write_text(json.dumps(attempts))
+    return attempts
+
+
+def equal_to_undisturbed(scan: Path, run: str, out: Path) -> list[str]:
+    """Map the scan once more without a kill; name the files of the store that differ."""
+    whole = out.with_name(f"{out.name}-whole")
+    if share_done(whole / STORE) < 1:
+        print(run_once(scan, run, whole, 1), flush=True)
+    names = sorted(p.name for p in (out / STORE).iterdir())
+    others = sorted(p.name for p in (whole / STORE).iterdir())
+    same, _, _ = filecmp.cmpfiles(out / STORE, whole / STORE, names, shallow=False)
+    return sorted({*names, *others} - {*same})
 
 
 def main() -> None:
@@ -100,34 +136,43 @@ def main() -> None:
     parser.add_argument("--run", default="shipped")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path(".work/million"))
+    parser.add_argument(
+        "--compare", action="store_true", help="also map without a kill and compare the stores"
+    )
     given = parser.parse_args()
     needed = given.patterns * SIDE**2 * 2
     given.work.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(given.work).free < needed:
-        raise SystemExit(f"{needed / 1e9:.0f} GB of free disk are needed in {given.work}")
+    sweep(given.work)  # what a killed writer of the scan has left
     begin = time.monotonic()
-    scan = write_scan_of(given.patterns, given.work, given.seed)
-    written = round(time.monotonic() - begin, 1)
+    scan = given.work / f"scan-{given.patterns}.h5"
+    written = None
+    if not scan.is_file():
+        if shutil.disk_usage(given.work).free < needed:
+            raise SystemExit(f"{needed / 1e9:.0f} GB of free disk are needed in {given.work}")
+        write_scan_of(given.patterns, given.work, given.seed)
+        written = round(time.monotonic() - begin, 1)
     out = given.work / f"maps-{given.patterns}"
-    shutil.rmtree(out, ignore_errors=True)
-    attempts = []
-    for until in (1 / 3, 2 / 3, 1.0):
-        attempts.append(run_once(scan, given.run, out, until))
-        print(attempts[-1], flush=True)
+    attempts = killed_twice(scan, given.run, out)
+    different = equal_to_undisturbed(scan, given.run, out) if given.compare else None
     from kikuchi.versions import versions
 
     result = {
-        "command": f"python reports/reliability/million.py --patterns {given.patterns} --run {Path(given.run).name}",
+        "command": " ".join(
+            ["python reports/reliability/million.py", f"--patterns {given.patterns}"]
+            + [f"--run {Path(given.run).name}"] * (given.run != "shipped")
+            + ["--compare"] * given.compare
+        ),
         "seed": given.seed,
         "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{os.cpu_count()}-core CPU, shared with other work",
+        "machine": f"{os.cpu_count()}-core CPU",
         "patterns": given.patterns,
         "bundle": Path(given.run).name,
         "scan_written_s": written,
         "scan_mb": scan.stat().st_size >> 20,
-        "store_mb": sum(p.stat().st_size for p in (out / "logits.store").iterdir()) >> 20,
+        "store_mb": sum(p.stat().st_size for p in (out / STORE).iterdir()) >> 20,
         "map_mb": sum(p.stat().st_size for p in out.rglob("*") if p.is_file()) >> 20,
         "attempts": attempts,
+        "files_of_the_store_unlike_those_of_an_undisturbed_map": different,
         "versions": versions(),
     }
     (HERE / f"million_{given.patterns}.json").write_text(json.dumps(result, indent=1) + "\n")

@@ -10,6 +10,7 @@ kind = "scratch"
 count = 2
 size = 32
 [train]
+engine = "{engine}"
 epochs = {epochs}
 batch = 8
 warm_down = true
@@ -25,7 +26,9 @@ risk = 0.3
 """
 
 
-def write_inputs(folder: Path, *, epochs: int = 6, patterns: int = 96) -> tuple[Path, Path]:
+def write_inputs(
+    folder: Path, *, epochs: int = 6, patterns: int = 96, engine: str = "auto"
+) -> tuple[Path, Path]:
     """Write a dataset of two materials whose patterns carry stripes of different direction, and a recipe.
 
     Returns
@@ -39,7 +42,7 @@ def write_inputs(folder: Path, *, epochs: int = 6, patterns: int = 96) -> tuple[
         write_stripes(folder / f"{name}.h5", patterns, horizontal=number == 0, seed=number)
         entries.append(f'[[material]]\nname = "{name}"\nspace_group = {group}\nscan = "{name}.h5"\n')
     (folder / "dataset.toml").write_text("\n".join(entries))
-    (folder / "recipe.toml").write_text(RECIPE.format(epochs=epochs))
+    (folder / "recipe.toml").write_text(RECIPE.format(epochs=epochs, engine=engine))
     return folder / "dataset.toml", folder / "recipe.toml"
 
 
