@@ -1,19 +1,18 @@
-"""Try a damaged HDF5 file out in a forked process, which may die of it.
+"""Try a damaged HDF5 file out in a process of its own, which may die of it.
 
 The HDF5 library itself crashes or never returns on some damaged files (seen of 1.14.6: names in a broken heap,
-attributes in a broken header), and a crash there takes the whole process with it. So a copy of this process walks
-through the file first.
+attributes in a broken header), and a crash there takes the whole process with it. So another process walks through a
+file first. It is started for the first file, answers in milliseconds from then on, and ends with this one.
 """
 
-import faulthandler
+import atexit
+import json
 import os
 import signal
+import subprocess
 import sys
-import warnings
-from collections.abc import Callable
-from math import prod
+import threading
 from pathlib import Path
-from typing import Any
 
 from ensemble.errors import InputError
 
@@ -21,10 +20,10 @@ from ensemble.errors import InputError
 CPU_SECONDS = 20
 #: Seconds on the clock after which the walk is given up and nothing is known: a network may be slow.
 PATIENCE = 120
-_SMALL = 1 << 20
-_MANY_CHUNKS = 100_000
-#: A walk that is ended from outside says nothing of the file.
-_SAYS_NOTHING = (signal.SIGALRM, signal.SIGTERM, signal.SIGKILL, signal.SIGINT)
+_PROGRAM = Path(__file__).with_name("hdf5_walk.py")
+#: What ends a process that met something no program can go on from; Windows has large numbers for that.
+_CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS", "SIGTRAP")
+_WINDOWS_CRASH = 0xC0000000
 
 
 def probe_hdf5(path: Path, *, remedy: str) -> None:
@@ -44,87 +43,77 @@ def probe_hdf5(path: Path, *, remedy: str) -> None:
     InputError
         As above.
     """
-    # Elsewhere a fork of a process with threads is not to be relied on.
-    if sys.platform != "linux":
+    ended_by = _WALKER.walk(path)
+    if ended_by is None:
         return
-    import h5py  # noqa: F401 - the fork must find it imported
-
-    with warnings.catch_warnings():
-        # Of threads whose locks the fork might wait for: it needs none of theirs.
-        warnings.simplefilter("ignore")
-        child = os.fork()
-    if child == 0:
-        _in_fork(lambda: _walk(path))
-    try:
-        _, status = os.waitpid(child, 0)
-    except BaseException:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        raise
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) not in _SAYS_NOTHING:
-        endless = os.WTERMSIG(status) == signal.SIGXCPU
-        what = "does not come to an end of it" if endless else "crashes on it"
-        raise InputError(f"is damaged: the HDF5 library {what}", path=path, remedy=remedy)
+    if ended_by == -getattr(signal, "SIGXCPU", 0):
+        what = "does not come to an end of it"
+    elif ended_by >= _WINDOWS_CRASH or -ended_by in [getattr(signal, name, 0) for name in _CRASHES]:
+        what = "crashes on it"
+    else:  # ended by somebody, or never begun: nothing is known
+        return
+    raise InputError(f"is damaged: the HDF5 library {what}", path=path, remedy=remedy)
 
 
-def _in_fork(work: Callable[[], None]) -> None:
-    """Work within the limits, and end the process whatever happens."""
-    import resource
-
-    try:
-        faulthandler.disable()
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (1, 2):  # the C library writes there before it aborts
-            os.dup2(nowhere, stream)
-        for number in (signal.SIGALRM, signal.SIGXCPU, signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-        signal.alarm(PATIENCE)
-        work()
-    finally:
-        # No exit of Python: what it would tidy up belongs to the process that was copied.
-        os._exit(0)
+def end() -> None:
+    """End the process that walks; the next file starts another."""
+    _WALKER.end()
 
 
-def _walk(path: Path) -> None:
-    """Look at whatever a reader may look at: all names and attributes, small data, where chunks lie."""
-    import h5py
+class _Walker:
+    """The process that walks, started when it is needed and again where it died."""
 
-    with h5py.File(path, "r") as file:
-        ahead: list[Any] = [file]
-        seen = {file.id}
-        while ahead:
-            item = ahead.pop()
-            for name in _tolerant(list, item.attrs) or ():
-                _tolerant(item.attrs.get, name)
-            if isinstance(item, h5py.Dataset):
-                _tolerant(_look_at_data, item)
-                continue
-            for name in _tolerant(list, item) or ():
-                inner = _tolerant(_linked, item, name)
-                if isinstance(inner, h5py.Group | h5py.Dataset) and inner.id not in seen:
-                    seen.add(inner.id)
-                    ahead.append(inner)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self._owner = 0
+
+    def walk(self, path: Path) -> int | None:
+        """Walk through a file; None where that came to its end, else the exit code of the process that died."""
+        with self._lock:
+            try:
+                process = self._running()
+            except OSError:
+                return 0
+            given_up = threading.Timer(PATIENCE, process.kill)
+            given_up.daemon = True
+            given_up.start()
+            try:
+                assert process.stdin is not None and process.stdout is not None
+                process.stdin.write(json.dumps([str(path.absolute()), CPU_SECONDS]) + "\n")
+                process.stdin.flush()
+                if process.stdout.readline():
+                    return None
+            except OSError:  # it was ended between two files
+                pass
+            except BaseException:  # its answer would be taken for that of the next file
+                process.kill()
+                raise
+            finally:
+                given_up.cancel()
+            return process.wait()
+
+    def _running(self) -> "subprocess.Popen[str]":
+        # A fork of this process must not talk to the walker of the other one.
+        if self._process is None or self._owner != os.getpid() or self._process.poll() is not None:
+            # -P: the files beside the program are no modules of its own.
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(_PROGRAM)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                encoding="utf-8",
+            )
+            self._owner = os.getpid()
+        return self._process
+
+    def end(self) -> None:
+        """End the process, if it is this one's."""
+        if self._process is not None and self._owner == os.getpid():
+            self._process.kill()
+            self._process.communicate()
 
 
-def _linked(group: Any, name: str) -> Any:
-    """Return what a group holds itself; None for what lies in another file."""
-    import h5py
-
-    return group[name] if isinstance(group.get(name, getlink=True), h5py.HardLink) else None
-
-
-def _look_at_data(data: Any) -> None:
-    if data.size * data.dtype.itemsize <= _SMALL:
-        _ = data[()]
-    elif data.chunks and data.size <= _MANY_CHUNKS * prod(data.chunks):
-        data.id.get_num_chunks()
-
-
-def _tolerant(look: Callable[..., Any], *at: Any) -> Any:
-    """Return what a look gives, None where it raises: damage that is told is no matter of the walk."""
-    try:
-        return look(*at)
-    except Exception:
-        return None
+_WALKER = _Walker()
+atexit.register(end)
