@@ -181,8 +181,13 @@ def read_labels(path: Path, scans: dict[str, Scan] | None = None) -> Dataset:
                 path=path,
                 remedy="whole numbers, or leave the space group empty",
             )
+        scan = row["scan"] or ""  # a line may be too short to have one
+        if not scan.strip():
+            raise InputError(
+                f"line {number} names no scan", path=path, remedy="keep the column scan as it was"
+            )
         name = (row.get("material") or "").strip() or f"labelled {label}"
-        wanted.setdefault((row["scan"], name, int(label)), []).append(int(row["index"]))
+        wanted.setdefault((scan, name, int(label)), []).append(int(row["index"]))
     if not wanted:
         raise InputError("no row has a space group", path=path, remedy="fill the column space_group")
     opened = dict(scans or {})

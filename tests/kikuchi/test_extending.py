@@ -165,6 +165,8 @@ def test_suggested_patterns_filled_by_hand_teach_the_class_that_nobody_knew(bund
         ("scan,index,space_group\nmap,99,225\n", "has no point 99"),
         ("scan,index,space_group\nmap,1,300\n", "space group 300"),
         ("scan,index\nmap,1\n", "no column space_group"),
+        ("space_group,index,scan\n225,1\n", "line 2 names no scan"),
+        ("scan,index,space_group\n,1,225\n", "line 2 names no scan"),
     ],
 )
 def test_wrong_lists_of_labels_are_refused_by_line(tmp_path, text, complaint):
