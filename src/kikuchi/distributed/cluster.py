@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ensemble.errors import InputError
 from kikuchi.versions import versions
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 #: Their versions decide the numbers, or what is sent.
 _MUST_AGREE = ("kikuchi-ensemble", "keras", "tensorflow", "numpy", "scikit-image", "dask")
@@ -111,16 +111,29 @@ def _local(workers: int) -> "Iterator[Client]":
     environment = dict.fromkeys(_THREADS, threads) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     with (
         dask.config.set({"distributed.nanny.environ": environment}),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=":0",
-            silence_logs=50,
+        _closed_at_the_end(
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=":0",
+                silence_logs=50,
+            )
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+@contextmanager
+def _closed_at_the_end(cluster: "LocalCluster") -> "Iterator[LocalCluster]":
+    try:
+        yield cluster
+    finally:
+        # Dask gives a worker that it has killed five seconds to be gone. A busy machine takes longer, and by then the
+        # work is done: that is no error of it.
+        with suppress(TimeoutError):
+            cluster.close()
 
 
 def _check_versions(client: "Client") -> None:

@@ -3,8 +3,10 @@
 import os
 import signal
 import time
+from contextlib import nullcontext
 
 import pytest
+from distributed import LocalCluster
 
 from ensemble.errors import InputError
 from kikuchi.distributed import cluster, connected
@@ -68,6 +70,21 @@ def test_a_worker_that_dies_loses_nothing(tmp_path):
         tasks = ((i, (mark, i)) for i in range(6))
         assert dict(completed(client, die_once, tasks, in_flight=2)) == {i: i * i for i in range(6)}
     assert os.path.exists(mark)  # noqa: PTH110
+
+
+@pytest.mark.parametrize("wrong", [None, ValueError])
+def test_a_worker_that_is_slow_to_end_is_no_error_of_the_work(wrong, monkeypatch):
+    close = LocalCluster.close
+
+    def closed_late(self, *given):
+        close(self, *given)
+        raise TimeoutError
+
+    monkeypatch.setattr(LocalCluster, "close", closed_late)
+    with pytest.raises(wrong) if wrong else nullcontext(), connected(workers=1) as client:
+        assert client.submit(square, 3).result() == 9
+        if wrong:
+            raise wrong
 
 
 def test_without_address_and_workers_nothing_is_started():
