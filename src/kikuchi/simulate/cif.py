@@ -10,6 +10,9 @@ from ensemble.errors import InputError
 from kikuchi.simulate.structures import Structure, structure_from_dict
 from kikuchi.simulate.symmetry import orbit, standard_hall_number
 
+#: Angstrom; the cells of viruses are shorter.
+_LONGEST_EDGE = 1e4
+
 
 def read_cif(path: str | Path, *, symprec: float = 1e-3) -> Structure:
     """Read a CIF.
@@ -58,6 +61,7 @@ def read_cif(path: str | Path, *, symprec: float = 1e-3) -> Structure:
     kinds = [sorted((element, occupancy) for element, occupancy, _ in entries) for entries in species]
     distinct = [list(kind) for kind in dict.fromkeys(map(tuple, kinds))]
     numbers = [1 + distinct.index(kind) for kind in kinds]
+    _check_cell(np.asarray(lattice.stdbase), np.asarray(positions), path)
     cell = (np.asarray(lattice.stdbase).tolist(), positions, numbers)
     found = spglib.get_symmetry_dataset(cell, symprec=symprec)
     if found is None:
@@ -93,3 +97,14 @@ def read_cif(path: str | Path, *, symprec: float = 1e-3) -> Structure:
         },
         path=path,
     )
+
+
+def _check_cell(edges: np.ndarray, positions: np.ndarray, path: Path) -> None:
+    """Refuse what spglib would die of: it takes infinite numbers as they are."""
+    lengths = np.abs(edges).max(axis=1)
+    if not (np.all(lengths > 0) and np.all(lengths < _LONGEST_EDGE) and np.isfinite(positions).all()):
+        raise InputError(
+            "has a cell or a position that no crystal has",
+            path=path,
+            remedy="check the lengths, the angles and the positions",
+        )
