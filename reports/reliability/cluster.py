@@ -32,6 +32,7 @@ from tiny import write_inputs, write_stripes  # noqa: E402
 import kikuchi  # noqa: E402
 from kikuchi import running  # noqa: E402
 from kikuchi.distributed import connected  # noqa: E402
+from kikuchi.engines.threads import SHARE  # noqa: E402
 from kikuchi.progress import Progress  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -156,11 +157,13 @@ def told(got: dict) -> dict:
 
 
 def scaling(work: Path, bundle: Path, patterns: int, seed: int, repeats: int) -> dict:
-    """Measure the seconds of a map in this process, with one worker and with two; all of one thread, in turns."""
+    """Measure the seconds of a map in this process, with one worker and with two; each of one thread, in turns."""
     scan = write_stripes(work / "scaling.h5", patterns, horizontal=True, seed=seed)
     seconds: dict[str, list[float]] = {"alone": [], "1 workers": [], "2 workers": []}
     with ExitStack() as stack:
         clients = {f"{n} workers": stack.enter_context(connected(workers=n)) for n in (1, 2)}
+        for client in clients.values():
+            client.run(lambda: os.environ.update({SHARE: "1"}))
         ways = {"alone": None} | clients
         for turn in range(-1, repeats):  # the first is for imports and what workers are sent once
             for way, client in ways.items():

@@ -1,11 +1,11 @@
 """Reach a Dask cluster that is there, or start one on this machine."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ensemble.errors import InputError
+from kikuchi.engines.threads import SHARE, cores
 from kikuchi.versions import versions
 
 if TYPE_CHECKING:
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 #: Their versions decide the numbers, or what is sent.
 _MUST_AGREE = ("kikuchi-ensemble", "keras", "tensorflow", "numpy", "scikit-image", "dask")
 
-#: What TensorFlow, ONNX Runtime, BLAS and numba take for the number of their threads.
+#: What TensorFlow, BLAS, numba and this package take for the number of their threads.
 _THREADS = (
+    SHARE,
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "NUMBA_NUM_THREADS",
@@ -106,8 +107,7 @@ def _local(workers: int) -> "Iterator[Client]":
     import dask
     from distributed import Client, LocalCluster
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    threads = str(max(1, cores // workers))
+    threads = str(max(1, cores() // workers))
     environment = dict.fromkeys(_THREADS, threads) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     with (
         dask.config.set({"distributed.nanny.environ": environment}),

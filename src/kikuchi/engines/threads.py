@@ -10,8 +10,15 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
+#: Environment variable for processes that share a machine: how many cores this one may use.
+SHARE = "KIKUCHI_CORES"
+
+
 def cores() -> int:
     """Return how many cores this process may use, which is fewer than the machine's in a batch job."""
+    share = os.environ.get(SHARE, "")
+    if share.isdecimal() and int(share) > 0:
+        return int(share)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -12,6 +12,7 @@ from ensemble.errors import InputError
 from kikuchi.distributed import cluster, connected
 from kikuchi.distributed.shipping import held, shipped
 from kikuchi.distributed.tasks import completed
+from kikuchi.engines.threads import SHARE, cores
 
 
 def square(x):
@@ -64,11 +65,23 @@ def test_what_is_shipped_is_held_as_long_as_the_block_lasts(client):
         client.submit(held, name, pure=False).result()
 
 
-def test_a_worker_that_dies_loses_nothing(tmp_path):
+def test_a_process_takes_its_share_of_the_cores(monkeypatch):
+    monkeypatch.delenv(SHARE, raising=False)
+    everything = cores()
+    monkeypatch.setenv(SHARE, str(everything + 2))
+    assert cores() == everything + 2
+    monkeypatch.setenv(SHARE, "0")
+    assert cores() == everything
+
+
+def test_a_worker_that_dies_loses_nothing_nor_its_share_of_the_cores(tmp_path, monkeypatch):
+    monkeypatch.setenv(SHARE, "3")
     mark = str(tmp_path / "died")
     with connected(workers=1) as client:
+        assert list(client.run(os.getenv, SHARE).values()) == ["3"]
         tasks = ((i, (mark, i)) for i in range(6))
         assert dict(completed(client, die_once, tasks, in_flight=2)) == {i: i * i for i in range(6)}
+        assert client.submit(os.getenv, SHARE).result() == "3"
     assert os.path.exists(mark)  # noqa: PTH110
 
 
