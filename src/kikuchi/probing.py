@@ -21,6 +21,9 @@ CPU_SECONDS = 20
 #: Seconds on the clock after which the walk is given up and nothing is known: a network may be slow.
 PATIENCE = 120
 _PROGRAM = Path(__file__).with_name("hdf5_walk.py")
+#: Lets glibc fill memory with a pattern: where the library reads what nobody wrote, it then dies of it each time, and
+#: not only sometimes, as the process that reads the file afterwards would.
+_UNKIND = {"MALLOC_PERTURB_": "90"}
 #: What ends a process that met something no program can go on from; Windows has large numbers for that.
 _CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS", "SIGTRAP")
 _WINDOWS_CRASH = 0xC0000000
@@ -104,6 +107,7 @@ class _Walker:
                 stderr=subprocess.DEVNULL,
                 text=True,
                 encoding="utf-8",
+                env=os.environ | _UNKIND,
             )
             self._owner = os.getpid()
         return self._process

@@ -109,6 +109,16 @@ def test_a_walk_that_others_end_says_nothing(line, bad, instead):
     probing.probe_hdf5(bad, remedy="copy it")
 
 
+@posix
+def test_a_walk_finds_no_empty_memory(bad, instead):
+    """Seen: a file of the fuzzer that was let through in every other walk, and hung the process that read it."""
+    instead(
+        "os.kill(os.getpid(), signal.SIGSEGV if os.environ['MALLOC_PERTURB_'] == '90' else signal.SIGKILL)"
+    )
+    with pytest.raises(InputError, match="crashes on it"):
+        probing.probe_hdf5(bad, remedy="copy it")
+
+
 def test_a_file_that_is_not_read_in_time_is_let_through(bad, instead, monkeypatch):
     instead("time.sleep(60)")
     monkeypatch.setattr(probing, "PATIENCE", 2)
