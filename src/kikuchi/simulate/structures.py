@@ -326,7 +326,7 @@ def structure_from_dict(content: dict[str, Any], *, path: str | Path | None = No
         raise InputError(f"the structure has no {error}", path=path) from None
     except InputError as error:
         raise InputError(error.what, path=path, remedy=error.remedy) from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"not a sound structure: {error}", path=path) from None
     return structure
 
