@@ -158,6 +158,7 @@ def told(got: dict) -> dict:
 
 def scaling(work: Path, bundle: Path, patterns: int, seed: int, repeats: int) -> dict:
     """Measure the seconds of a map in this process, with one worker and with two; each of one thread, in turns."""
+    load = os.getloadavg()[1]  # of the five minutes before
     scan = write_stripes(work / "scaling.h5", patterns, horizontal=True, seed=seed)
     seconds: dict[str, list[float]] = {"alone": [], "1 workers": [], "2 workers": []}
     with ExitStack() as stack:
@@ -179,7 +180,7 @@ def scaling(work: Path, bundle: Path, patterns: int, seed: int, repeats: int) ->
         "seconds": seconds,
         "overhead_of_one_worker": round(middle["1 workers"] / middle["alone"] - 1, 3),
         "speed_of_two_workers_over_one": round(middle["1 workers"] / middle["2 workers"], 3),
-        "load_before": os.getloadavg()[1],
+        "load_before": load,
     }
 
 

@@ -2,7 +2,8 @@
 
 The scan is an HDF5 file of 60 x 60 patterns of two crystals, projected in some thousand orientations and recorded again
 with fresh noise each time they are repeated. The map is a process of its own; it is ended by SIGKILL after a third and
-after two thirds of the chunks, and goes on. The same command goes on where it was stopped.
+after two thirds of the chunks, and goes on. The same command goes on where it was stopped, and
+prints the line that README is to have.
 """
 
 import argparse
@@ -130,6 +131,20 @@ def equal_to_undisturbed(scan: Path, run: str, out: Path) -> list[str]:
     return sorted({*names, *others} - {*same})
 
 
+def row(result: dict) -> str:
+    """Give the result as a line of the table in README."""
+    attempts = result["attempts"]
+    seconds = ", ".join(f"{a['cpu_seconds']:.0f}" for a in attempts)
+    peaks = ", ".join(f"{a['peak_mb'] / 1024:.1f}" for a in attempts)
+    different = result["files_of_the_store_unlike_those_of_an_undisturbed_map"]
+    cells = [
+        f"{result['patterns']:,}".replace(",", " "), result["bundle"], f"{result['scan_mb']} MB",
+        f"{result['store_mb']} MB", f"{result['map_mb']} MB", seconds, f"{peaks} GB",
+        "not compared" if different is None else f"**{len(different)}**",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patterns", type=int, default=1_000_000)
@@ -176,6 +191,7 @@ def main() -> None:
         "versions": versions(),
     }
     (HERE / f"million_{given.patterns}.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(row(result))
 
 
 if __name__ == "__main__":
