@@ -248,6 +248,9 @@ def fitted(work: Path) -> dict:
         kikuchi.fit(dataset, recipe, work / "fit-workers", seed=1, client=client, progress=Killer())
     one, other = fit_state(alone.path), fit_state(work / "fit-workers")
     different = [k for k in sorted({*one, *other}) if one.get(k) != other.get(k)]
+    for name in [k for k in different if k.endswith("history.csv")]:
+        rows = (json.loads(state.get(name, b"[]")) for state in (one, other))
+        print(name, next((pair for pair in zip(*rows, strict=False) if pair[0] != pair[1]), None), flush=True)
     return {
         "files_compared": len(one),
         "workers_killed": len(killed),

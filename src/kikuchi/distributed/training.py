@@ -60,8 +60,7 @@ def train_on_cluster(
         _listening(client, cargo, progress),
         progress.bar(f"training {len(todo)} members on the cluster", len(todo)) as step,
     ):
-        # First weights are drawn here: Keras draws them from Python's one random generator, which a worker's own
-        # threads use as well.
+        # First weights are drawn here, so that no worker's version or backend has a say in them.
         tasks = (
             (spec.name, (spec, begun(spec, group).get_weights(), training, cargo, claim))
             for spec, group in todo

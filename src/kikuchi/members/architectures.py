@@ -1,5 +1,9 @@
 """The networks: `keras.applications.Xception` unmodified, and two small ones of the same style."""
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from kikuchi.members.posterior import posterior_layer
@@ -37,9 +41,31 @@ def build_member(spec: MemberSpec) -> "keras.Model":
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision())
     try:
-        return _member(spec)
+        with _seeds_from(spec.seed):
+            return _member(spec)
     finally:
         keras.config.set_dtype_policy(before)
+
+
+_ONE_AT_A_TIME = Lock()
+
+
+@contextmanager
+def _seeds_from(seed: int) -> Iterator[None]:
+    """Let Keras draw the seeds of layers from a generator of their own, which gives what the common one would.
+
+    The common one is Python's, and other threads draw from it meanwhile: Dask's do, in the client as in a worker.
+    """
+    # Private, for there is no other way; a test tells when it is gone.
+    from keras.src.random import seed_generator
+
+    with _ONE_AT_A_TIME:
+        common = seed_generator.python_random
+        seed_generator.python_random = random.Random(seed)
+        try:
+            yield
+        finally:
+            seed_generator.python_random = common
 
 
 def precision() -> str:

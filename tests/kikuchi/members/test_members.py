@@ -1,6 +1,7 @@
 """Members: architectures, weights, training, dropout draws, storage, and the same logits on two backends."""
 
-import shutil
+import random
+import threading
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from kikuchi.members import (
     save_member,
     train_member,
 )
+from kikuchi.members.architectures import _member
 
 
 def spec(**changes):
@@ -34,6 +36,27 @@ def stripes(n, size=32, seed=0):
     for pattern, label in zip(patterns, labels, strict=True):
         pattern[4 + 10 * label : 7 + 10 * label] += 0.8
     return np.clip(patterns, -1, 1), labels
+
+
+def test_first_weights_are_keras_own_of_the_seed_whatever_other_threads_draw():
+    import keras
+
+    keras.utils.set_random_seed(5)
+    wanted = _member(spec()).get_weights()
+    built = threading.Event()
+
+    def draw():
+        while not built.is_set():
+            random.random()
+
+    other = threading.Thread(target=draw)
+    other.start()
+    try:
+        found = build_member(spec()).get_weights()
+    finally:
+        built.set()
+        other.join()
+    assert all(np.array_equal(a, b) for a, b in zip(wanted, found, strict=True))
 
 
 def test_xception_from_scratch_is_keras_own_with_one_channel():
