@@ -32,8 +32,8 @@ from readers import READERS, scratch
 #: of the dearest take as long as a hundred thousand of the cheapest.
 SHARES = {
     "sht": 130, "grain_list": 140, "tiff_tag": 100, "dataset": 90, "recipe": 90, "spec": 90, "crystal": 80,
-    "history": 76, "labels": 40, "exemplars": 40, "store": 30, "image": 20, "cif": 20, "bundle": 16, "master": 12,
-    "hyperspy": 8, "weights": 5, "scan_hdf5": 5, "scan_binary": 4, "settings": 4,
+    "history": 100, "labels": 40, "exemplars": 40, "store": 30, "image": 20, "cif": 12, "bundle": 10, "master": 8,
+    "hyperspy": 6, "weights": 4, "scan_hdf5": 4, "scan_binary": 3, "settings": 3,
 }  # fmt: skip
 #: Executions of one child process; what it imports costs some seconds.
 BATCH = 20_000
@@ -251,6 +251,7 @@ def main() -> None:
     )
     parser.add_argument("--reader", choices=READERS)
     parser.add_argument("--only", help="names of readers, separated by commas")
+    parser.add_argument("--so-far", action="store_true", help="run nothing, report what is done")
     parser.add_argument("--start", type=int)
     parser.add_argument("--stop", type=int)
     parser.add_argument("--state", type=Path)
@@ -263,7 +264,11 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     plan = planned(given.executions)
     only = given.only.split(",") if given.only else list(plan)
-    records = {name: run_reader(name, given.seed, plan[name], out) for name in only}
+    wanted = {name: plan[name] for name in only if not given.so_far or (out / f"{name}.json").is_file()}
+    if given.so_far:
+        records = {name: json.loads((out / f"{name}.json").read_text()) for name in wanted}
+    else:
+        records = {name: run_reader(name, given.seed, count, out) for name, count in wanted.items()}
     if given.only:
         return
     from kikuchi.versions import versions
@@ -280,6 +285,20 @@ def main() -> None:
         "versions": versions(),
     }
     (HERE / "fuzz.json").write_text(json.dumps(report, indent=1) + "\n")
+    print("\n".join(rows(records)))
+
+
+def rows(records: dict[str, dict]) -> list[str]:
+    """Give the lines of the table in README."""
+    counts = ("done", "read", "cpu_seconds")
+    told = {
+        name: [*(round(record[c]) for c in counts), len(record["findings"])]
+        for name, record in sorted(records.items())
+    }
+    told["**all**"] = [sum(column) for column in zip(*told.values(), strict=True)]
+    return [
+        f"| {' | '.join([name, *(f'{n:,}'.replace(',', ' ') for n in row)])} |" for name, row in told.items()
+    ]
 
 
 if __name__ == "__main__":
