@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import resource
 import shutil
 import signal
@@ -273,6 +274,11 @@ def main() -> None:
         return
     from kikuchi.versions import versions
 
+    for record in records.values():
+        for finding in record["findings"]:
+            # Of a process that died the innermost call, without the folders of this machine.
+            call = re.search(r'File ".*?([^/"]+)", line \d+ in (\S+)', finding["text"])
+            finding["text"] = f"{call[1]}:{call[2]}" if call else finding["text"]
     report = {
         "command": f"python reports/reliability/fuzz.py --executions {given.executions} --seed {given.seed}",
         "seed": given.seed,
