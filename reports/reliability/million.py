@@ -79,14 +79,12 @@ def share_done(store: Path) -> float:
     return float(np.load(file, mmap_mode="r").mean()) if file.is_file() else 0.0
 
 
-def run_once(scan: Path, run: str, out: Path, until: float) -> dict:
+def run_once(scan: Path, how: list[str], out: Path, until: float) -> dict:
     """Run `ensemble map` until a share of the chunks is done, then kill it; 1 lets it come to its end."""
     begin, share_before = time.monotonic(), share_done(out / STORE)
-    command = [sys.executable, "-m", "ensemble_cli", "map", str(scan), "--run", run, "--out", str(out)]
+    command = [sys.executable, "-m", "ensemble_cli", "map", str(scan), *how, "--out", str(out)]
     with (out.parent / f"{out.name}.log").open("ab") as log:
-        child = subprocess.Popen(
-            [*command, "--quiet", "--engine", "onnx"], stdout=log, stderr=log, preexec_fn=die_with_parent
-        )
+        child = subprocess.Popen([*command, "--quiet"], stdout=log, stderr=log, preexec_fn=die_with_parent)
     while True:
         pid, status, usage = os.wait4(child.pid, os.WNOHANG)
         if pid:
@@ -104,7 +102,7 @@ def run_once(scan: Path, run: str, out: Path, until: float) -> dict:
     }
 
 
-def killed_twice(scan: Path, run: str, out: Path) -> list[dict]:
+def killed_twice(scan: Path, how: list[str], out: Path) -> list[dict]:
     """Map the scan in three attempts, two of them killed; goes on with the attempt that it was stopped in."""
     told = out.parent / f"{out.name}.json"
     attempts = json.loads(told.read_text()) if told.is_file() else []
@@ -112,7 +110,7 @@ def killed_twice(scan: Path, run: str, out: Path) -> list[dict]:
         shutil.rmtree(out, ignore_errors=True)
         told.write_text("[]")
     for until in KILLED_AT[len(attempts) :]:
-        attempts.append(run_once(scan, run, out, until))
+        attempts.append(run_once(scan, how, out, until))
         print(attempts[-1], flush=True)
         if attempts[-1]["ended"] not in ("killed", "exit 0"):
             raise SystemExit(f"the map failed, see {out.name}.log")
@@ -120,11 +118,11 @@ def killed_twice(scan: Path, run: str, out: Path) -> list[dict]:
     return attempts
 
 
-def equal_to_undisturbed(scan: Path, run: str, out: Path) -> list[str]:
+def equal_to_undisturbed(scan: Path, how: list[str], out: Path) -> list[str]:
     """Map the scan once more without a kill; name the files of the store that differ."""
     whole = out.with_name(f"{out.name}-whole")
     if share_done(whole / STORE) < 1:
-        print(run_once(scan, run, whole, 1), flush=True)
+        print(run_once(scan, how, whole, 1), flush=True)
     names = sorted(p.name for p in (out / STORE).iterdir())
     others = sorted(p.name for p in (whole / STORE).iterdir())
     same, _, _ = filecmp.cmpfiles(out / STORE, whole / STORE, names, shallow=False)
@@ -149,6 +147,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patterns", type=int, default=1_000_000)
     parser.add_argument("--run", default="shipped")
+    parser.add_argument("--engine", default="onnx", help="of `ensemble map`")
+    parser.add_argument("--stop", default="never", help="of `ensemble map`")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path(".work/million"))
     parser.add_argument(
@@ -167,21 +167,23 @@ def main() -> None:
         write_scan_of(given.patterns, given.work, given.seed)
         written = round(time.monotonic() - begin, 1)
     out = given.work / f"maps-{given.patterns}"
-    attempts = killed_twice(scan, given.run, out)
-    different = equal_to_undisturbed(scan, given.run, out) if given.compare else None
+    how = ["--run", given.run, "--engine", given.engine, "--stop", given.stop]
+    attempts = killed_twice(scan, how, out)
+    different = equal_to_undisturbed(scan, how, out) if given.compare else None
     from kikuchi.versions import versions
 
     result = {
         "command": " ".join(
             ["python reports/reliability/million.py", f"--patterns {given.patterns}"]
             + [f"--run {Path(given.run).name}"] * (given.run != "shipped")
+            + [f"--engine {given.engine} --stop {given.stop}"]
             + ["--compare"] * given.compare
         ),
         "seed": given.seed,
         "date": time.strftime("%Y-%m-%d"),
         "machine": f"{os.cpu_count()}-core CPU",
         "patterns": given.patterns,
-        "bundle": Path(given.run).name,
+        "bundle": f"{Path(given.run).name}, {given.engine}, {given.stop}",
         "scan_written_s": written,
         "scan_mb": scan.stat().st_size >> 20,
         "store_mb": sum(p.stat().st_size for p in (out / STORE).iterdir()) >> 20,
