@@ -91,10 +91,14 @@ def test_an_image_costs_so_many_bytes(tmp_path, listed, kept, peak):
         if listed:
             points = "".join(f"{i}\tAl\t{i % 100}.0\t{i // 100}.0\t10\t20\t30\n" for i in range(n))
             (folder / "Grain List.txt").write_text("ID\tPhase\tX\tY\tphi1\tPHI\tphi2\n" + points)
-        tracemalloc.start()
-        placement = place_images(images_in(folder))
-        found.append(tracemalloc.get_traced_memory())
-        tracemalloc.stop()
+        takes = []
+        # Now and then Python's own table of strings grows by a megabyte, which is no image's.
+        for _ in range(3):
+            tracemalloc.start()
+            placement = place_images(images_in(folder))
+            takes.append(tracemalloc.get_traced_memory())
+            tracemalloc.stop()
+        found.append(np.min(takes, axis=0))
         assert placement.grid.shape == (n // 100, 100)
     measured = np.diff(found, axis=0)[0] / (counts[1] - counts[0])
     assert measured[0] < kept and measured[1] < peak, measured
