@@ -1,6 +1,7 @@
 """Members: architectures, weights, training, dropout draws, storage, and the same logits on two backends."""
 
 import random
+import shutil
 import threading
 
 import numpy as np
