@@ -214,11 +214,16 @@ def _check_not_truncated(path: Path, n: int, signal: Any) -> None:
 
 
 def _check_nordif_settings(path: Path) -> None:
-    """Refuse settings of more patterns than the file can hold before a map of that many is made."""
+    """Refuse patterns that no detector has, and more than the file can hold, before room is made for them."""
     settings = path.with_name("Setting.txt")
     if not settings.is_file():
         return  # kikuchipy says so
-    match = re.search(r"Number of samples\t(\d+)x(\d+)", settings.read_bytes()[:1_000_000].decode("latin-1"))
+    text = settings.read_bytes()[:1_000_000].decode("latin-1")
+    for rows, columns in re.findall(
+        r"Resolution\t(\d{1,18})x(\d{1,18})\tpx", text.partition("[Acquisition settings]")[2]
+    ):
+        check_pattern_size(int(rows), int(columns), settings)
+    match = re.search(r"Number of samples\t(\d+)x(\d+)", text)
     if match and int(match[1]) * int(match[2]) * 16 > path.stat().st_size:
         raise InputError(
             f"is truncated: its Setting.txt tells of {match[1]} x {match[2]} patterns",
