@@ -126,7 +126,12 @@ def _one_energy(signal: Any, voltage_kv: float | None, path: Path) -> tuple[Any,
         held = f"{energies.min():g} to {energies.max():g}"
         raise InputError(f"it holds {held} kV, not {voltage_kv:g}", path=path)
     picked = (slice(None), index) if names.index("energy") == 1 else index
-    return signal.inav[picked], float(energies[index])
+    try:
+        return signal.inav[picked], float(energies[index])
+    except TypeError as error:  # HDF5 objects that stand for damaged values cannot be copied
+        raise InputError(
+            f"its description is damaged: {error}", path=path, remedy=f"give {_FORMATS}"
+        ) from None
 
 
 def _emsoft_energy(path: Path) -> float | None:
