@@ -6,9 +6,6 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-# orix compiles a cached numba function when it is first imported; two processes that do so at once in a fresh
-# environment leave a cache that crashes every later one. So it is imported before pytest-xdist starts its workers.
-import orix.quaternion  # noqa: F401
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
