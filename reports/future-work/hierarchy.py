@@ -1,7 +1,7 @@
 """Answers on the levels of diffraction for crystals that no member saw: how right, how calibrated, what is confused.
 
     python reports/future-work/hierarchy_data.py MASTERS
-    python reports/future-work/hierarchy_train.py MASTERS OUT --epochs N
+    python reports/future-work/hierarchy_train.py MASTERS OUT
     python reports/future-work/hierarchy.py OUT/held_out.npz [--seed 9]
 
 writes ``hierarchy.json`` and ``hierarchy.png`` beside this script. The crystals of training, calibration and test are
@@ -172,7 +172,7 @@ def main() -> None:
     given = parser.parse_args()
     with np.load(given.held_out, allow_pickle=False) as data:
         logits, label, crystal, part = (data[key] for key in ("logits", "label", "crystal", "part"))
-        trained = int(data["train_crystals"])
+        trained, architecture = int(data["train_crystals"]), str(data["architecture"])
     with (given.held_out.parent / "history.csv").open(encoding="utf-8", newline="") as file:
         epochs = len(list(csv.reader(file))) - 1
     tree = diffraction_hierarchy(GROUPS)
@@ -193,6 +193,7 @@ def main() -> None:
         "extinction_classes": len(tree.nodes[2]),
         "laue_classes": len(tree.nodes[1]),
         "crystals": CRYSTALS | {"train_in_all": trained},
+        "architecture": architecture,
         "epochs": epochs,
         "test_patterns": int(test.sum()),
         "flat_calibration": flat.method,

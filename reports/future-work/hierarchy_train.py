@@ -1,6 +1,6 @@
-"""Train the compact member of the hierarchy's study and keep what it says of crystals it never saw.
+"""Train the member of the hierarchy's study and keep what it says of crystals it never saw.
 
-    python reports/future-work/hierarchy_train.py MASTERS OUT [--epochs 30] [--seed 9]
+    python reports/future-work/hierarchy_train.py MASTERS OUT [--epochs 60] [--architecture small] [--seed 9]
 
 goes on from its checkpoint when it was interrupted. ``OUT/held_out.npz`` holds logits, labels (indices of
 `hierarchy_data.GROUPS`), crystals and parts (0 calibration, 1 test): all that `hierarchy.py` needs.
@@ -49,7 +49,8 @@ def main() -> None:
     )
     parser.add_argument("masters", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--architecture", default="small", choices=("compact", "small"))
     parser.add_argument("--last", action="store_true", help="keep the last epoch, not that of lowest loss")
     parser.add_argument("--seed", type=int, default=9)
     given = parser.parse_args()
@@ -68,7 +69,7 @@ def main() -> None:
     spec = MemberSpec(
         name="hierarchy",
         kind="scratch",
-        architecture="compact",
+        architecture=given.architecture,
         size=64,
         classes=len(GROUPS),
         dropout=0.2,
@@ -117,6 +118,7 @@ def main() -> None:
         label=np.concatenate([truth, labels_of(test)[test_crystal]]),
         crystal=np.concatenate([crystal, len(calibration) + test_crystal]),
         part=np.repeat([0, 1], [len(patterns), len(test_patterns)]),
+        architecture=spec.architecture,
         train_crystals=sum(file_of(given.masters, g, i).exists() for g in GROUPS for i in indices("train")),
     )
 
