@@ -4,6 +4,7 @@ python reports/performance/build.py --work WORK
 """
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,16 @@ import populations
 import xceptions
 
 
-def build(work: Path, train: int = 700) -> tuple[list[Path], np.ndarray, np.ndarray]:
-    """Return the members' folders, and the raw patterns and labels that they were not fitted on."""
+def build(work: Path, train: int = 2000, watched: int = 100) -> tuple[list[Path], np.ndarray, np.ndarray]:
+    """Return the members' folders, and the raw patterns and labels that no part of them has seen."""
     raw, labels = populations.easy(work)
-    fitted = populations.prepared(raw[:train], xceptions.SIZE)
-    folders = xceptions.members(work / "xceptions", fitted, labels[:train], classes=3)
-    return folders, raw[train:], labels[train:]
+    ends = (0, train, train + watched)
+    parts = [
+        (populations.prepared(raw[a:b], xceptions.SIZE).astype(np.float16), labels[a:b])
+        for a, b in pairwise(ends)
+    ]
+    folders = xceptions.members(work / "xceptions", *parts, classes=3)
+    return folders, raw[ends[-1] :], labels[ends[-1] :]
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ seed = 7
 half_size = 120
 [[material]]
 name = "Ni"
-count = 1000
+count = 1500
 [[material]]
 name = "Fe"
-count = 1000
+count = 1500
 [[material]]
 name = "Si"
-count = 1000
+count = 1500
 [detector]
 shape = [60, 60]
 [microscope]
@@ -28,7 +28,7 @@ dose = { loguniform = [2000, 8000] }
 
 
 def easy(work: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return raw patterns (3000, 60, 60) of nickel, iron and silicon in mixed order, and their classes."""
+    """Return raw patterns (4500, 60, 60) of nickel, iron and silicon in mixed order, and their classes."""
     dataset = work / "easy" / "dataset.toml"
     if not dataset.is_file():
         (work / "easy").mkdir(parents=True, exist_ok=True)

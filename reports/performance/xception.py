@@ -21,12 +21,12 @@ from kikuchi.members import MemberSpec
 from kikuchi.recipe import Recipe
 
 #: Patterns that orders and cascades are learned from.
-LEARN = 400
+LEARN = 2000
 
 
 def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[str, Any]:
     """Measure everything about the Xception ensemble."""
-    n = patterns or 96
+    n = patterns or 256
     folders, raw, labels = build(work)
     models = xceptions.keras_members(folders)
     heads = [head_of(model) for model in models]

@@ -1,57 +1,58 @@
-"""Five Xception members for the study, without days of training: each differs, and each has learned something.
+"""Five Xception members for the study: trained, if briefly, since how often members agree decides what stops save.
 
-Random backbones whose batch-normalisation statistics are those of real patterns, and heads fitted to their features by
-least squares. Speed does not depend on the weights; how often members agree does, and these agree less than trained
-ones, which is against us: an early stop saves the less, the less members agree.
+One network is trained from scratch; every member begins from it with a head of its own and sees all training patterns
+once more in an order of its own, at a learning rate that lets it go its own way.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from kikuchi.engines import OnnxEngine
 from kikuchi.engines.export import export_member
-from kikuchi.engines.keras_engine import head_of
-from kikuchi.members import MemberSpec, build_member, load_member, save_member
+from kikuchi.members import (
+    Epoch,
+    MemberSpec,
+    Training,
+    build_member,
+    copy_backbone,
+    load_member,
+    save_member,
+    train_member,
+)
 
 SIZE = 96
 MEMBERS = 5
+FIRST = Training(epochs=10, batch=32, patience=10, mirror=True, warm_down=True)
+OWN = Training(epochs=1, batch=32, learning_rate=5e-4, mirror=True)
+
+Patterns = tuple[np.ndarray, np.ndarray]
 
 
-def members(work: Path, patterns: np.ndarray, labels: np.ndarray, classes: int) -> list[Path]:
-    """Build, save and export the members; what is there already stays.
+def spec(name: str, classes: int, seed: int) -> MemberSpec:
+    """Return what a member is built from."""
+    return MemberSpec(name, "scratch", "xception", SIZE, classes, dropout=0.3, seed=seed)
+
+
+def members(work: Path, train: Patterns, watched: Patterns, classes: int) -> list[Path]:
+    """Train, save and export the members; what is there already stays, what was interrupted goes on.
 
     Parameters
     ----------
     work
         Folder, one sub-folder a member with its weights and ``member.onnx``.
-    patterns, labels
-        Prepared training patterns (n, 96, 96) and class indices (n,).
+    train, watched
+        Prepared patterns (n, 96, 96) and class indices (n,): to learn from, and to choose the epoch by.
     classes
         K.
     """
-    folders = []
-    for i in range(MEMBERS):
-        folder = work / f"xception-{i + 1}"
-        folders.append(folder)
+    first = _trained(work / "first", spec("first", classes, 0), train, watched, FIRST)
+    folders = [work / f"xception-{i + 1}" for i in range(MEMBERS)]
+    for i, folder in enumerate(folders):
         if (folder / "member.onnx").is_file():
             continue
-        spec = MemberSpec(f"xception-{i + 1}", "scratch", "xception", SIZE, classes, seed=i)
-        model = build_member(spec)
-        _settle(model, patterns[i * 32 : i * 32 + 96])
-        folder.mkdir(parents=True, exist_ok=True)
-        export_member(model, folder / "headless.onnx")
-        features = OnnxEngine(folder / "headless.onnx", head_of(model)).predict(patterns)[1].astype(float)
-        mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
-        x = (features - mean) / scale
-        dual = np.linalg.solve(x @ x.T + 300 * np.eye(len(x)), 12 * (np.eye(classes)[labels] - 1 / classes))
-        kernel = (x.T @ dual) / scale[:, None]
-        model.get_layer("head").set_weights([kernel, -mean @ kernel])
-        save_member(model, spec, folder)
+        model = _trained(folder, spec(folder.name, classes, i + 1), train, watched, OWN, first)
         export_member(model, folder / "partial.onnx")
         (folder / "partial.onnx").replace(folder / "member.onnx")
-        (folder / "headless.onnx").unlink()
-        print(folder.name, flush=True)
     return folders
 
 
@@ -60,14 +61,22 @@ def keras_members(folders: list[Path]) -> list:
     return [load_member(folder)[0] for folder in folders]
 
 
-def _settle(model, patterns: np.ndarray) -> None:
-    """Give every batch normalisation the statistics of these patterns, in one pass."""
-    import keras
+def _trained(folder: Path, what: MemberSpec, train: Patterns, watched: Patterns, how: Training, start=None):
+    """Return a trained network from its folder, or train it, from another's backbone where one is given."""
+    if (folder / "member.json").is_file():
+        return load_member(folder)[0]
+    model = build_member(what)
+    if start is not None:
+        copy_backbone(start.get_layer("backbone"), model.get_layer("backbone"))
 
-    backbone = model.get_layer("backbone")
-    normalisations = [x for x in backbone.layers if isinstance(x, keras.layers.BatchNormalization)]
-    for layer in normalisations:
-        layer.momentum = 0.0
-    model(patterns[..., None], training=True)
-    for layer in normalisations:
-        layer.momentum = 0.99
+    def told(e: Epoch) -> None:
+        print(
+            f"{what.name} epoch {e.epoch}: {e.loss:.3f}, {e.accuracy:.1%}, on others {e.validation_loss:.3f}, "
+            f"{e.validation_accuracy:.1%}, {e.seconds:.0f} s",
+            flush=True,
+        )
+
+    folder.mkdir(parents=True, exist_ok=True)
+    train_member(model, train, watched, how, seed=what.seed, work=folder, on_epoch=told)
+    save_member(model, what, folder)
+    return model

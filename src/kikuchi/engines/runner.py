@@ -15,9 +15,9 @@ from kikuchi.outputs import MemberOutputs
 from kikuchi.recipe import Recipe
 from kikuchi.scans import pattern_quality, prepare
 
-#: Patterns, and bytes of them as float32, that one worker takes at a time.
+#: Patterns, and bytes of them as float32, that one worker takes at a time: few enough that all have something to do.
 _PIECE = 256
-_PIECE_BYTES = 2**24
+_PIECE_BYTES = 2**22
 
 
 @dataclass(frozen=True)
