@@ -1,11 +1,11 @@
 """Train one member: one epoch after another, stopped early, resumable after each."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -99,8 +99,12 @@ class History:
         return len(self.epochs) - self.converged_at(min_delta)
 
 
-#: Patterns with their class indices, or a function that gives fresh ones for each epoch; under guidance with what the
-#: parts of the screen look at, (n, cells, cells, channels).
+#: Batches whose statistics a network is given, as long as what it began with has more than this share of them.
+_BATCHES_TO_SETTLE = 8
+_FORGOTTEN = 1e-4
+
+#: Patterns with their class indices or what teachers say of them, or a function that gives fresh ones for each epoch;
+#: under guidance with what the parts of the screen look at, (n, cells, cells, channels).
 Patterns = tuple[np.ndarray, np.ndarray]
 Taught = Patterns | tuple[np.ndarray, np.ndarray, np.ndarray]
 Source = Taught | Callable[[int], Taught]
@@ -123,10 +127,11 @@ def train_member(
     model
         As `build_member` gives it.
     train, validation
-        Prepared patterns (n, size, size) in [-1, 1], float16 or float32, and class indices (n,). To train on data
-        without end, `train` is a function from the epoch's number (from 1) to such a pair; the next epoch's is made
-        in a thread while this one's is learned. Under guidance `train` has, or gives, a third array: what the parts of
-        the screen look at, (n, cells, cells, 8) as `kikuchi.simulate.sights` tells it.
+        Prepared patterns (n, size, size) in [-1, 1], float16 or float32, and class indices (n,); or, for a student,
+        probabilities (n, T, K) that T teachers give, of whom its T K logits have one part after another. To train on
+        data without end, `train` is a function from the epoch's number (from 1) to such a pair; the next epoch's is
+        made in a thread while this one's is learned. Under guidance `train` has, or gives, a third array: what the
+        parts of the screen look at, (n, cells, cells, 8) as `kikuchi.simulate.sights` tells it.
     training
         The schedule.
     seed
@@ -146,7 +151,7 @@ def train_member(
     InputError
         The loss is not finite in the first epoch: a learning rate or an input out of range.
     """
-    steps = steps_of(model, training)
+    steps = steps_of(model, training, taught=validation[1].ndim > 1)
     history = History()
     best: list[np.ndarray] | None = None
     if work is not None:
@@ -161,8 +166,14 @@ def train_member(
         rng = np.random.default_rng([seed, epoch])
         lowered = 0.5 * (1 + np.cos(np.pi * (epoch - 1) / training.epochs)) if training.warm_down else 1.0
         steps.begin(seed, epoch, training.learning_rate * lowered)
-        loss, accuracy = _one_pass(steps, source.take(epoch), training, rng)
+        taught = source.take(epoch)
+        loss, accuracy = _one_pass(steps, taught, training, rng)
         steps.end()
+        if _momentum(model) ** (epoch * len(taught[0]) / training.batch) > _FORGOTTEN:
+            some = rng.permutation(len(taught[0]))[: _BATCHES_TO_SETTLE * training.batch]
+            settle(
+                model, (taught[0][some[i : i + training.batch]] for i in range(0, len(some), training.batch))
+            )
         logits, _ = predict(model, validation[0])
         validation_loss, validation_accuracy = _score(logits, validation[1])
         if not np.isfinite(loss):
@@ -183,6 +194,45 @@ def train_member(
     # Where the masks stood is stored with the weights: it must not tell whether this process made the last epoch.
     set_masks(model, seed, 0)
     return history
+
+
+def settle(model: "keras.Model", batches: Iterable[np.ndarray]) -> None:
+    """Give the normalisations of a backbone that is trained the mean statistics of some batches.
+
+    Keras begins with a mean of 0 and a variance of 1 and, in Xception, takes up a hundredth of each batch's. Behind
+    its thirty-odd layers the variance is a thousandth, and what little is wrong in every layer multiplies: for the
+    first thousand steps a network that has learned everything may answer nonsense outside training, and the epoch that
+    is kept is then whichever came first. Statistics of the weights as they are, in one go, are the remedy ("precise
+    batch normalisation": Wu & Johnson, arXiv:2105.07576, section 3).
+
+    Parameters
+    ----------
+    model
+        As `kikuchi.members.build_member` gives it.
+    batches
+        Prepared training patterns, each (n, size, size).
+    """
+    layers = _normalisations(model)
+    momenta = [x.momentum for x in layers]
+    for number, batch in enumerate(batches if layers else ()):
+        for layer in layers:
+            layer.momentum = number / (number + 1)
+        model(batch.astype(np.float32)[..., None], training=True)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+
+
+def _normalisations(model: "keras.Model") -> list[Any]:
+    """Return the batch normalisations that are trained."""
+    import keras
+
+    layers = model.get_layer("backbone").layers
+    return [x for x in layers if isinstance(x, keras.layers.BatchNormalization) and x.trainable]
+
+
+def _momentum(model: "keras.Model") -> float:
+    """Return the share of running statistics that outlives a step, 0 where there are none."""
+    return max((x.momentum for x in _normalisations(model)), default=0.0)
 
 
 class _Ahead:
@@ -238,6 +288,11 @@ def _mirrored(images: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 
 def _score(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Return the mean cross-entropy in nats and the accuracy."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    if labels.ndim > 1:
+        logits = logits.reshape(labels.shape)
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    if labels.ndim > 1:
+        agreed = logits.argmax(axis=-1) == labels.argmax(axis=-1)
+        return float(-(labels * log_p).sum(axis=-1).mean()), float(agreed.mean())
     return float(-log_p[np.arange(len(labels)), labels].mean()), float((logits.argmax(1) == labels).mean())

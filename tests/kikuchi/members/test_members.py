@@ -22,6 +22,7 @@ from kikuchi.members import (
     train_member,
 )
 from kikuchi.members.architectures import _member
+from kikuchi.members.train import settle
 
 
 def spec(**changes):
@@ -145,6 +146,48 @@ def test_training_learns_an_easy_task_and_keeps_the_best_epoch():
     best = history.epochs[history.best_epoch - 1]
     log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
     assert -log_p[np.arange(60), vy].mean() == pytest.approx(best.validation_loss, rel=1e-3)
+
+
+def test_settled_statistics_are_the_mean_of_those_of_the_batches():
+    """Of the first layer by hand: its kernel alone on two batches. Outside training a batch is then as within."""
+    model = build_member(spec(dropout=0.0))
+    x = stripes(64)[0].astype(np.float16)
+    settle(model, [x[:32], x[32:]])
+    backbone = model.get_layer("backbone")
+    first = next(layer for layer in backbone.layers if "batch_normalization" in layer.name)
+    kernel = next(w for w in backbone.weights if w.ndim == 4)
+    y = convolved(np.pad(x.astype(np.float32), ((0, 0), (0, 1), (0, 1))), np.array(kernel)[..., 0, :])
+    mean = np.mean([y[:32].mean(axis=(0, 1, 2)), y[32:].mean(axis=(0, 1, 2))], axis=0)
+    variance = np.mean([y[:32].var(axis=(0, 1, 2)), y[32:].var(axis=(0, 1, 2))], axis=0)
+    np.testing.assert_allclose(np.array(first.moving_mean), mean, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(np.array(first.moving_variance), variance, rtol=1e-3)
+    assert first.momentum == pytest.approx(0.9)
+    settle(model, [x])
+    fed = x.astype(np.float32)[..., None]
+    outside, within = (np.asarray(model(fed, training=training)[0]) for training in (False, True))
+    np.testing.assert_allclose(outside, within, atol=1e-3 * np.abs(within).max())
+
+
+def convolved(x, kernel):
+    """Valid correlation of images (n, h, w) with kernels (3, 3, c) in steps of two, (n, h', w', c)."""
+    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))[:, ::2, ::2]
+    return np.einsum("nijab,abc->nijc", windows, kernel)
+
+
+def test_a_frozen_backbone_keeps_its_statistics():
+    model = build_member(spec(frozen=True, kind="transfer"))
+    before = [np.array(w) for w in model.get_weights()]
+    settle(model, [stripes(32)[0]])
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_network_that_has_learned_everything_in_a_few_steps_is_seen_to_have_learned_it():
+    x, y = stripes(96)
+    train, watched = (x[:64], y[:64]), (x[64:], y[64:])
+    history = train_member(build_member(spec()), train, watched, Training(epochs=5, batch=8), seed=1)
+    assert history.epochs[-1].accuracy > 0.9
+    assert history.best_epoch > 1 and history.epochs[history.best_epoch - 1].validation_accuracy > 0.9
 
 
 def test_early_stopping_waits_its_patience_after_the_last_improvement():
