@@ -28,7 +28,7 @@ def map_scan(
         ),
     ] = None,
     engine: Annotated[
-        str, typer.Option("--engine", help="auto, keras, onnx, int8, bf16 or student: what runs the members.")
+        str, typer.Option("--engine", help="auto, keras, onnx, int8, bf16, student or student-bf16.")
     ] = "auto",
     stop: Annotated[
         str,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ensemble.errors import InputError
 from ensemble_cli.console import guarded, load_keras, progress, result
 from ensemble_cli.options import Json, Quiet
 
@@ -19,6 +20,12 @@ def quicken(
     student: Annotated[
         bool, typer.Option("--student", help="Train one network for all members too.")
     ] = False,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--unlabelled", help="A scan that the student learns from too; give as many as you have."
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -28,8 +35,15 @@ def quicken(
     from kikuchi.quickening import quicken as quicken_bundle
     from kikuchi.quickening import told
 
+    if unlabelled and not student:
+        raise InputError("only a student learns from scans without labels", remedy="give --student too")
     report = quicken_bundle(
-        kikuchi.Bundle.load(run), dataset, agreement=agreement, student=student, progress=progress(quiet)
+        kikuchi.Bundle.load(run),
+        dataset,
+        agreement=agreement,
+        student=student,
+        unlabelled=unlabelled or (),
+        progress=progress(quiet),
     )
     lines = [line for kind, measured in report.items() for line in told(kind, measured)]
     fastest = "bf16" if "bf16" in report else "int8"

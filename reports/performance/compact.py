@@ -1,6 +1,7 @@
 """Five compact members at 64 x 64: every lever, the draws, preparation and reading, file to decisions."""
 
 import shutil
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,30 +13,38 @@ from contenders import Contenders, agreement, through
 from costs import gflop
 
 import kikuchi
-from kikuchi.engines import Runner
+from kikuchi.engines import STUDENTS, Runner, student_of
 from kikuchi.engines.bf16_engine import bf16_missing
 from kikuchi.engines.shelf import read_shelf
 from kikuchi.engines.threads import cores, in_order
 from kikuchi.outputs import read_held_out
+from kikuchi.progress import Lines
 from kikuchi.quick import HELD_OUT, answering, spoken_for
 from kikuchi.quickening import quicken
 from kikuchi.running import run_store
 from kikuchi.scans import load_dataset, open_scan, pattern_quality, prepare, scan_from_array
+from kikuchi.simulate import simulate
 from kikuchi.simulate.writer import write_scan
 
 
 def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[str, Any]:
-    """Measure everything about the compact ensemble in WORK/gain: its ``run`` and its ``scans``."""
+    """Measure everything about the compact ensemble in WORK/gain: its ``run`` and its ``scans``.
+
+    Its student has seen what the ensemble says of patterns of the same materials that are in no part of its dataset;
+    they are simulated in WORK/gain/unlabelled, and nobody looks at their labels.
+    """
     n = patterns or 1000
     bundle = kikuchi.Bundle.load(work / "gain" / "run")
     dataset = work / "gain" / "scans" / "dataset.toml"
     kinds = ["onnx", "int8"] + ([] if bf16_missing() else ["bf16"])
-    shelves = {kind: read_shelf(bundle, kind) for kind in [*kinds, "student"]}
+    pupils = [kind for kind in STUDENTS if kind == "student" or not bf16_missing()]
+    shelves = {kind: read_shelf(bundle, kind) for kind in [*kinds, *pupils]}
     if any(found is None or "measured" not in found.manifest for found in shelves.values()):
-        quicken(bundle, dataset, student=True)
+        new = unlabelled(work / "gain" / "unlabelled", seed)
+        quicken(bundle, dataset, student=True, unlabelled=new, progress=Lines())
     engines = {kind: found for kind in kinds if (found := read_shelf(bundle, kind)) is not None}
-    student = read_shelf(bundle, "student")
-    assert student is not None and len(engines) == len(kinds)
+    students = {kind: found for kind in pupils if (found := read_shelf(bundle, kind)) is not None}
+    assert len(students) == len(pupils) and len(engines) == len(kinds)
     single = engines["onnx"]
     raw, labels = some(dataset, n, seed)
     runners = {
@@ -60,6 +69,7 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
         runners=runners,
         learned=learned,
         learned_labels=bundle.held_out.labels[fitted],
+        students={kind: student_of(bundle, kind) for kind in pupils},
     )
     ways = contenders.ways()
     said = {name: way() for name, way in ways.items()}
@@ -72,7 +82,7 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
         "patterns": n,
         "members": len(bundle.members),
         "levers": speed,
-        "quickened": {kind: s.manifest["measured"] for kind, s in [*engines.items(), ("student", student)]},
+        "quickened": {kind: s.manifest["measured"] for kind, s in [*engines.items(), *students.items()]},
         "gflop_a_member_and_pattern": round(work_each, 4),
         "gemm_gflops": machine,
         "onnx_gflops": round(speed["onnx"]["per_second"] * work_each * len(bundle.members), 1),
@@ -85,6 +95,19 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
         },
         "classes_grow": classes_grow(n),
     }
+
+
+def unlabelled(folder: Path, seed: int, per_group: int = 5000) -> list[Path]:
+    """Simulate patterns as the ensemble's dataset was simulated, from another seed; return their scans."""
+    if not (folder / "dataset.toml").is_file():
+        # `gain.py` belongs to another study, whose folder is not on the path.
+        sys.path.append(str(Path(__file__).resolve().parents[1] / "trust"))
+        from gain import specification
+
+        spec = folder.with_suffix(".toml")
+        spec.write_text(specification(per_group, seed + 1), encoding="utf-8")
+        simulate(spec, folder)
+    return sorted(folder.glob("*.h5"))
 
 
 def some(dataset: Path, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -157,7 +180,8 @@ def end_to_end(work: Path, bundle, path: Path, rounds: int = 2) -> list[dict[str
     reduced = ["int8"] if bf16_missing() else ["int8", "bf16"]
     cases = [("onnx", "never"), ("onnx", "exact")]
     cases += [(engine, stop) for engine in reduced for stop in ("exact", "cascade")]
-    for engine, stop in [*cases, ("student", "never")]:
+    cases += [(engine, "never") for engine in STUDENTS if read_shelf(bundle, engine) is not None]
+    for engine, stop in cases:
         judge = answering(bundle, engine, stop, "vote")
         judge.runner(engine, patterns=scan.n)
         taken = []

@@ -1,7 +1,7 @@
 """The same members run in every way that is compared: what a user would write, and ours lever by lever."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,6 +27,8 @@ class Contenders:
         Logits (M, N, K) of other patterns by engine, which order and cascades are learned from.
     learned_labels
         Class indices of those.
+    students
+        Single networks that speak for all members, by name.
     """
 
     raw: np.ndarray
@@ -36,6 +38,7 @@ class Contenders:
     runners: dict[str, Runner]
     learned: dict[str, np.ndarray]
     learned_labels: np.ndarray
+    students: dict[str, Runner] = field(default_factory=dict)
 
     def ways(self) -> dict[str, Callable[[], np.ndarray]]:
         """Return by name: a function that gives logits (M, N, K), NaN where a member was spared."""
@@ -53,6 +56,8 @@ class Contenders:
             ways[name] = lambda runner=runner: through(runner, self.raw)
             ways[f"{name}, exact stop"] = lambda runner=stopped[0]: through(runner, self.raw)
             ways[f"{name}, cascade"] = lambda runner=stopped[1]: through(runner, self.raw)
+        for name, student in self.students.items():
+            ways[name] = lambda runner=student: through(runner, self.raw)
         return ways
 
 

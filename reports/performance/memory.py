@@ -53,6 +53,7 @@ def main() -> None:
     import shutil
 
     import kikuchi
+    from kikuchi.engines.bf16_engine import bf16_missing
     from kikuchi.quick import answering, spoken_for
     from kikuchi.running import run_store
     from kikuchi.scans import Scan
@@ -69,16 +70,22 @@ def main() -> None:
         row * 1.0,
         (given.n // columns, columns),
     )
-    bundle = answering(kikuchi.Bundle.load(given.work / "gain" / "run"), "int8", "exact", "vote")
+    engine = "int8" if bf16_missing() else "bf16"
+    bundle = answering(kikuchi.Bundle.load(given.work / "gain" / "run"), engine, "exact", "vote")
     store = given.work / f"store-{given.n}"
     shutil.rmtree(store, ignore_errors=True)
     begin = time.perf_counter()
-    outputs = run_store(scan, bundle, store, engine="int8")[0].outputs()
+    outputs = run_store(scan, bundle, store, engine=engine)[0].outputs()
     decision = bundle.decide(spoken_for(outputs), rule="vote")
     seconds = time.perf_counter() - begin
     shutil.rmtree(store)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    told = {"patterns": given.n, "peak_mb": round(peak, 1), "per_second": round(given.n / seconds, 1)}
+    told = {
+        "engine": engine,
+        "patterns": given.n,
+        "peak_mb": round(peak, 1),
+        "per_second": round(given.n / seconds, 1),
+    }
     print(json.dumps(told | {"decided": len(decision.status)}))
 
 

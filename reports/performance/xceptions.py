@@ -22,7 +22,7 @@ from kikuchi.members import (
 
 SIZE = 96
 MEMBERS = 5
-FIRST = Training(epochs=10, batch=32, patience=10, mirror=True, warm_down=True)
+FIRST = Training(epochs=4, batch=32, patience=4, mirror=True, warm_down=True)
 OWN = Training(epochs=1, batch=32, learning_rate=5e-4, mirror=True)
 
 Patterns = tuple[np.ndarray, np.ndarray]

@@ -16,7 +16,7 @@ from ensemble.stopping import Stopping
 from kikuchi import files
 from kikuchi.arrays import read_archive
 from kikuchi.deciding import member_weights
-from kikuchi.engines import Runner, engines_for, student_of
+from kikuchi.engines import STUDENTS, Runner, engines_for, student_of
 from kikuchi.members import MemberSpec, load_member, read_spec
 from kikuchi.outputs import HeldOut, MemberOutputs, joined, read_held_out
 from kikuchi.progress import SILENT, Progress
@@ -196,8 +196,8 @@ class Bundle:
         progress
             Hears what is exported, and why Keras is used where it was not asked for.
         """
-        if engine == "student":
-            return student_of(self)
+        if engine in STUDENTS:
+            return student_of(self, engine)
         engines = engines_for(self, engine, patterns=patterns, progress=progress)
         return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
 

@@ -1,7 +1,7 @@
-"""The journey of a student: the members' answers on training patterns become one network that gives them all."""
+"""The journey of a student: the members' answers on patterns become one network that gives them all."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,33 +15,49 @@ from kikuchi.engines import Engine, KerasEngine, OnnxEngine
 from kikuchi.engines.export import export_member, parity
 from kikuchi.engines.shelf import PARITY_PATTERNS
 from kikuchi.engines.student import FEATURES, NAME, StudentRunner
-from kikuchi.members import MemberSpec, build_member, copy_backbone, save_member
+from kikuchi.engines.threads import in_order
+from kikuchi.members import (
+    Epoch,
+    MemberSpec,
+    Training,
+    build_member,
+    copy_backbone,
+    save_member,
+    train_member,
+)
 from kikuchi.progress import SILENT, Progress
+from kikuchi.scans import Preparation, Scan, background_for, open_scan, prepare
+from kikuchi.scans.split import pattern_hash
 
-if TYPE_CHECKING:
-    import keras
-
-#: Passes over the training patterns; in each, every pattern is shown in another mixture.
+#: Passes over the training patterns, each in other mixtures; and where there are patterns without labels, over all.
 EPOCHS = 16
+EPOCHS_WITH_MORE = 8
+
+#: At most so many patterns without labels are shown, drawn from all that are given: they are kept in memory.
+MOST = 50_000
 
 _BATCH = 32
 _LEARNING_RATE = 1e-3
+_PIECE = 256
 
 
 def distil(
     bundle: Bundle,
-    engines: list[Engine],
+    engines: Sequence[Engine],
     patterns: np.ndarray,
+    watched: np.ndarray,
     folder: Path,
     *,
-    epochs: int = EPOCHS,
+    unlabelled: np.ndarray | None = None,
+    epochs: int | None = None,
     seed: int = 0,
     progress: Progress = SILENT,
-) -> StudentRunner:
-    """Train a student on what the members say of training patterns and of mixtures of them.
+) -> tuple[MemberSpec, dict[str, np.ndarray]]:
+    """Train a student on what the members say of patterns, and write its weights and its export.
 
-    The members are over-sure of patterns they were trained on. What they say between patterns (Beyer et al., CVPR 2022)
-    is as good as on new ones and there is no end of it, so every pattern comes mirrored or not, and mixed with another.
+    The members are over-sure of patterns they were trained on, so these come mixed with each other: what members say
+    between patterns (Beyer et al., CVPR 2022) is as good as on new ones and there is no end of it. Of patterns that no
+    member was trained on the members speak as of a scan, and need no labels to do so.
 
     Parameters
     ----------
@@ -51,18 +67,25 @@ def distil(
         Of its M members, which must share one input size.
     patterns
         Prepared training patterns, (n, size, size).
+    watched
+        Prepared patterns (n, size, size) that no member was trained on; the epoch that is kept is chosen by them.
     folder
         Where the student's weights and export are written.
+    unlabelled
+        Prepared patterns (n, size, size) of whatever the student will be asked about, and not those that the bundle
+        calibrates or certifies with: the student would be surer of them than of others.
     epochs, seed
-        Of the training.
+        Of the training; `EPOCHS` or `EPOCHS_WITH_MORE` where None.
     progress
         Listener of the work.
 
     Returns
     -------
-    StudentRunner
-        By ONNX Runtime.
+    MemberSpec, dict
+        Of the student, and its head (`kikuchi.engines.Engine`).
     """
+    new = np.empty((0, *patterns.shape[1:]), np.float16) if unlabelled is None else unlabelled
+    epochs = epochs or (EPOCHS_WITH_MORE if len(new) else EPOCHS)
     best = _best_member(bundle)
     teacher = bundle.members[best]
     m, k = len(bundle.members), len(bundle.classes)
@@ -70,31 +93,121 @@ def distil(
     model = build_member(spec)
     # A member's backbone is a far better beginning than none.
     copy_backbone(bundle.model(teacher.name).get_layer("backbone"), model.get_layer("backbone"))
-    rng = np.random.default_rng(seed)
-    trained = _trainable(model, m, k, steps=epochs * (len(patterns) // _BATCH))
+    # Their answers are worked out once, for each pattern as it is and mirrored.
+    answers = [_answers(engines, new[:, :, ::turn], progress) for turn in (1, -1)]
+
+    def shown(epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng([seed, epoch])
+        # Less and less, so that the normalisations end with the statistics of patterns as they come.
+        between = mixed(patterns, rng, 0.5 * (1 - epoch / epochs))
+        turned = rng.random(len(new)) < 0.5
+        seen = np.where(turned[:, None, None], new[:, :, ::-1], new)
+        said = np.where(turned[:, None, None], answers[1], answers[0])
+        return (
+            np.concatenate([between.astype(np.float16), seen]),
+            np.concatenate([_answers(engines, between), said]),
+        )
+
+    schedule = Training(
+        epochs=epochs, batch=_BATCH, learning_rate=_LEARNING_RATE, patience=epochs, warm_down=True
+    )
     with progress.bar("distilling a student", epochs) as step:
-        for epoch in range(epochs):
-            # Less and less, so that the normalisations end with the statistics of patterns as they come.
-            shown = mixed(patterns, rng, 0.5 * (1 - (epoch + 1) / epochs))
-            wanted = np.stack([softmax(engine.predict(shown)[0]) for engine in engines], axis=1)
-            found = trained.fit(shown[..., None], wanted.astype(np.float32), batch_size=_BATCH, verbose=0)
-            progress.say(f"student epoch {epoch + 1}: cross-entropy {found.history['loss'][-1]:.4f}")
+
+        def on_epoch(e: Epoch) -> None:
+            progress.say(
+                f"student epoch {e.epoch}: cross-entropy {e.loss:.4f}, on patterns held back "
+                f"{e.validation_loss:.4f}, {e.validation_accuracy:.1%} of the members' labels"
+            )
             step(1)
+
+        train_member(
+            model, shown, (watched, _answers(engines, watched)), schedule, seed=seed, on_epoch=on_epoch
+        )
     save_member(model, spec, folder)
     with files.replaced(folder / f"{NAME}.onnx") as partial:
         export_member(model, partial)
     reference = KerasEngine(model)
-    engine = OnnxEngine(folder / f"{NAME}.onnx", reference.head, NAME)
-    found = parity(engine, reference, patterns[:PARITY_PATTERNS])
+    found = parity(
+        OnnxEngine(folder / f"{NAME}.onnx", reference.head, NAME), reference, patterns[:PARITY_PATTERNS]
+    )
     if not found.holds:
         raise InputError(
             f"the student's export differs from Keras by {found.largest_difference:.1e}", path=folder
         )
-    chosen = rng.permutation(len(patterns))[: len(bundle.familiarity.references[0])]
+    return spec, reference.head
+
+
+def student_runner(
+    bundle: Bundle, engine: Engine, spec: MemberSpec, patterns: np.ndarray, folder: Path
+) -> StudentRunner:
+    """Return a student as an engine runs it, and write what its unfamiliarity is measured against.
+
+    Parameters
+    ----------
+    bundle, spec
+        Whose student, and its specification.
+    engine
+        Of the student.
+    patterns
+        Prepared training patterns (n, size, size), of which as many are taken as the members' own references have.
+    folder
+        Where the features are written.
+    """
+    chosen = np.random.default_rng(spec.seed).permutation(len(patterns))
+    chosen = chosen[: len(bundle.familiarity.references[0])]
     familiarity = fit_familiarity([engine.predict(patterns[chosen])[1]])
     with files.replaced(folder / FEATURES) as partial:
         np.savez_compressed(partial, allow_pickle=False, **familiarity.to_arrays())
-    return StudentRunner([engine], (spec,), bundle.recipe, familiarity, heads=m)
+    return StudentRunner([engine], (spec,), bundle.recipe, familiarity, heads=len(bundle.members))
+
+
+def patterns_of(
+    scans: Iterable[str | Path | Scan], preparation: Preparation, known: Iterable[str], seed: int
+) -> np.ndarray:
+    """Read and prepare patterns of scans.
+
+    Parameters
+    ----------
+    scans
+        Files or open scans.
+    preparation
+        How.
+    known
+        `kikuchi.scans.split.pattern_hash` of patterns to leave out.
+    seed
+        Of the draw.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, size, size) float16, at most `MOST`, drawn evenly from all scans.
+    """
+    opened = [scan if isinstance(scan, Scan) else open_scan(scan) for scan in scans]
+    drawn = np.sort(np.random.default_rng(seed).permutation(sum(scan.n for scan in opened))[:MOST])
+    known, found, start = set(known), [np.empty((0, preparation.size, preparation.size), np.float16)], 0
+    for scan in opened:
+        own = drawn[(drawn >= start) & (drawn < start + scan.n)] - start
+        start += scan.n
+        background = background_for(scan, preparation)
+        for piece in range(0, len(own), _PIECE):
+            raw = scan.read(own[piece : piece + _PIECE])
+            raw = raw[[pattern_hash(pattern) not in known for pattern in raw]]
+            if len(raw):
+                found.append(prepare(raw, preparation, background).astype(np.float16))
+    return np.concatenate(found)
+
+
+def _answers(engines: Sequence[Engine], patterns: np.ndarray, progress: Progress = SILENT) -> np.ndarray:
+    """Return the probabilities that every member gives, (n, M, K) float32."""
+    pieces = [patterns[i : i + _PIECE] for i in range(0, len(patterns), _PIECE)]
+    with progress.bar("asking the members", len(patterns)) as step:
+        found = [np.empty((0, len(engines), engines[0].head["bias"].shape[-1]), np.float32)]
+        for several in in_order(
+            lambda piece: np.stack([softmax(e.predict(piece)[0]) for e in engines], axis=1), pieces
+        ):
+            found.append(several.astype(np.float32))
+            step(len(several))
+    return np.concatenate(found)
 
 
 def mixed(patterns: np.ndarray, rng: np.random.Generator, most: float = 0.5) -> np.ndarray:
@@ -125,18 +238,3 @@ def _best_member(bundle: Bundle) -> int:
     """Return the member of lowest held-out log-loss on the patterns for calibration."""
     first = bundle.held_out.select(bundle.held_out.part == 0)
     return int(np.argmin([log_loss(p, first.labels) for p in softmax(first.outputs.logits)]))
-
-
-def _trainable(model: "keras.Model", m: int, k: int, steps: int) -> "keras.Model":
-    """Compile the student against all members' probabilities (n, M, K)."""
-    import keras
-    from keras import ops
-
-    def loss(wanted: Any, flat: Any) -> Any:
-        log_p = ops.log_softmax(ops.reshape(flat, (-1, m, k)), axis=-1)
-        return -ops.mean(ops.sum(wanted * log_p, axis=-1), axis=-1)
-
-    trained = keras.Model(model.input, model.outputs[0])
-    rate = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, max(1, steps))
-    trained.compile(optimizer=keras.optimizers.Adam(rate), loss=loss)
-    return trained

@@ -10,7 +10,7 @@ from ensemble.errors import InputError
 from ensemble.stopping import Cascade, Stopping, VoteStop, filled, stopped
 from kikuchi.arrays import read_archive
 from kikuchi.deciding import fit_decision, member_weights
-from kikuchi.engines.contract import MEASURED
+from kikuchi.engines.contract import MEASURED, STUDENTS
 from kikuchi.engines.shelf import Shelf, read_shelf
 from kikuchi.outputs import HeldOut, MemberOutputs, read_held_out
 
@@ -55,7 +55,7 @@ def answering(bundle: "Bundle", engine: str, stop: str, rule: str) -> "Bundle":
         raise InputError(f"unknown stop {stop!r}", remedy=f"one of {', '.join(STOPS)}")
     if stop == "never" and engine not in MEASURED:
         return bundle
-    if engine == "student" and (stop != "never" or rule not in RULES):
+    if engine in STUDENTS and (stop != "never" or rule not in RULES):
         raise InputError(
             "a student answers at once and has no draws", remedy=f"--stop never, --rule {', '.join(RULES)}"
         )

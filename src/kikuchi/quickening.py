@@ -1,6 +1,7 @@
 """The journey of `quicken`: engines that do less work, each measured on held-out patterns and calibrated again."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from ensemble.metrics import expected_calibration_error, log_loss
 from ensemble.stopping import best_order, fit_cascade, stopped
 from kikuchi import files
 from kikuchi.bundle import Bundle
-from kikuchi.distilling import distil
-from kikuchi.engines import Engine, Runner
+from kikuchi.distilling import distil, patterns_of, student_runner
+from kikuchi.engines import STUDENTS, Engine, Runner
 from kikuchi.engines.bf16_engine import NAME as BF16
 from kikuchi.engines.bf16_engine import bf16_missing
 from kikuchi.engines.int8 import CALIBRATION_PATTERNS, quantise
@@ -21,10 +22,11 @@ from kikuchi.engines.shelf import Shelf, export_bundle, read_shelf, shelf_folder
 from kikuchi.engines.student import NAME
 from kikuchi.fitting import dataset_fingerprint
 from kikuchi.locking import locked
+from kikuchi.members.storage import DESCRIPTION
 from kikuchi.outputs import HeldOut, joined, write_held_out
 from kikuchi.progress import SILENT, Progress
 from kikuchi.quick import HELD_OUT, RULES, STRANGE, answering
-from kikuchi.scans import Dataset, background_for, load_dataset, split_dataset
+from kikuchi.scans import Dataset, Scan, background_for, load_dataset, split_dataset
 
 #: Share of patterns that must keep the whole ensemble's label where a cascade stops.
 AGREEMENT = 0.999
@@ -32,11 +34,13 @@ AGREEMENT = 0.999
 
 @dataclass(frozen=True)
 class _Source:
-    """A bundle's dataset: held-out patterns in the order of the held-out outputs, and those trained on."""
+    """A bundle's dataset: held-out patterns in the order of the held-out outputs, those trained on, all hashes."""
 
     data: Dataset
     positions: np.ndarray
     train: np.ndarray
+    validation: np.ndarray
+    hashes: np.ndarray
 
 
 def quicken(
@@ -45,6 +49,7 @@ def quicken(
     *,
     agreement: float = AGREEMENT,
     student: bool = False,
+    unlabelled: Sequence[str | Path | Scan] = (),
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Make a bundle's faster engines, and say what each costs before anybody uses it.
@@ -63,7 +68,13 @@ def quicken(
     agreement
         Share of patterns that must keep the whole ensemble's label where a cascade stops, in (0, 1].
     student
-        Train a student too; it takes about as long as a member.
+        Train a student too; it takes about as long as a member. Where the processor has bfloat16 it comes in both
+        precisions.
+    unlabelled
+        Scans that a student learns the members' answers from as well, beyond the training patterns; nobody needs to
+        know what is in them. A student needs many: from the training patterns alone it stays behind its ensemble
+        (``reports/performance``). Patterns of the dataset among them are left out, and the scans that it is to map
+        should not be given: it would be surer of them than of the patterns that calibrate it.
     progress
         Listener of the work.
 
@@ -102,7 +113,7 @@ def quicken(
         )
         report[kind] = _measure(bundle, runner, kind, source, agreement, progress)
     if student:
-        report[NAME] = _distilled(bundle, single, source, progress)
+        report |= _distilled(bundle, single, source, unlabelled, progress)
     return report
 
 
@@ -137,7 +148,13 @@ def _source(bundle: Bundle, dataset: str | Path | Dataset) -> _Source:
         raise InputError(
             "not the dataset that the bundle was fitted on", path=data.path, remedy="give the one of its fit"
         )
-    return _Source(data, np.sort(np.concatenate([split.calibration, split.test])), split.train)
+    return _Source(
+        data,
+        np.sort(np.concatenate([split.calibration, split.test])),
+        split.train,
+        split.validation,
+        split.hashes,
+    )
 
 
 def _quantise_all(bundle: Bundle, single: Shelf, folder: Path, source: _Source, progress: Progress) -> None:
@@ -191,23 +208,49 @@ def _measure(
     return measured
 
 
-def _distilled(bundle: Bundle, single: Shelf, source: _Source, progress: Progress) -> dict[str, Any]:
-    """Train a student on the training patterns, calibrate it on its own, and measure it on the test patterns."""
+def _distilled(
+    bundle: Bundle,
+    single: Shelf,
+    source: _Source,
+    unlabelled: Sequence[str | Path | Scan],
+    progress: Progress,
+) -> dict[str, dict[str, Any]]:
+    """Train a student, calibrate it on its own in each precision, and measure it on the test patterns."""
     if len({spec.size for spec in bundle.members}) > 1:
         raise InputError("members of several input sizes have no common student", path=bundle.path)
     engines: list[Engine] = [single.engine(spec.name, "onnx") for spec in bundle.members]
-    patterns = source.data.prepared(source.train, bundle.preparation(bundle.members[0]))
-    folder = shelf_folder(bundle, NAME)
-    with locked(folder):
-        runner = distil(
-            bundle, engines, patterns, folder, seed=int(bundle.manifest["seed"]), progress=progress
+    preparation, seed = bundle.preparation(bundle.members[0]), int(bundle.manifest["seed"])
+    patterns = source.data.prepared(source.train, preparation)
+    new = patterns_of(unlabelled, preparation, source.hashes, seed)
+    if unlabelled:
+        progress.say(f"{len(new)} patterns without labels beside {len(patterns)} that were trained on")
+    with locked(shelf_folder(bundle, NAME)):
+        watched = source.data.prepared(source.validation, preparation)
+        spec, head = distil(
+            bundle,
+            engines,
+            patterns,
+            watched,
+            shelf_folder(bundle, NAME),
+            unlabelled=new,
+            seed=seed,
+            progress=progress,
         )
-        heads = {NAME: runner.engines[0].head}
-        _run(bundle, runner, NAME, source, progress)
-        write_shelf(bundle, folder, heads)
-        measured = _costs(bundle, NAME)
-        write_shelf(bundle, folder, heads, measured=measured)
-    return measured
+    report = {}
+    for kind in STUDENTS if bf16_missing() is None else (NAME,):
+        folder = shelf_folder(bundle, kind)
+        with locked(folder):
+            if kind != NAME:
+                for name in (f"{NAME}.onnx", DESCRIPTION):
+                    with files.replaced(folder / name) as partial:
+                        shutil.copyfile(shelf_folder(bundle, NAME) / name, partial)
+            shelf = write_shelf(bundle, folder, {NAME: head})
+            runner = student_runner(bundle, shelf.engine(NAME, kind), spec, patterns, folder)
+            _run(bundle, runner, kind, source, progress)
+            write_shelf(bundle, folder, {NAME: head})
+            report[kind] = _costs(bundle, kind)
+            write_shelf(bundle, folder, {NAME: head}, measured=report[kind])
+    return report
 
 
 def _run(bundle: Bundle, runner: Runner, kind: str, source: _Source, progress: Progress) -> HeldOut:
@@ -249,7 +292,7 @@ def _costs(bundle: Bundle, kind: str) -> dict[str, Any]:
     }
     whole = {r: quick.combined(new, r).probabilities.argmax(axis=1) for r in RULES}
     stops = {}
-    for stop, r in [] if kind == NAME else [("exact", "vote"), *(("cascade", r) for r in RULES)]:
+    for stop, r in [] if kind in STUDENTS else [("exact", "vote"), *(("cascade", r) for r in RULES)]:
         judge = answering(bundle, kind, stop, r)
         assert judge.stopping is not None
         ran = ~np.isnan(stopped(new.logits, judge.stopping)).any(axis=-1)

@@ -16,7 +16,11 @@ def quickened(workshop, tmp_path_factory):
     """The workshop's bundle with its engines, and what was measured of them."""
     folder = tmp_path_factory.mktemp("quick") / "run"
     shutil.copytree(workshop / "run", folder)
-    report = json.loads(run("quicken", folder, workshop / "scans" / "dataset.toml", "--json", "--quiet"))
+    scan = workshop / "scans" / "Ni.h5"
+    more = ("--student", "--unlabelled", scan, "--unlabelled", workshop / "scans" / "Si.h5")
+    report = json.loads(
+        run("quicken", folder, workshop / "scans" / "dataset.toml", *more, "--json", "--quiet")
+    )
     return folder, report
 
 
@@ -27,10 +31,14 @@ def mapped(workshop, bundle, out, *options):
 
 def test_what_an_engine_costs_is_told_before_it_is_used(quickened):
     _, report = quickened
-    assert set(report) == {"onnx", "int8"} | (set() if bf16_missing() else {"bf16"})
-    for measured in report.values():
+    halved = set() if bf16_missing() else {"bf16", "student-bf16"}
+    assert set(report) == {"onnx", "int8", "student"} | halved
+    for kind, measured in report.items():
         assert 0 <= measured["label_agreement"] <= 1 and measured["patterns"] > 0
         assert set(measured["log_loss"]) == set(measured["ece"]) == {"keras", "as_it_was", "recalibrated"}
+        if kind.startswith("student"):
+            assert measured["stops"] == {}
+            continue
         assert measured["stops"]["exact vote"]["label_agreement"] == 1
         assert measured["stops"]["exact vote"]["members_run"] <= 3
     assert report["onnx"]["label_agreement"] == 1
@@ -61,6 +69,26 @@ def test_fewer_bits_and_a_cascade_map_too(quickened, workshop, tmp_path, engine)
     )
     assert len(table) == 130
     assert np.isfinite(table["confidence"]).all()
+
+
+@pytest.mark.parametrize("engine", ["student", "student-bf16"])
+def test_a_student_maps_for_all_members(quickened, workshop, tmp_path, engine):
+    """Probabilities are calibrated, and each member has a vote, as if all of them had run."""
+    if engine == "student-bf16" and (reason := bf16_missing()):
+        pytest.skip(reason)
+    bundle, _ = quickened
+    table, _ = mapped(workshop, bundle, tmp_path / "m", "--engine", engine, "--rule", "average")
+    p = table[[c for c in table if c.startswith("p_")]].to_numpy()
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-4)
+    votes = table[[c for c in table if c.startswith("vote_")]]
+    assert votes.shape == (130, 3) and votes.notna().all(axis=None)
+
+
+def test_scans_without_labels_are_refused_where_nobody_learns_from_them(quickened, workshop):
+    bundle, _ = quickened
+    scans = workshop / "scans"
+    line = refusal("quicken", bundle, scans / "dataset.toml", "--unlabelled", scans / "Ni.h5")
+    assert "--student" in line
 
 
 def test_a_store_of_one_engine_is_not_gone_on_with_by_another(quickened, workshop, tmp_path):

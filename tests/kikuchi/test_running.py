@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from ensemble.abstention import fit_familiarity
-from kikuchi import running
-from kikuchi.distilling import mixed
+from kikuchi import distilling, running
+from kikuchi.distilling import mixed, patterns_of
 from kikuchi.engines import Runner, StudentRunner
 from kikuchi.engines.threads import in_order
 from kikuchi.members import MemberSpec
 from kikuchi.progress import SILENT
 from kikuchi.recipe import Recipe
 from kikuchi.scans import prepare, scan_from_array
+from kikuchi.scans.split import pattern_hash
 
 SIZE = 32
 CLASSES = (221, 225, 229)
@@ -184,3 +185,22 @@ def test_mixtures_lie_between_the_patterns_they_are_made_of():
         shown = mixed(flat, np.random.default_rng(0), most)
         assert (shown[0] <= 0).all() and (shown[1] >= 0).all()
         assert most or np.array_equal(shown, flat)
+
+
+def test_a_student_is_shown_patterns_of_all_scans_but_those_that_are_known(ensemble, monkeypatch):
+    """Of 60 and 30 patterns a draw of 45 has some of both, in their order, prepared as for the members."""
+    monkeypatch.setattr(distilling, "MOST", 45)
+    raw = patterns(90)
+    scans = scan_from_array(raw[:60]), scan_from_array(raw[60:])
+    preparation = ensemble.recipe.preparation(SIZE)
+    ready = prepare(raw, preparation).astype(np.float16)
+
+    def places(found):
+        return [int(np.flatnonzero((ready == one).all(axis=(1, 2)))[0]) for one in found]
+
+    drawn = places(patterns_of(scans, preparation, [], seed=3))
+    assert len(drawn) == 45 and drawn == sorted(set(drawn))
+    assert 20 < sum(place < 60 for place in drawn) < 40
+    known = [pattern_hash(raw[place]) for place in drawn[:10]]
+    assert places(patterns_of(scans, preparation, known, seed=3)) == drawn[10:]
+    assert patterns_of([], preparation, [], seed=3).shape == (0, SIZE, SIZE)

@@ -17,7 +17,7 @@ from kikuchi.bundle import MANIFEST, Bundle
 from kikuchi.distributed.cluster import number_of_workers
 from kikuchi.distributed.shipping import held, shipped
 from kikuchi.distributed.tasks import completed
-from kikuchi.engines import Runner
+from kikuchi.engines import STUDENTS, Runner
 from kikuchi.outputs import MemberOutputs, joined
 from kikuchi.progress import Progress
 from kikuchi.running import write_chunk
@@ -104,7 +104,7 @@ def map_on_cluster(
     )
     workers = number_of_workers(client)
     # A member that may be spared waits for those before it.
-    apart = engine != "student" and bundle.stopping is None and len(bundle.members) > 1
+    apart = engine not in STUDENTS and bundle.stopping is None and len(bundle.members) > 1
     by_member = apart and len(missing) < _EACH * workers
     members = range(len(bundle.members)) if by_member else (None,)
     todo: list[Task] = [(part, member) for part in missing for member in members]

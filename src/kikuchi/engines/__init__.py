@@ -1,6 +1,6 @@
 """Engines: what runs a member. One contract; Keras, ONNX Runtime (32 or 8 bits), OpenVINO (bfloat16)."""
 
-from kikuchi.engines.contract import CHOICES, MEASURED, Engine
+from kikuchi.engines.contract import CHOICES, MEASURED, STUDENTS, Engine
 from kikuchi.engines.keras_engine import KerasEngine
 from kikuchi.engines.onnx_engine import OnnxEngine
 from kikuchi.engines.runner import Runner
@@ -10,6 +10,7 @@ from kikuchi.engines.student import StudentRunner, student_of
 __all__ = [
     "CHOICES",
     "MEASURED",
+    "STUDENTS",
     "WORTH_AN_EXPORT",
     "Engine",
     "KerasEngine",

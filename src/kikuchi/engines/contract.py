@@ -5,10 +5,13 @@ from typing import Protocol
 import numpy as np
 
 #: What `map --engine` takes. ``auto`` is ONNX Runtime where its parity is proved and the scan is worth an export.
-CHOICES = ("auto", "keras", "onnx", "int8", "bf16", "student")
+CHOICES = ("auto", "keras", "onnx", "int8", "bf16", "student", "student-bf16")
 
 #: Engines that do not say what Keras says: measured, calibrated and certified on their own by `ensemble quicken`.
-MEASURED = ("int8", "bf16", "student")
+MEASURED = ("int8", "bf16", "student", "student-bf16")
+
+#: Those that are one network for all members, by the precision it runs in.
+STUDENTS = ("student", "student-bf16")
 
 
 class Engine(Protocol):
@@ -17,7 +20,7 @@ class Engine(Protocol):
     Attributes
     ----------
     name
-        ``"keras"``, ``"onnx"``, ``"int8"``, ``"bf16"`` or ``"student"``.
+        One of `CHOICES` but ``"auto"``.
     head
         ``kernel`` (F, K) and ``bias`` (K,) of the last layer, which the dropout draws need; where it has a posterior,
         ``kernels`` (T, F, K) and ``biases`` (T, K) too.

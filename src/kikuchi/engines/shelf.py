@@ -57,7 +57,7 @@ class Shelf:
         heads = read_archive(self.folder / HEADS, remedy="delete the folder, it is made again")
         head = {k.removeprefix(f"{member}/"): a for k, a in heads.items() if k.startswith(f"{member}/")}
         path = self.folder / f"{member}.onnx"
-        return Bf16Engine(path, head) if name == BF16 else OnnxEngine(path, head, name)
+        return Bf16Engine(path, head) if name.endswith(BF16) else OnnxEngine(path, head, name)
 
 
 def shelf_folder(bundle: "Bundle", kind: str) -> Path:

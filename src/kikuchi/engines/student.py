@@ -55,24 +55,31 @@ class StudentRunner(Runner):
         return logits, draws, self.familiarity.score([features])[None]
 
 
-def student_of(bundle: "Bundle") -> StudentRunner:
+def student_of(bundle: "Bundle", kind: str = NAME) -> StudentRunner:
     """Open a bundle's student.
+
+    Parameters
+    ----------
+    bundle
+        Whose student.
+    kind
+        One of `kikuchi.engines.STUDENTS`.
 
     Raises
     ------
     InputError
         It has none.
     """
-    shelf = read_shelf(bundle, NAME)
+    shelf = read_shelf(bundle, kind)
     if shelf is None:
         raise InputError(
-            "no student here", path=bundle.path, remedy="run `ensemble quicken RUN DATASET --student` first"
+            f"no {kind} here", path=bundle.path, remedy="run `ensemble quicken RUN DATASET --student` first"
         )
     remedy = "delete the folder and run `ensemble quicken` again"
     familiarity = Familiarity.from_arrays(read_archive(shelf.folder / FEATURES, remedy=remedy))
     spec = read_spec(shelf.folder)
     return StudentRunner(
-        [shelf.engine(NAME, NAME)], (spec,), bundle.recipe, familiarity, heads=len(bundle.members)
+        [shelf.engine(NAME, kind)], (spec,), bundle.recipe, familiarity, heads=len(bundle.members)
     )
 
 

@@ -27,7 +27,8 @@ class Steps(Protocol):
     ) -> tuple[float, float]:
         """Learn from one batch (n, size, size), float32 in [-1, 1]; return its mean loss in nats and its accuracy.
 
-        Under guidance with what its parts look at, (n, cells, cells, `SIGHTS`).
+        Labels are class indices (n,), or what teachers say, (n, T, K). Under guidance with what its parts look at,
+        (n, cells, cells, `SIGHTS`).
         """
 
     def end(self) -> None:
@@ -40,7 +41,7 @@ class Steps(Protocol):
         """Take up the member's weights and an optimizer's state; False where it is that of other steps."""
 
 
-def steps_of(model: "keras.Model", training: "Training") -> Steps:
+def steps_of(model: "keras.Model", training: "Training", *, taught: bool = False) -> Steps:
     """Return what trains a member.
 
     Parameters
@@ -50,6 +51,8 @@ def steps_of(model: "keras.Model", training: "Training") -> Steps:
     training
         The schedule; its engine ``"auto"`` takes PyTorch on processors with matrix units for bfloat16 where Keras sees
         no GPU, as measured in ``reports/performance``.
+    taught
+        Labels are what teachers say, and not class indices.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def steps_of(model: "keras.Model", training: "Training") -> Steps:
         from kikuchi.members.torch_steps import TorchSteps
 
         return TorchSteps(model, training, mixed=_bfloat16_is_fast())
-    return KerasSteps(model, training)
+    return KerasSteps(model, training, taught=taught)
 
 
 def _bfloat16_is_fast() -> bool:
@@ -98,17 +101,27 @@ class KerasSteps:
     ----------
     model, training
         The member and the schedule.
+    taught
+        See `steps_of`.
     """
 
-    def __init__(self, model: "keras.Model", training: "Training") -> None:
+    def __init__(self, model: "keras.Model", training: "Training", *, taught: bool = False) -> None:
         import keras
 
-        self._guided = training.guidance > 0
+        self._guided, self._taught = training.guidance > 0, taught
         self._trained = training_half(model, training)
         self._guide = guide_variables(self._trained)
-        entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         # Entropy and accuracy by name, whatever else is in the loss.
-        metrics = [keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="entropy"), "accuracy"]
+        if taught:
+            mean = keras.metrics.MeanMetricWrapper
+            entropy = _teachers_entropy
+            metrics = [mean(_teachers_entropy, name="entropy"), mean(_teachers_agreement, name="accuracy")]
+        else:
+            entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            metrics = [
+                keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="entropy"),
+                "accuracy",
+            ]
         # XLA on a CPU does not finish compiling Xception in minutes, so it is left to the user's Keras config.
         self._trained.compile(
             keras.optimizers.Adam(training.learning_rate, weight_decay=training.weight_decay),
@@ -131,7 +144,7 @@ class KerasSteps:
     ) -> tuple[float, float]:
         """Learn from one batch."""
         self._trained.reset_metrics()
-        truth: Any = labels.astype(np.int32)
+        truth: Any = labels.astype(np.float32 if self._taught else np.int32)
         told = self._trained.train_on_batch(
             patterns[..., None], [truth, sights] if self._guided else truth, return_dict=True
         )
@@ -156,3 +169,19 @@ class KerasSteps:
         for variable, value in zip(variables, state, strict=True):
             variable.assign(value)
         return True
+
+
+def _teachers_entropy(wanted: Any, logits: Any) -> Any:
+    """Return the cross-entropy (n,) of logits (n, T K) from what T teachers say (n, T, K), their mean."""
+    from keras import ops
+
+    log_p = ops.log_softmax(ops.reshape(logits, ops.shape(wanted)), axis=-1)
+    return -ops.mean(ops.sum(wanted * log_p, axis=-1), axis=-1)
+
+
+def _teachers_agreement(wanted: Any, logits: Any) -> Any:
+    """Return the share (n,) of T teachers whose likeliest class is that of their part of the logits."""
+    from keras import ops
+
+    agreed = ops.argmax(ops.reshape(logits, ops.shape(wanted)), axis=-1) == ops.argmax(wanted, axis=-1)
+    return ops.mean(ops.cast(agreed, "float32"), axis=-1)

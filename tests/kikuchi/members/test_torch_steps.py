@@ -153,6 +153,49 @@ def test_bfloat16_learns_what_float32_learns():
     assert (predict(model, patterns[240:])[0].argmax(1) == labels[240:]).mean() > 0.9
 
 
+@pytest.mark.parametrize("engine", ["keras", "torch"])
+def test_the_loss_of_a_student_is_the_cross_entropy_from_each_teacher(engine):
+    """Two teachers of three classes: minus the mean over both of sum p log q, q the softmax of their own logits."""
+    one = spec(classes=6)
+    model = build_member(one)
+    x, _ = batch(one.size)
+    rng = np.random.default_rng(1)
+    wanted = rng.dirichlet(np.ones(3), (len(x), 2)).astype(np.float32)
+    if engine == "torch":
+        steps = TorchSteps(model, Training(), mixed=False)
+    else:
+        steps = KerasSteps(model, Training(), taught=True)
+    logits = np.asarray(model(x[..., None], training=True)[0]).astype(float).reshape(len(x), 2, 3)
+    # The call above has moved the running means, which training does not use.
+    log_q = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    steps.begin(1, 1, 1e-3)
+    loss, agreement = steps.step(x, wanted)
+    assert loss == pytest.approx(-(wanted * log_q).sum(axis=-1).mean(), rel=1e-4)
+    assert agreement == pytest.approx((logits.argmax(-1) == wanted.argmax(-1)).mean())
+
+
+@pytest.mark.parametrize("engine", ["keras", "torch"])
+def test_a_student_learns_that_its_teachers_disagree(engine):
+    """One teacher sees a bright top, the other always doubts it: 90 % and 60 % of a class, 10 % and 40 % otherwise."""
+    rng = np.random.default_rng(0)
+    bright = np.arange(240) % 2
+    patterns = rng.normal(0, 0.1, (240, 32, 32)).astype(np.float32)
+    patterns[bright == 1, :16] += 0.7
+    p = np.stack([np.where(bright, 0.9, 0.1), np.where(bright, 0.6, 0.4)], axis=1)
+    wanted = np.stack([1 - p, p], axis=-1).astype(np.float32)
+    model = build_member(spec(size=32, classes=4))
+    part = slice(0, 180), slice(180, None)
+    train, watched = ((patterns[s], wanted[s]) for s in part)
+    # The least that any student can have: the mean entropy of its teachers.
+    entropy = -(wanted * np.log(wanted)).sum(axis=-1).mean()
+    history = train_member(
+        model, train, watched, Training(epochs=12, batch=16, warm_down=True, engine=engine), seed=2
+    )
+    best = history.epochs[history.best_epoch - 1]
+    assert entropy < best.validation_loss < entropy + 0.02
+    assert best.validation_accuracy == 1
+
+
 def test_masks_follow_from_seed_and_epoch():
     one = spec(dropout=0.5)
     model = build_member(one)
