@@ -12,6 +12,11 @@ from kikuchi.engines.threads import cores
 
 NAME = "bf16"
 
+#: Batches are filled up to a multiple of so many patterns, or to a whole batch.
+_STEP = 8
+
+_ALONE = threading.Lock()
+
 
 def bf16_missing() -> str | None:
     """Say why this machine cannot run members in bfloat16, None where it can."""
@@ -35,6 +40,8 @@ class Bf16Engine:
         The ``.onnx`` file, as in single precision.
     head
         See `kikuchi.engines.Engine`.
+    name
+        ``"bf16"`` or ``"student-bf16"``.
 
     Raises
     ------
@@ -43,11 +50,13 @@ class Bf16Engine:
         and calibrated in it does not hold for anything else.
     """
 
-    name = NAME
-
-    def __init__(self, path: Path, head: dict[str, np.ndarray]) -> None:
+    def __init__(self, path: Path, head: dict[str, np.ndarray], name: str = NAME) -> None:
+        self.name = name
         if (reason := bf16_missing()) is not None:
-            raise InputError(reason, remedy="map with --engine auto, or pip install 'kikuchi-ensemble[fast]'")
+            other = "auto" if name == NAME else name.removesuffix(f"-{NAME}")
+            raise InputError(
+                reason, remedy=f"map with --engine {other}, or pip install 'kikuchi-ensemble[fast]'"
+            )
         import openvino
 
         try:
@@ -66,6 +75,19 @@ class Bf16Engine:
             ) from error
         self.head = head
         self._local = threading.local()
+        self._first_alone()
+
+    def _first_alone(self) -> None:
+        """Run once before several threads may.
+
+        OpenVINO's binding fills tables at their first use, waits for the interpreter meanwhile, and lets it go to a
+        thread that waits for the tables: two threads that begin together stand still for good (seen in 2026.4.1).
+        """
+        side = self._model.inputs[0].partial_shape[1].get_length()
+        with _ALONE:
+            self._model.create_infer_request().infer(
+                {0: np.zeros((1, side, side, 1), np.float32)}, share_inputs=True
+            )
 
     def predict(self, patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return float32 logits (n, K) and features (n, F) of prepared patterns (n, size, size) in [-1, 1]."""
@@ -74,8 +96,12 @@ class Bf16Engine:
         features = np.empty((len(patterns), self.head["kernel"].shape[0]), np.float32)
         batch = max(1, BATCH_PIXELS // (patterns.shape[1] * patterns.shape[2]))
         for start in range(0, len(patterns), batch):
-            part = slice(start, start + batch)
-            fed = np.ascontiguousarray(patterns[part], np.float32)[..., None]
+            part = patterns[start : start + batch]
+            # OpenVINO builds its kernels anew for every length of a batch: there are few lengths.
+            length = min(batch, -(-len(part) // _STEP) * _STEP)
+            fed = np.zeros((length, *patterns.shape[1:], 1), np.float32)
+            fed[: len(part), ..., 0] = part
             # Outputs are logits and features, in Keras' order.
-            features[part] = self._local.request.infer({0: fed}, share_inputs=True)[1]
+            found = self._local.request.infer({0: fed}, share_inputs=True)[1]
+            features[start : start + len(part)] = found[: len(part)]
         return features @ self.head["kernel"] + self.head["bias"], features

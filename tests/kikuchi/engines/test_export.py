@@ -1,5 +1,7 @@
 """Exports are trusted only where they say what Keras says, and only as they were written."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -157,6 +159,30 @@ def test_bfloat16_is_off_by_its_eight_bits_and_called_from_threads(exported):
     assert not np.array_equal(features, wanted)
     head = engine.head
     np.testing.assert_allclose(logits, features @ head["kernel"] + head["bias"], atol=1e-5)
+
+
+def test_threads_that_begin_together_in_a_new_process_do_not_wait_for_each_other(exported):
+    """OpenVINO's tables are filled at their first use; threads at it together stand still in most such processes."""
+    if (reason := bf16_missing()) is not None:
+        pytest.skip(reason)
+    code = """
+import sys, threading
+sys.setswitchinterval(1e-6)
+import numpy as np
+from pathlib import Path
+from kikuchi.engines.bf16_engine import Bf16Engine
+engine = Bf16Engine(Path(sys.argv[1]), {"kernel": np.ones((256, 3), "f4"), "bias": np.zeros(3, "f4")})
+together = threading.Barrier(8)
+def run():
+    engine._local.request = engine._model.create_infer_request()  # so that nothing but inference is left
+    together.wait()
+    engine.predict(np.zeros((8, 32, 32), "f4"))
+threads = [threading.Thread(target=run) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+    path = exported.path / "engines" / "onnx" / "scratch.onnx"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=60)
 
 
 def test_a_machine_without_bfloat16_does_not_take_something_else(exported, monkeypatch):
