@@ -1,6 +1,5 @@
-"""Five compact members at 64 x 64: every lever, the draws, preparation and reading, file to decisions."""
+"""Five compact members at 64 x 64: every lever, the draws, preparation and reading."""
 
-import shutil
 import sys
 import time
 from dataclasses import replace
@@ -19,12 +18,10 @@ from kikuchi.engines.shelf import read_shelf
 from kikuchi.engines.threads import cores, in_order
 from kikuchi.outputs import read_held_out
 from kikuchi.progress import Lines
-from kikuchi.quick import HELD_OUT, answering, spoken_for
+from kikuchi.quick import HELD_OUT
 from kikuchi.quickening import quicken
-from kikuchi.running import run_store
-from kikuchi.scans import load_dataset, open_scan, pattern_quality, prepare, scan_from_array
+from kikuchi.scans import load_dataset, pattern_quality, prepare, scan_from_array
 from kikuchi.simulate import simulate
-from kikuchi.simulate.writer import write_scan
 
 
 def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[str, Any]:
@@ -34,16 +31,10 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
     they are simulated in WORK/gain/unlabelled, and nobody looks at their labels.
     """
     n = patterns or 1000
-    bundle = kikuchi.Bundle.load(work / "gain" / "run")
-    dataset = work / "gain" / "scans" / "dataset.toml"
-    kinds = ["onnx", "int8"] + ([] if bf16_missing() else ["bf16"])
-    pupils = [kind for kind in STUDENTS if kind == "student" or not bf16_missing()]
+    bundle, dataset, kinds, pupils = ready(work, seed)
     shelves = {kind: read_shelf(bundle, kind) for kind in [*kinds, *pupils]}
-    if any(found is None or "measured" not in found.manifest for found in shelves.values()):
-        new = unlabelled(work / "gain" / "unlabelled", seed)
-        quicken(bundle, dataset, student=True, unlabelled=new, progress=Lines())
-    engines = {kind: found for kind in kinds if (found := read_shelf(bundle, kind)) is not None}
-    students = {kind: found for kind in pupils if (found := read_shelf(bundle, kind)) is not None}
+    engines = {kind: found for kind in kinds if (found := shelves[kind]) is not None}
+    students = {kind: found for kind in pupils if (found := shelves[kind]) is not None}
     assert len(students) == len(pupils) and len(engines) == len(kinds)
     single = engines["onnx"]
     raw, labels = some(dataset, n, seed)
@@ -88,13 +79,27 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
         "onnx_gflops": round(speed["onnx"]["per_second"] * work_each * len(bundle.members), 1),
         "draws": draws(runners["onnx"], raw, rounds),
         "preparation": preparation(bundle, raw, speed["onnx"]["per_processor_second"], rounds),
-        "file_to_decisions": end_to_end(work, bundle, long_scan(work, dataset, 4 * n, seed)),
         "members_grow": {
             str(m): round(n / timed(lambda m=m: through(first(runners["onnx"], m), raw)), 1)
             for m in range(1, len(bundle.members) + 1)
         },
         "classes_grow": classes_grow(n),
     }
+
+
+def ready(work: Path, seed: int) -> tuple[kikuchi.Bundle, Path, list[str], list[str]]:
+    """Make the faster engines unless they are there; return bundle, dataset, engines of members, and students."""
+    bundle = kikuchi.Bundle.load(work / "gain" / "run")
+    dataset = work / "gain" / "scans" / "dataset.toml"
+    kinds = ["onnx", "int8"] + ([] if bf16_missing() else ["bf16"])
+    pupils = [kind for kind in STUDENTS if kind == "student" or not bf16_missing()]
+    shelves = {kind: read_shelf(bundle, kind) for kind in [*kinds, *pupils]}
+    made = (found is not None and "measured" in found.manifest for found in shelves.values())
+    student = shelves["student"]
+    if not all(made) or student is None or not student.manifest.get("learned_from", {}).get("unlabelled"):
+        new = unlabelled(work / "gain" / "unlabelled", seed)
+        quicken(bundle, dataset, student=True, unlabelled=new, progress=Lines())
+    return bundle, dataset, kinds, pupils
 
 
 def unlabelled(folder: Path, seed: int, per_group: int = 5000) -> list[Path]:
@@ -167,66 +172,6 @@ def preparation(bundle, raw: np.ndarray, mapped: float, rounds: int) -> dict[str
     for case in found.values():
         case["share_of_map"] = round(mapped / case["per_processor_second"], 3)
     return found
-
-
-def end_to_end(work: Path, bundle, path: Path, rounds: int = 2) -> list[dict[str, Any]]:
-    """Time from a scan's file to its decisions under vote: reading, members, store, calibration, abstention.
-
-    Winners and statuses are held against those of all members in single precision.
-    """
-    scan = open_scan(path)
-    found: list[dict[str, Any]] = []
-    reference = None
-    reduced = ["int8"] if bf16_missing() else ["int8", "bf16"]
-    cases = [("onnx", "never"), ("onnx", "exact")]
-    cases += [(engine, stop) for engine in reduced for stop in ("exact", "cascade")]
-    cases += [(engine, "never") for engine in STUDENTS if read_shelf(bundle, engine) is not None]
-    for engine, stop in cases:
-        judge = answering(bundle, engine, stop, "vote")
-        judge.runner(engine, patterns=scan.n)
-        taken = []
-        for _ in range(rounds):
-            shutil.rmtree(work / "store", ignore_errors=True)
-            begin = time.perf_counter()
-            outputs = run_store(scan, judge, work / "store", engine=engine)[0].outputs()
-            decision = judge.decide(spoken_for(outputs), rule="vote")
-            taken.append(time.perf_counter() - begin)
-        reference = reference or decision
-        found.append(
-            {
-                "engine": engine,
-                "stop": stop,
-                "patterns": scan.n,
-                "per_second": round(scan.n / float(np.median(taken)), 1),
-                "least": round(scan.n / max(taken), 1),
-                "most": round(scan.n / min(taken), 1),
-                "winner_agreement": round(float((decision.winner == reference.winner).mean()), 5),
-                "status_agreement": round(float((decision.status == reference.status).mean()), 5),
-                "members_run": round(float((~np.isnan(outputs.logits).any(axis=-1)).sum(axis=0).mean()), 2),
-            }
-        )
-    shutil.rmtree(work / "store")
-    return found
-
-
-def long_scan(work: Path, dataset: Path, n: int, seed: int) -> Path:
-    """Return a scan file of patterns of all classes, written once."""
-    path = work / f"scan-{n}.h5"
-    if not path.is_file():
-        raw, _ = some(dataset, n, seed)
-        columns = int(np.sqrt(n))
-        rows = n // columns
-        write_scan(
-            path,
-            [(0, raw[: rows * columns])],
-            grid=(rows, columns),
-            signal_shape=raw.shape[1:],
-            dtype=raw.dtype,
-            step_um=1.0,
-            voltage_kv=20.0,
-            pattern_centre=np.array([0.5, 0.3, 0.6]),
-        )
-    return path
 
 
 def classes_grow(n: int) -> dict[str, dict[str, float]]:

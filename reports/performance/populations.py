@@ -29,11 +29,11 @@ dose = { loguniform = [2000, 8000] }
 
 def easy(work: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return raw patterns (4500, 60, 60) of nickel, iron and silicon in mixed order, and their classes."""
-    dataset = work / "easy" / "dataset.toml"
+    dataset = work / "easy-4500" / "dataset.toml"
     if not dataset.is_file():
-        (work / "easy").mkdir(parents=True, exist_ok=True)
-        (work / "easy.toml").write_text(EASY, encoding="utf-8")
-        simulate(work / "easy.toml", work / "easy")
+        dataset.parent.mkdir(parents=True, exist_ok=True)
+        (work / "easy-4500.toml").write_text(EASY, encoding="utf-8")
+        simulate(work / "easy-4500.toml", dataset.parent)
     data = load_dataset(dataset)
     raw = np.concatenate([patterns for _, _, patterns in data.iter_patterns()])
     order = np.random.default_rng(0).permutation(len(raw))

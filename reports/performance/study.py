@@ -1,6 +1,6 @@
 """How fast an ensemble maps, against what a user would write instead; no speed without the agreement beside it.
 
-    python reports/performance/study.py --work WORK [--part compact xception indexers memory] [--seed 0]
+    python reports/performance/study.py --work WORK [--part compact journey xception indexers] [--seed 0]
 
 WORK keeps what is made once (scans, members, exports): the compact ensemble is that of ``reports/trust/gain.py``, made
 there with ``python reports/trust/gain.py --work WORK/gain``. Each part runs in a process of its own and writes its own
@@ -17,7 +17,7 @@ from pathlib import Path
 import timing
 
 HERE = Path(__file__).parent
-PARTS = ("compact", "xception", "indexers", "memory")
+PARTS = ("compact", "journey", "xception", "indexers")
 
 
 def main() -> None:

@@ -17,7 +17,6 @@ from kikuchi.engines.bf16_engine import Bf16Engine, bf16_missing
 from kikuchi.engines.int8 import quantise
 from kikuchi.engines.keras_engine import head_of
 from kikuchi.engines.threads import cores
-from kikuchi.members import MemberSpec
 from kikuchi.recipe import Recipe
 
 #: Patterns that orders and cascades are learned from.
@@ -35,9 +34,7 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
     for folder in folders:
         if not (folder / "int8.onnx").is_file():
             quantise(folder / "member.onnx", folder / "int8.onnx", ready[:96])
-    specs = tuple(
-        MemberSpec(f.name, "scratch", "xception", xceptions.SIZE, 3, seed=i) for i, f in enumerate(folders)
-    )
+    specs = tuple(xceptions.spec(folder.name, 3, i + 1) for i, folder in enumerate(folders))
     recipe = Recipe(
         member=({"kind": "scratch", "count": 5, "architecture": "xception", "size": xceptions.SIZE},)
     )

@@ -4,6 +4,7 @@ One network is trained from scratch; every member begins from it with a head of 
 once more in an order of its own, at a learning rate that lets it go its own way.
 """
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,9 @@ def _trained(folder: Path, what: MemberSpec, train: Patterns, watched: Patterns,
             flush=True,
         )
 
-    folder.mkdir(parents=True, exist_ok=True)
-    train_member(model, train, watched, how, seed=what.seed, work=folder, on_epoch=told)
+    unfinished = folder / "training"
+    unfinished.mkdir(parents=True, exist_ok=True)
+    train_member(model, train, watched, how, seed=what.seed, work=unfinished, on_epoch=told)
     save_member(model, what, folder)
+    shutil.rmtree(unfinished)
     return model

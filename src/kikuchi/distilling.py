@@ -1,5 +1,7 @@
 """The journey of a student: the members' answers on patterns become one network that gives them all."""
 
+import hashlib
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -26,15 +28,16 @@ from kikuchi.members import (
     train_member,
 )
 from kikuchi.progress import SILENT, Progress
-from kikuchi.scans import Preparation, Scan, background_for, open_scan, prepare
+from kikuchi.scans import Preparation, Scan, background_for, prepare
 from kikuchi.scans.split import pattern_hash
 
 #: Passes over the training patterns, each in other mixtures; and where there are patterns without labels, over all.
 EPOCHS = 16
 EPOCHS_WITH_MORE = 8
 
-#: At most so many patterns without labels are shown, drawn from all that are given: they are kept in memory.
+#: At most so many patterns without labels are shown, and bytes of them: they are kept in memory, up to three times.
 MOST = 50_000
+MOST_BYTES = 2**29
 
 _BATCH = 32
 _LEARNING_RATE = 1e-3
@@ -70,7 +73,7 @@ def distil(
     watched
         Prepared patterns (n, size, size) that no member was trained on; the epoch that is kept is chosen by them.
     folder
-        Where the student's weights and export are written.
+        Where the student's weights and export are written; an interrupted training goes on there.
     unlabelled
         Prepared patterns (n, size, size) of whatever the student will be asked about, and not those that the bundle
         calibrates or certifies with: the student would be surer of them than of others.
@@ -84,7 +87,8 @@ def distil(
     MemberSpec, dict
         Of the student, and its head (`kikuchi.engines.Engine`).
     """
-    new = np.empty((0, *patterns.shape[1:]), np.float16) if unlabelled is None else unlabelled
+    new = np.empty((0, *patterns.shape[1:])) if unlabelled is None else unlabelled
+    new = new.astype(np.float16, copy=False)
     epochs = epochs or (EPOCHS_WITH_MORE if len(new) else EPOCHS)
     best = _best_member(bundle)
     teacher = bundle.members[best]
@@ -98,19 +102,21 @@ def distil(
 
     def shown(epoch: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng([seed, epoch])
+        seen = np.empty((len(patterns) + len(new), *patterns.shape[1:]), np.float16)
         # Less and less, so that the normalisations end with the statistics of patterns as they come.
-        between = mixed(patterns, rng, 0.5 * (1 - epoch / epochs))
+        seen[: len(patterns)] = mixed(patterns, rng, 0.5 * (1 - epoch / epochs))
         turned = rng.random(len(new)) < 0.5
-        seen = np.where(turned[:, None, None], new[:, :, ::-1], new)
+        seen[len(patterns) :] = new
+        seen[len(patterns) :][turned] = new[turned][:, :, ::-1]
         said = np.where(turned[:, None, None], answers[1], answers[0])
-        return (
-            np.concatenate([between.astype(np.float16), seen]),
-            np.concatenate([_answers(engines, between), said]),
-        )
+        # One thread: the last epoch's patterns are being learned meanwhile.
+        return seen, np.concatenate([_answers(engines, seen[: len(patterns)], threads=1), said])
 
     schedule = Training(
         epochs=epochs, batch=_BATCH, learning_rate=_LEARNING_RATE, patience=epochs, warm_down=True
     )
+    work = folder / "training" / _key(patterns, new, epochs, seed)
+    work.mkdir(parents=True, exist_ok=True)
     with progress.bar("distilling a student", epochs) as step:
 
         def on_epoch(e: Epoch) -> None:
@@ -120,9 +126,8 @@ def distil(
             )
             step(1)
 
-        train_member(
-            model, shown, (watched, _answers(engines, watched)), schedule, seed=seed, on_epoch=on_epoch
-        )
+        asked = watched, _answers(engines, watched)
+        train_member(model, shown, asked, schedule, seed=seed, work=work, on_epoch=on_epoch)
     save_member(model, spec, folder)
     with files.replaced(folder / f"{NAME}.onnx") as partial:
         export_member(model, partial)
@@ -134,6 +139,7 @@ def distil(
         raise InputError(
             f"the student's export differs from Keras by {found.largest_difference:.1e}", path=folder
         )
+    shutil.rmtree(folder / "training")
     return spec, reference.head
 
 
@@ -162,14 +168,14 @@ def student_runner(
 
 
 def patterns_of(
-    scans: Iterable[str | Path | Scan], preparation: Preparation, known: Iterable[str], seed: int
+    scans: Iterable[Scan], preparation: Preparation, known: Iterable[str], seed: int
 ) -> np.ndarray:
-    """Read and prepare patterns of scans.
+    """Read and prepare patterns of scans, each content once, none that is constant or cannot be read.
 
     Parameters
     ----------
     scans
-        Files or open scans.
+        Of which every pattern is equally likely to be drawn.
     preparation
         How.
     known
@@ -180,30 +186,54 @@ def patterns_of(
     Returns
     -------
     numpy.ndarray
-        (n, size, size) float16, at most `MOST`, drawn evenly from all scans.
+        (n, size, size) float16, at most `MOST` and `MOST_BYTES` of them.
     """
-    opened = [scan if isinstance(scan, Scan) else open_scan(scan) for scan in scans]
-    drawn = np.sort(np.random.default_rng(seed).permutation(sum(scan.n for scan in opened))[:MOST])
-    known, found, start = set(known), [np.empty((0, preparation.size, preparation.size), np.float16)], 0
-    for scan in opened:
-        own = drawn[(drawn >= start) & (drawn < start + scan.n)] - start
-        start += scan.n
-        background = background_for(scan, preparation)
-        for piece in range(0, len(own), _PIECE):
-            raw = scan.read(own[piece : piece + _PIECE])
-            raw = raw[[pattern_hash(pattern) not in known for pattern in raw]]
-            if len(raw):
-                found.append(prepare(raw, preparation, background).astype(np.float16))
-    return np.concatenate(found)
+    scans, known = list(scans), set(known)
+    ends = np.cumsum([0, *(scan.n for scan in scans)])
+    most = min(MOST, MOST_BYTES // (2 * preparation.size**2), int(ends[-1]))
+    found, filled, drawn = np.empty((most, preparation.size, preparation.size), np.float16), 0, 0
+    order = np.random.default_rng(seed).permutation(ends[-1])
+    # What is left out makes room for others.
+    while filled < most and drawn < len(order):
+        wanted = np.sort(order[drawn : drawn + most - filled])
+        drawn += len(wanted)
+        for scan, low, high in zip(scans, ends, ends[1:], strict=False):
+            own = wanted[(wanted >= low) & (wanted < high)] - low
+            background = background_for(scan, preparation) if len(own) else None
+            for piece in np.split(own, range(_PIECE, len(own), _PIECE)):
+                raw = scan.read(piece)
+                chosen = []
+                for place, (index, pattern) in enumerate(zip(piece, raw, strict=True)):
+                    told = pattern_hash(pattern)
+                    if told not in known and int(index) not in scan.problems and np.ptp(pattern) > 0:
+                        chosen.append(place)
+                        known.add(told)
+                if chosen:
+                    found[filled : filled + len(chosen)] = prepare(raw[chosen], preparation, background)
+                    filled += len(chosen)
+    return found[:filled]
 
 
-def _answers(engines: Sequence[Engine], patterns: np.ndarray, progress: Progress = SILENT) -> np.ndarray:
+def _key(patterns: np.ndarray, new: np.ndarray, epochs: int, seed: int) -> str:
+    """Return what tells one training from another: an interrupted one goes on only where it is the same."""
+    digest = hashlib.blake2b(f"{epochs} {seed} {patterns.shape} {new.shape}".encode(), digest_size=12)
+    for several in (patterns, new):
+        digest.update(np.ascontiguousarray(several, np.float16).tobytes())
+    return digest.hexdigest()
+
+
+def _answers(
+    engines: Sequence[Engine],
+    patterns: np.ndarray,
+    progress: Progress = SILENT,
+    threads: int | None = None,
+) -> np.ndarray:
     """Return the probabilities that every member gives, (n, M, K) float32."""
     pieces = [patterns[i : i + _PIECE] for i in range(0, len(patterns), _PIECE)]
     with progress.bar("asking the members", len(patterns)) as step:
         found = [np.empty((0, len(engines), engines[0].head["bias"].shape[-1]), np.float32)]
         for several in in_order(
-            lambda piece: np.stack([softmax(e.predict(piece)[0]) for e in engines], axis=1), pieces
+            lambda piece: np.stack([softmax(e.predict(piece)[0]) for e in engines], axis=1), pieces, threads
         ):
             found.append(several.astype(np.float32))
             step(len(several))

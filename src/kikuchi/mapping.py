@@ -22,7 +22,7 @@ from kikuchi.locking import locked
 from kikuchi.maps import PhaseMap, write_map
 from kikuchi.pooled_map import with_grains, write_pooled
 from kikuchi.progress import SILENT, Progress
-from kikuchi.quick import answering, spared, spoken_for
+from kikuchi.quick import answering, check_new, spared, spoken_for
 from kikuchi.reports import write_map_report
 from kikuchi.running import run_store
 from kikuchi.scans import Scan, background_for, open_scan, prepare
@@ -91,7 +91,8 @@ def map_scan(
     Raises
     ------
     InputError
-        The scan or the bundle cannot be read, or the folder holds another scan's store.
+        The scan or the bundle cannot be read, the folder holds another scan's store, or a student is to map what it
+        learned from.
     """
     begin = time.perf_counter()
     bundle = run if isinstance(run, Bundle) else Bundle.load(run)
@@ -101,6 +102,7 @@ def map_scan(
         bundle, rule, risk=risk, confidence=confidence, familiar=familiar
     )
     opened = scan if isinstance(scan, Scan) else open_scan(scan)
+    check_new(bundle, engine, opened)
     folder = Path(out)
     grain_of = None
     if grains is not None:

@@ -13,6 +13,7 @@ from kikuchi.deciding import fit_decision, member_weights
 from kikuchi.engines.contract import MEASURED, STUDENTS
 from kikuchi.engines.shelf import Shelf, read_shelf
 from kikuchi.outputs import HeldOut, MemberOutputs, read_held_out
+from kikuchi.scans import Scan
 
 if TYPE_CHECKING:
     from kikuchi.bundle import Bundle
@@ -78,6 +79,23 @@ def answering(bundle: "Bundle", engine: str, stop: str, rule: str) -> "Bundle":
         variant=f"+{kind}" + ("" if stop == "never" else f"+{stop}-{rule}"),
         own_held_out=held_out,
     )
+
+
+def check_new(bundle: "Bundle", engine: str, scan: Scan) -> None:
+    """Refuse a scan that a student learned from: it is surer of it than of the patterns that calibrate it.
+
+    Raises
+    ------
+    InputError
+        It is one.
+    """
+    shelf = read_shelf(bundle, engine) if engine in STUDENTS else None
+    if shelf is not None and scan.fingerprint() in shelf.manifest.get("learned_from", {}).get("scans", []):
+        raise InputError(
+            "the student learned from this scan, so that no promise holds for it",
+            path=scan.path,
+            remedy="map it with the members, --engine auto",
+        )
 
 
 def spoken_for(outputs: MemberOutputs) -> MemberOutputs:

@@ -7,17 +7,28 @@ import numpy as np
 import pandas
 import pytest
 
+from ensemble.errors import InputError
+from kikuchi import quickening
 from kikuchi.engines.bf16_engine import bf16_missing
-from tests.end_to_end.conftest import refusal, run
+from tests.end_to_end.conftest import SPEC, refusal, run
 
 
 @pytest.fixture(scope="module")
-def quickened(workshop, tmp_path_factory):
+def unlabelled(tmp_path_factory):
+    """Other patterns of the workshop's two materials in one folder of scans; nobody says which is which."""
+    folder = tmp_path_factory.mktemp("unlabelled")
+    (folder / "spec.toml").write_text(SPEC.replace("seed = 3", "seed = 4"))
+    run("simulate", folder / "spec.toml", "--out", folder / "scans", "--quiet")
+    return folder / "scans"
+
+
+@pytest.fixture(scope="module")
+def quickened(workshop, unlabelled, tmp_path_factory):
     """The workshop's bundle with its engines, and what was measured of them."""
     folder = tmp_path_factory.mktemp("quick") / "run"
     shutil.copytree(workshop / "run", folder)
-    scan = workshop / "scans" / "Ni.h5"
-    more = ("--student", "--unlabelled", scan, "--unlabelled", workshop / "scans" / "Si.h5")
+    scans = unlabelled / "Ni.h5", unlabelled / "Si.h5", workshop / "scans" / "Ni.h5"
+    more = ["--student", *(option for scan in scans for option in ("--unlabelled", scan))]
     report = json.loads(
         run("quicken", folder, workshop / "scans" / "dataset.toml", *more, "--json", "--quiet")
     )
@@ -72,16 +83,59 @@ def test_fewer_bits_and_a_cascade_map_too(quickened, workshop, tmp_path, engine)
 
 
 @pytest.mark.parametrize("engine", ["student", "student-bf16"])
-def test_a_student_maps_for_all_members(quickened, workshop, tmp_path, engine):
+def test_a_student_maps_for_all_members(quickened, tmp_path, engine):
     """Probabilities are calibrated, and each member has a vote, as if all of them had run."""
     if engine == "student-bf16" and (reason := bf16_missing()):
         pytest.skip(reason)
     bundle, _ = quickened
-    table, _ = mapped(workshop, bundle, tmp_path / "m", "--engine", engine, "--rule", "average")
+    (tmp_path / "spec.toml").write_text(SPEC.replace("seed = 3", "seed = 5"))
+    run("simulate", tmp_path / "spec.toml", "--out", tmp_path / "scans", "--quiet")
+    scan = tmp_path / "scans" / "Si.h5"
+    options = "--engine", engine, "--rule", "average", "--quiet"
+    run("map", scan, "--run", bundle, "--out", tmp_path / "m", *options)
+    table = pandas.read_csv(tmp_path / "m" / "map.csv")
     p = table[[c for c in table if c.startswith("p_")]].to_numpy()
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-4)
     votes = table[[c for c in table if c.startswith("vote_")]]
     assert votes.shape == (130, 3) and votes.notna().all(axis=None)
+
+
+def test_what_a_student_learned_from_is_kept_and_not_mapped_by_it(quickened, unlabelled, tmp_path):
+    """130 patterns of nickel and 130 of silicon are new; those of the third scan are in the dataset."""
+    bundle, _ = quickened
+    manifest = json.loads((bundle / "engines" / "student" / "engines.json").read_text())
+    assert manifest["learned_from"]["unlabelled"] == 260
+    assert not (bundle / "engines" / "student" / "training").exists()
+    scan = unlabelled / "Ni.h5"
+    line = refusal(
+        "map", scan, "--run", bundle, "--out", tmp_path, "--engine", "student", "--rule", "average"
+    )
+    assert "learned from this scan" in line and "--engine auto" in line
+
+
+def test_a_student_that_was_not_finished_answers_nothing(quickened, workshop, tmp_path, monkeypatch):
+    """Neither the network that is new nor what an earlier one said: a promise about one is none about the other."""
+    bundle = tmp_path / "run"
+    shutil.copytree(quickened[0], bundle)
+
+    def fail(*_):
+        raise InputError("the disk is full")
+
+    monkeypatch.setattr(quickening, "distil", lambda *_, **__: (None, {"bias": np.zeros(1)}))
+    monkeypatch.setattr(quickening, "student_runner", fail)
+    assert "the disk is full" in refusal("quicken", bundle, workshop / "scans" / "dataset.toml", "--student")
+    scan = workshop / "scans" / "Ni.h5"
+    line = refusal(
+        "map", scan, "--run", bundle, "--out", tmp_path / "m", "--engine", "student", "--rule", "average"
+    )
+    assert "ensemble quicken" in line
+
+
+def test_scans_of_nothing_new_are_refused(quickened, workshop):
+    bundle, _ = quickened
+    scans = workshop / "scans"
+    line = refusal("quicken", bundle, scans / "dataset.toml", "--student", "--unlabelled", scans / "Ni.h5")
+    assert "in the dataset" in line
 
 
 def test_scans_without_labels_are_refused_where_nobody_learns_from_them(quickened, workshop):

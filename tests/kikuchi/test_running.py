@@ -1,6 +1,7 @@
 """The pipeline from a scan to its store: in order, bounded, resumed, with engines that are plain NumPy."""
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -202,5 +203,30 @@ def test_a_student_is_shown_patterns_of_all_scans_but_those_that_are_known(ensem
     assert len(drawn) == 45 and drawn == sorted(set(drawn))
     assert 20 < sum(place < 60 for place in drawn) < 40
     known = [pattern_hash(raw[place]) for place in drawn[:10]]
-    assert places(patterns_of(scans, preparation, known, seed=3)) == drawn[10:]
+    again = places(patterns_of(scans, preparation, known, seed=3))
+    # Ten others take the places of those that are known.
+    assert again[:35] == drawn[10:] and len(again) == 45 and not set(again[35:]) & set(drawn)
     assert patterns_of([], preparation, [], seed=3).shape == (0, SIZE, SIZE)
+
+
+def test_a_student_is_not_shown_constant_repeated_or_unreadable_patterns(ensemble):
+    raw = patterns(12)
+    raw[3] = 7
+    raw[5] = raw[4]
+    scan = scan_from_array(raw)
+    scan.problems[8] = "the file ends here"
+    shown = patterns_of([scan], ensemble.recipe.preparation(SIZE), [], seed=0)
+    wanted = prepare(raw[[0, 1, 2, 4, 6, 7, 9, 10, 11]], ensemble.recipe.preparation(SIZE))
+    np.testing.assert_array_equal(shown, wanted.astype(np.float16))
+
+
+def test_keras_is_given_whole_batches_and_other_engines_small_pieces(ensemble):
+    """Of 299 x 299 pixels 11 patterns are 4 MB, in eights 8; Keras would fill every piece up to 64."""
+    large = tuple(MemberSpec(f"m{i}", "scratch", "xception", 299, 3, seed=i) for i in range(3))
+    runner = replace(ensemble.runner, specs=large)
+    lengths = [p.stop - p.start for p in runner.pieces(slice(0, 200), (60, 60))]
+    assert lengths == [8] * 25
+    for engine in ensemble.engines:
+        engine.name = "keras"
+    lengths = [p.stop - p.start for p in runner.pieces(slice(0, 200), (60, 60))]
+    assert lengths == [64, 64, 64, 8]

@@ -11,11 +11,13 @@ from ensemble.stopping import Stopping
 from kikuchi.engines.contract import Engine
 from kikuchi.engines.threads import in_order
 from kikuchi.members import MemberSpec, member_draws
+from kikuchi.members.predict import BATCH, FEW
 from kikuchi.outputs import MemberOutputs
 from kikuchi.recipe import Recipe
 from kikuchi.scans import pattern_quality, prepare
 
-#: Patterns, and bytes of them as float32, that one worker takes at a time: few enough that all have something to do.
+#: Patterns, and bytes of them as float32, that one worker takes at a time. Engines of one core a call take few enough
+#: that all cores have something to do; Keras takes whole batches, which it would fill up otherwise.
 _PIECE = 256
 _PIECE_BYTES = 2**22
 
@@ -74,9 +76,10 @@ class Runner:
         return MemberOutputs(logits, draws, unfamiliarity, pattern_quality(patterns)), strange
 
     def pieces(self, part: slice, signal_shape: tuple[int, int]) -> list[slice]:
-        """Cut a part of a scan into what one worker takes at a time: enough for any batch, few for the memory."""
+        """Cut a part of a scan into what one worker takes at a time."""
         bytes_each = 4 * max(signal_shape[0] * signal_shape[1], max(spec.size for spec in self.specs) ** 2)
-        step = int(np.clip(_PIECE_BYTES // bytes_each, 8, _PIECE))
+        least = BATCH if any(engine.name == "keras" for engine in self.engines) else FEW
+        step = int(np.clip(_PIECE_BYTES // bytes_each, least, _PIECE)) // least * least
         return [slice(i, min(i + step, part.stop)) for i in range(part.start, part.stop, step)]
 
     def stream(

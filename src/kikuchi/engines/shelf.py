@@ -57,7 +57,7 @@ class Shelf:
         heads = read_archive(self.folder / HEADS, remedy="delete the folder, it is made again")
         head = {k.removeprefix(f"{member}/"): a for k, a in heads.items() if k.startswith(f"{member}/")}
         path = self.folder / f"{member}.onnx"
-        return Bf16Engine(path, head) if name.endswith(BF16) else OnnxEngine(path, head, name)
+        return Bf16Engine(path, head, name) if name.endswith(BF16) else OnnxEngine(path, head, name)
 
 
 def shelf_folder(bundle: "Bundle", kind: str) -> Path:
@@ -107,9 +107,7 @@ def write_shelf(
     **told
         What was measured, JSON-able.
     """
-    with files.replaced(folder / HEADS) as partial:
-        arrays = {f"{member}/{name}": a for member, head in heads.items() for name, a in head.items()}
-        np.savez(partial, allow_pickle=False, **arrays)
+    write_heads(folder, heads)
     listed = sorted(
         p for p in folder.iterdir() if p.suffix in (".onnx", ".npz", ".h5") or p.name == "member.json"
     )
@@ -122,6 +120,13 @@ def write_shelf(
     }
     files.write_json(folder / MANIFEST, manifest)
     return Shelf(folder, manifest)
+
+
+def write_heads(folder: Path, heads: dict[str, dict[str, np.ndarray]]) -> None:
+    """Write the heads alone: engines can then be opened that no manifest lists yet."""
+    with files.replaced(folder / HEADS) as partial:
+        arrays = {f"{member}/{name}": a for member, head in heads.items() for name, a in head.items()}
+        np.savez(partial, allow_pickle=False, **arrays)
 
 
 def exemplars(bundle: "Bundle", size: int, n: int = PARITY_PATTERNS) -> np.ndarray:

@@ -20,7 +20,10 @@ class Steps(Protocol):
     """The training half of a member: takes batches, keeps the optimizer's state."""
 
     def begin(self, seed: int, epoch: int, learning_rate: float) -> None:
-        """Begin an epoch: dropout masks follow from seed and epoch, whatever was trained before in this process."""
+        """Begin an epoch from the member's weights as they stand.
+
+        Dropout masks follow from seed and epoch, whatever was trained before in this process.
+        """
 
     def step(
         self, patterns: np.ndarray, labels: np.ndarray, sights: np.ndarray | None = None
@@ -32,7 +35,7 @@ class Steps(Protocol):
         """
 
     def end(self) -> None:
-        """Leave what was learned in the member."""
+        """Leave what was learned in the member, which may then be changed until the next `begin`."""
 
     def state(self) -> list[np.ndarray]:
         """Return the optimizer's state."""

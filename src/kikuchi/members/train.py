@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,9 +150,13 @@ def train_member(
     Raises
     ------
     InputError
-        The loss is not finite in the first epoch: a learning rate or an input out of range.
+        The loss is not finite in the first epoch: a learning rate or an input out of range. Or patterns with what
+        teachers say of them are to be mirrored: it was not said of their mirror images.
     """
-    steps = steps_of(model, training, taught=validation[1].ndim > 1)
+    taught_by_others = validation[1].ndim > 1
+    if taught_by_others and training.mirror:
+        raise InputError("what teachers say of a pattern is not what they say of its mirror image")
+    steps = steps_of(model, training, taught=taught_by_others)
     history = History()
     best: list[np.ndarray] | None = None
     if work is not None:
@@ -170,10 +175,10 @@ def train_member(
         loss, accuracy = _one_pass(steps, taught, training, rng)
         steps.end()
         if _momentum(model) ** (epoch * len(taught[0]) / training.batch) > _FORGOTTEN:
-            some = rng.permutation(len(taught[0]))[: _BATCHES_TO_SETTLE * training.batch]
-            settle(
-                model, (taught[0][some[i : i + training.batch]] for i in range(0, len(some), training.batch))
-            )
+            batches = min(_BATCHES_TO_SETTLE, -(-len(taught[0]) // training.batch))
+            # Filled up as in training: a batch of one pattern has hardly any variance.
+            some = np.resize(rng.permutation(len(taught[0])), (batches, training.batch))
+            settle(model, (taught[0][chosen] for chosen in some))
         logits, _ = predict(model, validation[0])
         validation_loss, validation_accuracy = _score(logits, validation[1])
         if not np.isfinite(loss):
@@ -214,12 +219,26 @@ def settle(model: "keras.Model", batches: Iterable[np.ndarray]) -> None:
     """
     layers = _normalisations(model)
     momenta = [x.momentum for x in layers]
-    for number, batch in enumerate(batches if layers else ()):
-        for layer in layers:
-            layer.momentum = number / (number + 1)
-        model(batch.astype(np.float32)[..., None], training=True)
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.momentum = momentum
+    try:
+        for number, batch in enumerate(batches if layers else ()):
+            for layer in layers:
+                layer.momentum = number / (number + 1)
+            with _without_gradients():
+                model(batch.astype(np.float32)[..., None], training=True)
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+
+
+def _without_gradients() -> AbstractContextManager[Any]:
+    """Let PyTorch keep nothing for a backward pass; the other backends of Keras keep nothing unasked."""
+    import keras
+
+    if keras.backend.backend() != "torch":
+        return nullcontext()
+    import torch
+
+    return torch.no_grad()
 
 
 def _normalisations(model: "keras.Model") -> list[Any]:

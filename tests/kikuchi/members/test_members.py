@@ -19,6 +19,7 @@ from kikuchi.members import (
     load_member,
     predict,
     save_member,
+    train,
     train_member,
 )
 from kikuchi.members.architectures import _member
@@ -166,6 +167,15 @@ def test_settled_statistics_are_the_mean_of_those_of_the_batches():
     fed = x.astype(np.float32)[..., None]
     outside, within = (np.asarray(model(fed, training=training)[0]) for training in (False, True))
     np.testing.assert_allclose(outside, within, atol=1e-3 * np.abs(within).max())
+
+
+def test_members_are_settled_on_whole_batches(monkeypatch):
+    """Of 17 patterns in batches of 16 the last one alone would be a batch, and weigh as much as all others."""
+    seen = []
+    monkeypatch.setattr(train, "settle", lambda _, batches: seen.extend(len(b) for b in batches))
+    x, y = stripes(17)
+    train_member(build_member(spec()), (x, y), (x, y), Training(epochs=1, batch=16), seed=1)
+    assert seen == [16, 16]
 
 
 def convolved(x, kernel):

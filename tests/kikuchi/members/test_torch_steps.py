@@ -1,6 +1,9 @@
 """Training by PyTorch: the same network, gradients and statistics as Keras', and what happens where it cannot be."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -149,7 +152,7 @@ def test_bfloat16_learns_what_float32_learns():
         steps.begin(1, epoch, 1e-3)
         for chosen in rng.permutation(240).reshape(-1, 16):
             steps.step(patterns[chosen], labels[chosen])
-    steps.end()
+        steps.end()
     assert (predict(model, patterns[240:])[0].argmax(1) == labels[240:]).mean() > 0.9
 
 
@@ -194,6 +197,40 @@ def test_a_student_learns_that_its_teachers_disagree(engine):
     best = history.epochs[history.best_epoch - 1]
     assert entropy < best.validation_loss < entropy + 0.02
     assert best.validation_accuracy == 1
+
+
+def test_what_teachers_say_is_not_mirrored():
+    x, _ = batch(32)
+    wanted = np.full((len(x), 2, 3), 1 / 3)
+    with pytest.raises(InputError, match="mirror image"):
+        train_member(build_member(spec(size=32)), (x, wanted), (x, wanted), Training(mirror=True), seed=0)
+
+
+def test_a_student_learns_on_keras_other_backend(tmp_path):
+    """The same two epochs in another process, by Keras on PyTorch, with and without an interruption."""
+    code = """
+import sys, numpy as np
+from kikuchi.members import MemberSpec, Training, build_member, train_member
+rng = np.random.default_rng(0)
+x, wanted = rng.uniform(-1, 1, (40, 32, 32)).astype("f4"), rng.dirichlet(np.ones(3), (40, 2)).astype("f4")
+def trained(epochs, work):
+    model = build_member(MemberSpec("s", "scratch", "compact", 32, 6, dropout=0.0, seed=1))
+    schedule = Training(epochs=epochs, batch=16, engine="keras")
+    history = train_member(model, (x, wanted), (x[:8], wanted[:8]), schedule, seed=3, work=work)
+    return history, model.get_weights()
+import pathlib
+whole, half = (pathlib.Path(sys.argv[1]) / name for name in ("whole", "half"))
+for folder in (whole, half):
+    folder.mkdir()
+history, weights = trained(2, whole)
+trained(1, half)
+_, again = trained(2, half)
+assert all(np.array_equal(a, b) for a, b in zip(weights, again))
+assert history.epochs[1].loss < history.epochs[0].loss
+"""
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=True, env=os.environ | {"KERAS_BACKEND": "torch"}
+    )
 
 
 def test_masks_follow_from_seed_and_epoch():
