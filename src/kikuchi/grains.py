@@ -24,7 +24,10 @@ _SIDE = 32
 """Patterns are compared at so many pixels: averaging over pixels takes most of the noise away."""
 
 _STRANGERS = 4.0
-"""Neighbours are of one grain where their correlation lies so many robust deviations above that of random pairs."""
+"""Neighbours may be of one grain where their correlation lies so many robust deviations above that of strangers."""
+
+_SHARE = 0.8
+"""And so much of what is usual among such neighbours: half of one crystal and half of another show 0.71 of it."""
 
 _PAIRS = 400
 
@@ -39,8 +42,9 @@ def find_grains(
     scan
         The scan.
     how
-        ``"orientations"``: those that came with the scan, neighbours within `MISORIENTATION`; ``"patterns"``:
-        neighbours whose patterns are more alike than random pairs of the scan.
+        ``"orientations"``: those that came with the scan, neighbours within `MISORIENTATION`; ``"patterns"``: points
+        that are like all of their neighbours, joined with those, and around them each with its likest one. On a
+        boundary two crystals are seen at once, and likeness alone would lead from the one to the other.
     preparation
         How patterns are prepared before they are compared, at a smaller size; that of Kikuchi patterns where None.
     progress
@@ -55,7 +59,7 @@ def find_grains(
         return _number(scan.n, *_same_orientation(scan))
     if how == "patterns":
         look = (preparation or Preparation()).model_copy(update={"size": _SIDE})
-        return _number(scan.n, *_same_pattern(scan, look, progress))
+        return _number(scan.n, *_by_cores(scan.n, *_same_pattern(scan, look, progress)))
     raise InputError(f"unknown way {how!r} to find grains", remedy=f"one of {', '.join(HOW)}")
 
 
@@ -147,8 +151,11 @@ def _symmetry(crystal_map: Any) -> NDArray[np.floating]:
 
 def _same_pattern(
     scan: Scan, look: Preparation, progress: Progress
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
-    """Compare every pattern with the one on its right and the one below, a row of the map at a time."""
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64], float]:
+    """Compare every pattern with the one on its right and the one below, a row of the map at a time.
+
+    Returns the pairs, their correlations, and the one above which neighbours are alike.
+    """
     background = background_for(scan, look)
 
     def vectors(indices: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -175,17 +182,46 @@ def _same_pattern(
                 those = pairs[chosen]
                 alike[those] = (other[place[a[those]]] * here[place[b[those]]]).sum(axis=1)
             step(len(points))
-    return a, b, alike > _threshold(scan, vectors)
+    least = _threshold(scan, vectors)
+    usual = float(np.median(alike[alike > least])) if (alike > least).any() else 1.0
+    return a, b, alike, max(least, _SHARE * usual)
+
+
+def _by_cores(
+    n: int, a: NDArray[np.intp], b: NDArray[np.intp], alike: NDArray[np.float64], least: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+    """Return the pairs that are joined: cores with each other, and every other point with one that is joined already.
+
+    A core is like all of its neighbours, so that no point of a boundary is one, as DBSCAN's are of a density (Ester et
+    al., KDD 1996). From the cores outward each point joins its likest neighbour: no two grains are ever joined by it.
+    """
+    same = alike > least
+    core = np.ones(n, bool)
+    core[a[~same]] = core[b[~same]] = False
+    between = same & core[a] & core[b]
+    pairs = [(a[between], b[between])]
+    outer, inner, how = np.r_[a[same], b[same]], np.r_[b[same], a[same]], np.r_[alike[same], alike[same]]
+    joined = core
+    while len(leads := np.flatnonzero(~joined[outer] & joined[inner])):
+        leads = leads[np.lexsort((how[leads], outer[leads]))]  # the likest neighbour of each point last
+        leads = leads[np.r_[outer[leads][1:] != outer[leads][:-1], True]]
+        pairs.append((outer[leads], inner[leads]))
+        joined = joined.copy()
+        joined[outer[leads]] = True
+    first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    return first, second, np.ones(len(first), bool)
 
 
 def _threshold(scan: Scan, vectors: Callable[[NDArray[np.intp]], NDArray[np.float32]]) -> float:
-    """Correlation above which two patterns are no strangers: far outside what random pairs show."""
+    """Correlation above which two patterns are no strangers: far outside what they show with turned ones.
+
+    A pattern turned by 90 degrees is like that of a crystal turned as far, also where the scan is of a single grain
+    and holds no strangers to compare with.
+    """
     rng = np.random.default_rng(0)
     left, right = (np.sort(rng.integers(0, scan.n, _PAIRS)) for _ in range(2))
-    right = rng.permutation(right)
-    by_chance = (vectors(left) * vectors(right)).sum(axis=1)[left != right]
-    if len(by_chance) == 0:
-        return 1.0
+    turned = np.rot90(vectors(right).reshape(-1, _SIDE, _SIDE), axes=(1, 2)).reshape(_PAIRS, -1)
+    by_chance = (vectors(left) * turned[rng.permutation(_PAIRS)]).sum(axis=1)
     middle = np.median(by_chance)
     return float(middle + _STRANGERS * 1.4826 * np.median(np.abs(by_chance - middle)))
 

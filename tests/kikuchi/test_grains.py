@@ -60,6 +60,26 @@ def test_patterns_find_the_grains_they_were_made_of():
     assert len(pairs) == 4 and len(set(found)) == 4
 
 
+def test_a_boundary_that_sees_both_crystals_leads_from_neither_to_the_other():
+    """Points of the boundary are seven parts of one crystal and three of the other: like both, by 0.84 and 0.55."""
+    rng = np.random.default_rng(3)
+    share = np.array([0, 0, 0, 0, 0, 0.3, 1, 1, 1, 1, 1])
+    left, right = rng.normal(size=(2, 16, 16)).repeat(3, axis=1).repeat(3, axis=2)
+    row = np.sqrt(1 - share)[:, None, None] * left + np.sqrt(share)[:, None, None] * right
+    patterns = 100 + 10 * row + 3 * rng.normal(size=(10, 11, 48, 48))
+    found = find_grains(scan_from_array(patterns.astype(np.float32), "two"), "patterns").reshape(10, 11)
+    assert len(set(found[:, :6].ravel())) == 1 and len(set(found[:, 6:].ravel())) == 1
+    assert found[0, 0] != found[0, -1]
+
+
+def test_a_scan_of_one_grain_is_one_grain():
+    """No two of its patterns are strangers, so that none could be learned from pairs of them."""
+    rng = np.random.default_rng(4)
+    template = rng.normal(size=(16, 16)).repeat(3, axis=0).repeat(3, axis=1)
+    patterns = 100 + 10 * template + 5 * rng.normal(size=(8, 9, 48, 48))
+    assert set(find_grains(scan_from_array(patterns.astype(np.float32), "one"), "patterns")) == {0}
+
+
 def test_strangers_stay_apart():
     noise = np.random.default_rng(2).normal(size=(6, 6, 32, 32)).astype(np.float32)
     assert len(set(find_grains(scan_from_array(noise, "noise"), "patterns"))) > 30
