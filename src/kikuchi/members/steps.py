@@ -178,6 +178,7 @@ def _teachers_entropy(wanted: Any, logits: Any) -> Any:
     """Return the cross-entropy (n,) of logits (n, T K) from what T teachers say (n, T, K), their mean."""
     from keras import ops
 
+    wanted = ops.convert_to_tensor(wanted)  # PyTorch's trainer hands metrics what it was given
     log_p = ops.log_softmax(ops.reshape(logits, ops.shape(wanted)), axis=-1)
     return -ops.mean(ops.sum(wanted * log_p, axis=-1), axis=-1)
 
@@ -186,5 +187,6 @@ def _teachers_agreement(wanted: Any, logits: Any) -> Any:
     """Return the share (n,) of T teachers whose likeliest class is that of their part of the logits."""
     from keras import ops
 
+    wanted = ops.convert_to_tensor(wanted)
     agreed = ops.argmax(ops.reshape(logits, ops.shape(wanted)), axis=-1) == ops.argmax(wanted, axis=-1)
     return ops.mean(ops.cast(agreed, "float32"), axis=-1)
