@@ -1,6 +1,7 @@
 """What trains a member: steps of Keras, or of PyTorch where the processor multiplies bfloat16 faster."""
 
 import importlib.util
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -85,6 +86,17 @@ def _bfloat16_is_fast() -> bool:
     # A private name, hence the default: where it is gone, Keras trains as everywhere else.
     supported = getattr(torch.cpu, "_is_amx_tile_supported", bool)
     return bool(supported())
+
+
+def without_gradients() -> AbstractContextManager[Any]:
+    """Let PyTorch keep nothing for a backward pass; the other backends of Keras keep nothing unasked."""
+    import keras
+
+    if keras.backend.backend() != "torch":
+        return nullcontext()
+    import torch
+
+    return torch.no_grad()
 
 
 def set_masks(model: "keras.Model", seed: int, epoch: int) -> None:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi.members import checkpoint
 from kikuchi.members.predict import predict
-from kikuchi.members.steps import ENGINES, Steps, set_masks, steps_of
+from kikuchi.members.steps import ENGINES, Steps, set_masks, steps_of, without_gradients
 
 if TYPE_CHECKING:
     import keras
@@ -223,22 +222,11 @@ def settle(model: "keras.Model", batches: Iterable[np.ndarray]) -> None:
         for number, batch in enumerate(batches if layers else ()):
             for layer in layers:
                 layer.momentum = number / (number + 1)
-            with _without_gradients():
+            with without_gradients():
                 model(batch.astype(np.float32)[..., None], training=True)
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-
-
-def _without_gradients() -> AbstractContextManager[Any]:
-    """Let PyTorch keep nothing for a backward pass; the other backends of Keras keep nothing unasked."""
-    import keras
-
-    if keras.backend.backend() != "torch":
-        return nullcontext()
-    import torch
-
-    return torch.no_grad()
 
 
 def _normalisations(model: "keras.Model") -> list[Any]:
