@@ -28,7 +28,8 @@ def map_scan(
         ),
     ] = None,
     engine: Annotated[
-        str, typer.Option("--engine", help="auto, keras, onnx, int8, bf16, student or student-bf16.")
+        str,
+        typer.Option("--engine", help="What runs: auto, keras, onnx, int8, bf16, student or student-bf16."),
     ] = "auto",
     stop: Annotated[
         str,

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from ensemble.errors import InputError
 from ensemble_cli.console import guarded, load_keras, progress, result
 from ensemble_cli.options import Json, Quiet
 
@@ -35,8 +34,6 @@ def quicken(
     from kikuchi.quickening import quicken as quicken_bundle
     from kikuchi.quickening import told
 
-    if unlabelled and not student:
-        raise InputError("only a student learns from scans without labels", remedy="give --student too")
     report = quicken_bundle(
         kikuchi.Bundle.load(run),
         dataset,

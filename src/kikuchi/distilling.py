@@ -115,7 +115,7 @@ def distil(
     schedule = Training(
         epochs=epochs, batch=_BATCH, learning_rate=_LEARNING_RATE, patience=epochs, warm_down=True
     )
-    work = folder / "training" / _key(patterns, new, epochs, seed)
+    work = folder / "training" / _key(bundle.fingerprint, patterns, new, epochs, seed)
     work.mkdir(parents=True, exist_ok=True)
     with progress.bar("distilling a student", epochs) as step:
 
@@ -214,9 +214,11 @@ def patterns_of(
     return found[:filled]
 
 
-def _key(patterns: np.ndarray, new: np.ndarray, epochs: int, seed: int) -> str:
+def _key(teachers: str, patterns: np.ndarray, new: np.ndarray, epochs: int, seed: int) -> str:
     """Return what tells one training from another: an interrupted one goes on only where it is the same."""
-    digest = hashlib.blake2b(f"{epochs} {seed} {patterns.shape} {new.shape}".encode(), digest_size=12)
+    digest = hashlib.blake2b(
+        f"{teachers} {epochs} {seed} {patterns.shape} {new.shape}".encode(), digest_size=12
+    )
     for several in (patterns, new):
         digest.update(np.ascontiguousarray(several, np.float16).tobytes())
     return digest.hexdigest()

@@ -201,12 +201,11 @@ def _by_cores(
     between = same & core[a] & core[b]
     pairs = [(a[between], b[between])]
     outer, inner, how = np.r_[a[same], b[same]], np.r_[b[same], a[same]], np.r_[alike[same], alike[same]]
-    joined = core
+    joined = core.copy()
     while len(leads := np.flatnonzero(~joined[outer] & joined[inner])):
         leads = leads[np.lexsort((how[leads], outer[leads]))]  # the likest neighbour of each point last
         leads = leads[np.r_[outer[leads][1:] != outer[leads][:-1], True]]
         pairs.append((outer[leads], inner[leads]))
-        joined = joined.copy()
         joined[outer[leads]] = True
     first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
     return first, second, np.ones(len(first), bool)

@@ -100,7 +100,7 @@ def quicken(
         opened.
     """
     if unlabelled and not student:
-        raise InputError("only a student learns from scans without labels", remedy="ask for a student too")
+        raise InputError("only a student learns from scans without labels", remedy="give --student too")
     if student and len({spec.size for spec in bundle.members}) > 1:
         raise InputError("members of several input sizes have no common student", path=bundle.path)
     scans = [scan if isinstance(scan, Scan) else open_scan(scan) for scan in unlabelled]
