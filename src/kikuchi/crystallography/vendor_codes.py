@@ -50,9 +50,9 @@ def symbol(space_group: int) -> str:
     >>> symbol(225)
     'Fm-3m'
     """
-    from diffpy.structure.spacegroups import GetSpaceGroup
+    import gemmi
 
-    return str(GetSpaceGroup(space_group).short_name)
+    return str(gemmi.SpaceGroup(space_group).short_name())
 
 
 def phase_name(space_group: int) -> str:

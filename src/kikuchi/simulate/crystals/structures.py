@@ -153,11 +153,9 @@ class Structure:
         """
         from diffpy.structure import Atom, Lattice
         from diffpy.structure import Structure as DiffpyStructure
-        from diffpy.structure.spacegroups import GetSpaceGroup
         from orix.crystal_map import Phase
 
-        group = GetSpaceGroup(self.space_group)
-        operations = list(group.iter_symops())
+        operations = list(Phase(space_group=self.space_group).space_group.iter_symops())
         shift = origin_shift(
             self.space_group,
             np.array([operation.R for operation in operations]),
