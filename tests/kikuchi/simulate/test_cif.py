@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from ensemble.errors import InputError
 from kikuchi.simulate.crystals.cif import checked_operation, read_cif
 from kikuchi.simulate.crystals.structures import Structure, load_structure
 from kikuchi.simulate.crystals.symmetry import space_group_operations
-
-from ensemble.errors import InputError
 
 CELL = """{bom}data_x
 _cell_length_a {a}
