@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.arrays import check_archive
 from kikuchi.probing import probe_hdf5
 from kikuchi.simulate.master import MasterPattern
 from kikuchi.simulate.master_file import read_stored_master
@@ -48,6 +49,7 @@ def load_master(path: str | Path, voltage_kv: float | None = None, *, half_size:
     if suffix == ".npz":
         if _is_ours(path):
             return _of_voltage(read_stored_master(path).master, voltage_kv, path)
+        check_archive(path, remedy=f"give {_FORMATS}")
         return _through_kikuchipy(path, voltage_kv)
     if suffix in (".h5", ".hdf5"):
         probe_hdf5(path, remedy=f"give {_FORMATS}")
