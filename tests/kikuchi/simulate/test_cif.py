@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.simulate.cif import checked_operation, read_cif
-from kikuchi.simulate.structures import Structure, load_structure
-from kikuchi.simulate.symmetry import space_group_operations
+from kikuchi.simulate.crystals.cif import checked_operation, read_cif
+from kikuchi.simulate.crystals.structures import Structure, load_structure
+from kikuchi.simulate.crystals.symmetry import space_group_operations
 
 CELL = """{bom}data_x
 _cell_length_a {a}
@@ -184,7 +184,7 @@ def test_the_parser_that_evaluates_is_not_even_imported(tmp_path: Path) -> None:
     import sys
 
     code = (
-        "import sys; from kikuchi.simulate.cif import read_cif; read_cif(sys.argv[1]); "
+        "import sys; from kikuchi.simulate.crystals.cif import read_cif; read_cif(sys.argv[1]); "
         "print([m for m in sys.modules if m.endswith('p_cif') or 'orix' in m or 'kikuchipy' in m])"
     )
     words = [sys.executable, "-c", code, str(cif(tmp_path / "po.cif"))]
