@@ -2,10 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from kikuchi.scans.limits import MAX_GRID
+from ensemble.errors import InputError
+from kikuchi.scans.limits import MAX_GRID, check_grid_size
+
+#: What a user is told of patterns whose places nobody knows.
+UNTOLD_GRID = (
+    "the grid is not known: the patterns are shown as a line; give its rows and columns, --shape ROWS,COLUMNS"
+)
+NO_GRID = "the positions lie on no grid; the patterns are shown as a line"
 
 
 @dataclass(frozen=True)
@@ -20,21 +28,46 @@ class Grid:
         Rows and columns (R, C).
     step
         (dy, dx), in the unit of the positions.
-    hexagonal
-        Whether every other row is shifted by half a step.
+    shifted
+        Which rows are shifted to the right by half a step: 1 the odd ones, 0 the even ones; None on a square grid.
     """
 
     row: np.ndarray
     col: np.ndarray
     shape: tuple[int, int]
     step: tuple[float, float]
-    hexagonal: bool = False
+    shifted: int | None = None
+
+    @property
+    def hexagonal(self) -> bool:
+        """Whether every other row is shifted by half a step."""
+        return self.shifted is not None
+
+    def positions(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions (x, y) of the points in the unit of the step, (N,) each; the grid's corner is (0, 0)."""
+        shift = 0.0 if self.shifted is None else 0.5 * (self.row % 2 == self.shifted)
+        return (self.col + shift) * self.step[1], self.row * self.step[0]
 
 
 def full_grid(rows: int, columns: int, step: tuple[float, float] = (1.0, 1.0)) -> Grid:
     """Every point of a rectangle, row by row."""
     row, col = np.divmod(np.arange(rows * columns, dtype=np.int32), np.int32(columns))
     return Grid(row, col, (rows, columns), step)
+
+
+def given_grid(shape: tuple[int, int], n: int, path: Path, step: tuple[float, float] = (1.0, 1.0)) -> Grid:
+    """Every point of the rectangle that a user gives for ``n`` patterns, row by row.
+
+    Raises
+    ------
+    InputError
+        If it has not as many points.
+    """
+    rows, columns = shape
+    check_grid_size(rows, columns, path)
+    if rows * columns != n:
+        raise InputError(f"holds {n} patterns", path=path, remedy=f"not {rows} x {columns}")
+    return full_grid(rows, columns, step)
 
 
 def hexagonal_grid(rows: int, columns: int, n: int, step: tuple[float, float]) -> Grid | None:
@@ -45,34 +78,29 @@ def hexagonal_grid(rows: int, columns: int, n: int, step: tuple[float, float]) -
     rows, columns
         Rows, and points of the first row.
     n
-        Points in all: the shifted rows are as long as the others, or one point shorter.
+        Points in all: from the second on, every other row has a point less, as many, or a point more. The shorter ones
+        are the shifted ones, the second ones where all are as long.
     step
         (dy, dx).
 
     Returns
     -------
     Grid or None
-        None where neither makes ``n`` points.
+        None where none of the three makes ``n`` points.
 
     Examples
     --------
     >>> hexagonal_grid(3, 3, 8, (0.87, 1.0)).row.tolist()
     [0, 0, 0, 1, 1, 2, 2, 2]
     """
-    for shorter in (1, 0):
-        odd = columns - shorter
-        if odd < 1 or n != (rows + 1) // 2 * columns + rows // 2 * odd:
+    for second in (columns - 1, columns, columns + 1):
+        if second < 1 or n != (rows + 1) // 2 * columns + rows // 2 * second:
             continue
-        full = full_grid(rows, columns, step)
-        there = (full.row % 2 == 0) | (full.col < odd)
-        return Grid(full.row[there], full.col[there], (rows, columns), step, rows > 1)
+        full = full_grid(rows, max(columns, second), step)
+        there = full.col < np.where(full.row % 2 == 1, second, columns)
+        shifted = None if rows == 1 else int(second <= columns)
+        return Grid(full.row[there], full.col[there], full.shape, step, shifted)
     return None
-
-
-def positions(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (x, y) of the points of a grid whose first point is (0, 0), in the unit of its step, (N,) each."""
-    shift = 0.5 * (grid.row % 2) if grid.hexagonal else 0.0
-    return (grid.col + shift) * grid.step[1], grid.row * grid.step[0]
 
 
 def grid_from_positions(x: np.ndarray, y: np.ndarray) -> Grid | None:
@@ -115,14 +143,16 @@ def _with_rows(x: np.ndarray, y: np.ndarray, row: np.ndarray, dy: float | None) 
     shifted = np.abs(offset - np.floor(offset) - 0.5) < 0.25
     odd = row % 2 == 1
     # Only a whole set of rows, all odd or all even, is shifted in a hexagonal map.
-    hexagonal = bool(shifted.any() and (np.array_equal(shifted, odd) or np.array_equal(shifted, ~odd)))
-    col = _places(np.where(shifted, x - dx / 2, x) if hexagonal else x, dx)
+    parity = None
+    if shifted.any():
+        parity = 1 if np.array_equal(shifted, odd) else 0 if np.array_equal(shifted, ~odd) else None
+    col = _places(x if parity is None else np.where(shifted, x - dx / 2, x), dx)
     if col is None:
         return None
     shape = (int(row.max()) + 1, int(col.max()) + 1)
     if shape[0] * shape[1] > MAX_GRID or len(np.unique(row.astype(np.int64) * shape[1] + col)) < len(row):
         return None
-    return Grid(row, col, shape, (dx if dy is None else dy, dx), hexagonal)
+    return Grid(row, col, shape, (dx if dy is None else dy, dx), parity)
 
 
 def _rows(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[np.ndarray, float | None]]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kikuchi.scans.grid import grid_from_positions, hexagonal_grid, positions
+from kikuchi.scans.grid import grid_from_positions, hexagonal_grid
 
 
 def test_steps_rounded_in_a_text_file_are_found():
@@ -83,12 +83,13 @@ def test_two_regions_far_from_each_other_are_one_grid_with_a_gap():
     assert grid.shape == (504, 5) and grid.step == (1, 1)
 
 
-def test_hexagonal_rows_are_alternately_one_point_shorter_or_all_of_one_length():
-    grid = hexagonal_grid(3, 4, 4 + 3 + 4, (0.5, 1.0))
-    assert grid.hexagonal and grid.shape == (3, 4)
-    x, y = positions(grid)
+def test_every_other_row_of_a_hexagonal_grid_is_shorter_longer_or_as_long():
+    x, y = hexagonal_grid(3, 4, 4 + 3 + 4, (0.5, 1.0)).positions()
     assert x.tolist() == [0, 1, 2, 3, 0.5, 1.5, 2.5, 0, 1, 2, 3]
     assert y.tolist() == [0] * 4 + [0.5] * 3 + [1] * 4
     assert grid_from_positions(x, y).hexagonal
-    assert len(hexagonal_grid(3, 4, 12, (0.5, 1.0)).row) == 12
-    assert hexagonal_grid(3, 4, 10, (0.5, 1.0)) is None
+    x, _ = hexagonal_grid(3, 3, 3 + 4 + 3, (0.5, 1.0)).positions()
+    assert x.tolist() == [0.5, 1.5, 2.5, 0, 1, 2, 3, 0.5, 1.5, 2.5]
+    x, _ = hexagonal_grid(2, 3, 3 + 3, (0.5, 1.0)).positions()
+    assert x.tolist() == [0, 1, 2, 0.5, 1.5, 2.5]
+    assert hexagonal_grid(3, 4, 14, (0.5, 1.0)) is None
