@@ -1,6 +1,7 @@
 """The bundle: the folder `fit` writes, with all that `map` needs. Nothing in it is run on load."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,7 @@ from ensemble.pooling import Combined, DropoutDraws, combine
 from kikuchi._support import atomic
 from kikuchi._support.archive import read_archive
 from kikuchi._support.progress import SILENT, Progress
+from kikuchi.bundle.candidates import Candidates, among_candidates
 from kikuchi.bundle.decision import member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, read_held_out
 from kikuchi.inference import STUDENTS, Runner, engines_for, student_of
@@ -65,6 +67,8 @@ class Bundle:
     stopping, variant, own_held_out
         Where `kikuchi.inference.predictor.answering` made it answer by another engine or with fewer members: when to
         stop, what to call that in a store, and what the held-out outputs then are.
+    candidates
+        Where the user named classes, see `among`: the bundle then has these classes only.
     """
 
     path: Path
@@ -78,6 +82,7 @@ class Bundle:
     stopping: Stopping | None = None
     variant: str = ""
     own_held_out: HeldOut | None = None
+    candidates: Candidates | None = None
     _models: dict[str, "keras.Model"] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -182,7 +187,8 @@ class Bundle:
         """
         runner = self.runner(patterns=len(patterns))
         pieces = runner.pieces(slice(0, max(len(patterns), 1)), patterns.shape[1:])
-        return joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
+        outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
+        return outputs if self.candidates is None else self.candidates.narrow(outputs)
 
     def runner(self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT) -> Runner:
         """Return the members ready to run.
@@ -200,6 +206,22 @@ class Bundle:
             return student_of(self, engine)
         engines = engines_for(self, engine, patterns=patterns, progress=progress)
         return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
+
+    def among(
+        self, names: str | Sequence[str | int], *, rule: str | None = None, recipe: Recipe | None = None
+    ) -> "Bundle":
+        """Return the bundle as it answers among some of its classes, calibrated and certified for them anew.
+
+        Parameters
+        ----------
+        names
+            Space groups (``"225,229"``) or materials of the bundle (``"Ni,Ni3Al"``), two groups or more.
+        rule
+            How the members are combined; the bundle's own where None. The result knows no other.
+        recipe
+            Says risk, confidence and familiar share; the bundle's own where None.
+        """
+        return among_candidates(self, names, self.check_rule(rule), recipe or self.recipe)
 
     def predict_proba(self, patterns: np.ndarray, *, rule: str | None = None) -> np.ndarray:
         """Return calibrated probabilities of the space groups.

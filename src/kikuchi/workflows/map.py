@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from ensemble.abstention import AbstentionRule, Decision
 from ensemble.calibration import Calibration
+from ensemble.candidates import restricted_logits
 from ensemble.errors import InputError
 from ensemble.phase_fractions import Fractions, outcomes, phase_fractions, square_blocks
 from ensemble.softmax import softmax
@@ -27,6 +28,7 @@ from kikuchi.maps import PhaseMap, write_map
 from kikuchi.postprocessing.grain_pooling import with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.symmetry_levels import with_levels
+from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, background_for, open_scan, prepare
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def map_scan(
     risk: float | None = None,
     confidence: float | None = None,
     familiar: float | None = None,
+    among: str | Sequence[str | int] | None = None,
     engine: str = "auto",
     stop: str = "never",
     grains: str | None = None,
@@ -75,6 +78,10 @@ def map_scan(
         Probability with which that risk must hold; the bundle's own where None.
     familiar
         Share of familiar patterns let through; the bundle's own where None.
+    among
+        What the scan can hold, where that is known: space groups (``"225,229"``) or materials of the bundle
+        (``"Ni,Ni3Al"``). The members' outputs are restricted to these, calibrated and certified anew on the held-out
+        patterns of these alone; a point that is none of them is unfamiliar.
     engine
         What runs the members, see `kikuchi.inference.CHOICES`.
     stop
@@ -99,9 +106,13 @@ def map_scan(
     bundle = run if isinstance(run, Bundle) else Bundle.load(run)
     rule = bundle.check_rule(rule)
     bundle = answering(bundle, engine, stop, rule)
-    calibration, abstention = wanted_decision(
-        bundle, rule, risk=risk, confidence=confidence, familiar=familiar
-    )
+    wishes = {"risk": risk, "confidence": confidence, "familiar": familiar}
+    if among is None:
+        calibration, abstention = wanted_decision(bundle, rule, **wishes)
+        judge = replace(bundle, calibrations={rule: calibration})
+    else:
+        judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
+        calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
     opened = scan if isinstance(scan, Scan) else open_scan(scan)
     check_new(bundle, engine, opened)
     folder = Path(out)
@@ -112,13 +123,15 @@ def map_scan(
     with locked(folder):
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
         store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, client=client)
-        judge = replace(bundle, calibrations={rule: calibration})
         outputs = store.outputs()
-        decision = spared(judge.decide(spoken_for(outputs), rule=rule, abstention=abstention), outputs)
+        said = spoken_for(outputs)
+        if judge.candidates is not None:
+            said = judge.candidates.narrow(said)
+        decision = spared(judge.decide(said, rule=rule, abstention=abstention), outputs)
         fractions = _fractions(judge, rule, abstention, decision, opened)
-        meta = _meta(opened, bundle, rule, calibration, abstention)
+        meta = _meta(opened, judge, rule, calibration, abstention)
         meta["timings"] = {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}
-        phase_map = assembled(opened, bundle, store, decision, meta)
+        phase_map = assembled(opened, judge, store, decision, meta)
         phase_map = with_levels(phase_map, judge, rule, abstention)
         if grain_of is not None:
             phase_map = with_grains(phase_map, judge, rule, abstention, grain_of)
@@ -152,23 +165,32 @@ def assembled(
         y=scan.y,
         step=scan.step,
         decision=decision,
-        member_probabilities=softmax(store.logits).astype(np.float32),
+        member_probabilities=softmax(_own_logits(bundle, store.logits)).astype(np.float32),
         orientations=_orientations(scan),
         problems=dict(scan.problems),
         meta=meta,
     )
 
 
-def wanted_decision(bundle: Bundle, rule: str, **wishes: float | None) -> tuple[Calibration, AbstentionRule]:
-    """Return the bundle's own decision rule, or one fitted anew for another risk, confidence or familiar share."""
+def _own_logits(bundle: Bundle, logits: np.ndarray) -> np.ndarray:
+    chosen = bundle.candidates
+    return logits if chosen is None else restricted_logits(logits, chosen.columns)
+
+
+def wanted_recipe(bundle: Bundle, **wishes: float | None) -> Recipe:
+    """Return the bundle's recipe with another risk, confidence or familiar share where one is wished."""
     changed = {name: value for name, value in wishes.items() if value is not None}
-    if not changed:
-        return bundle.calibrations[rule], bundle.abstentions[rule]
     for name, value in changed.items():
         if not 0 < value < 1:
             raise InputError(f"{name} {value} is out of range", remedy="between 0 and 1, e.g. 0.02")
-    recipe = bundle.recipe.model_copy(update={"abstain": bundle.recipe.abstain.model_copy(update=changed)})
-    return fit_decision(bundle.held_out, rule, recipe)
+    return bundle.recipe.model_copy(update={"abstain": bundle.recipe.abstain.model_copy(update=changed)})
+
+
+def wanted_decision(bundle: Bundle, rule: str, **wishes: float | None) -> tuple[Calibration, AbstentionRule]:
+    """Return the bundle's own decision rule, or one fitted anew for another risk, confidence or familiar share."""
+    if all(value is None for value in wishes.values()):
+        return bundle.calibrations[rule], bundle.abstentions[rule]
+    return fit_decision(bundle.held_out, rule, wanted_recipe(bundle, **wishes))
 
 
 def _fractions(
@@ -255,6 +277,7 @@ def _meta(
             "created": bundle.manifest["created"],
         },
         "rule": rule,
+        **({} if bundle.candidates is None else {"among": bundle.candidates.to_dict()}),
         "engine": bundle.variant.removeprefix("+") or "as fitted",
         "calibration": calibration.to_dict(),
         "abstention": abstention.to_dict(),
