@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.abstention.conformal import conformal_sets, fit_conformal
-from ensemble.abstention.guarantee import Certificate, certify, threshold_sequence
-from ensemble.checks import as_labels, as_probabilities
+from ensemble.abstention.risk_control import Certificate, certify, threshold_sequence
 from ensemble.errors import InputError
+from ensemble.validation import as_labels, as_probabilities
 
 _PLANNING_SHARE = 1 / 3
 """Of the held-out data, for the thresholds; the rest tests the promise, which is what needs numbers."""

@@ -1,6 +1,6 @@
 import pytest
 
-from kikuchi.scans.units import micrometres
+from kikuchi.scans.readers.units import micrometres
 
 
 @pytest.mark.parametrize(
