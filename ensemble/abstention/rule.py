@@ -199,9 +199,9 @@ def fit_abstention(
     familiar
         Share of familiar patterns to let through, in (0, 1].
     groups
-        Scan or grain of each pattern, shape (N,). Groups are never split, and only one pattern of each
-        tests the promise, because neighbours are not independent; the promise is then about one pattern of
-        a new group.
+        Scan or grain of each pattern, shape (N,). Groups are never split, each counts once for the conformal sets,
+        and only one pattern of each tests the promise, because neighbours are not independent; the promise is then
+        about one pattern of a new group.
     promise
         ``"mixture"``: the risk of all answers, at the held-out mixture; ``"material"``: of the answers to each
         material, so at any mixture; ``"class"``: of the answers with each class, at the mixture that `shares` gives;
@@ -244,7 +244,10 @@ def fit_abstention(
         readable = readable[~np.isnan(distance[readable])]
         limit = float(np.quantile(distance[readable], familiar, method="higher")) if len(readable) else np.inf
         limit = min(limit, float(np.finfo(np.float64).max))
-    set_thresholds = fit_conformal(p[readable], y[readable], coverage, class_conditional=class_conditional)
+    unit = None if groups is None else np.asarray(groups)[readable]
+    set_thresholds = fit_conformal(
+        p[readable], y[readable], coverage, class_conditional=class_conditional, groups=unit
+    )
 
     answerable = select(p, set_thresholds, 0.0, limit, quality_threshold, distance, clarity).answered
     top, wrong = p.max(axis=1), p.argmax(axis=1) != y

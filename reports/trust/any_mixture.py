@@ -2,9 +2,10 @@
 
     python reports/trust/any_mixture.py [--maps 500] [--seed 2026]
 
-(so many of each population) writes `any_mixture.json` beside this script. Held-out patterns are balanced over four classes; the maps' mixtures run
-from 0 to 100 % of any class, and points come in grains that are right or wrong together. One class is harder than
-the others (a tenth of it looks like another); in the second population two classes cannot be told apart at all.
+(so many of each population) writes `any_mixture.json` beside this script. Held-out patterns are balanced over four
+classes; the maps' mixtures run from 0 to 100 % of any class, and points come in grains that are right or wrong
+together. One class is harder than the others (a tenth of it looks like another); in the second population two classes
+cannot be told apart at all.
 """
 
 import argparse
