@@ -1,4 +1,4 @@
-"""Map and fit on workers that die and are cut off: `python reports/reliability/cluster.py --workers --namespaces ...`.
+"""Map and fit on workers that die and are cut off: `python -m reports.reliability.cluster --workers --namespaces ...`.
 
 Workers are processes of their own and, with ``--namespaces`` (as root), live in network namespaces with addresses of
 their own, so that one can be cut off by taking its link down. While they map, one is killed and one is cut off; the
@@ -26,14 +26,15 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import numpy as np  # noqa: E402
-from kills import export, fit_state  # noqa: E402
-from tiny import write_inputs, write_stripes  # noqa: E402
 
 import kikuchi  # noqa: E402
 from kikuchi._support.progress import Progress  # noqa: E402
 from kikuchi._support.threads import SHARE  # noqa: E402
 from kikuchi.distributed import connected  # noqa: E402
 from kikuchi.inference import run_scan  # noqa: E402
+from reports._provenance import provenance  # noqa: E402
+from reports.reliability.kills import export, fit_state  # noqa: E402
+from reports.reliability.tiny import write_inputs, write_stripes  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 #: Small, so that workers die in the midst of many; and the one that `map` takes.
@@ -209,17 +210,11 @@ def main() -> None:
         "fit": lambda: fitted(work),
         "scaling": lambda: scaling(work, bundle, given.patterns, given.seed, given.repeats),
     }
-    from kikuchi._support.versions import versions
 
     for name, part in parts.items():
         if getattr(given, name):
             result[name] = part() | {
-                "command": "python reports/reliability/cluster.py "
-                + " ".join(a for a in sys.argv[1:] if "/" not in a),
-                "seed": given.seed,
-                "date": time.strftime("%Y-%m-%d"),
-                "machine": f"{os.cpu_count()}-core CPU",
-                "versions": versions(),
+                **provenance(seed=given.seed),
             }
             print(name, result[name], flush=True)
             result_file.write_text(json.dumps(result, indent=1) + "\n")

@@ -1,6 +1,6 @@
 """Fill a library of dynamical master patterns: random crystals and isotypes of the ten groups of m-3m.
 
-    python reports/simulation/library.py OUT [--count 3960] [--half-size 50] [--seed 2021] [--part 0/1]
+    python -m reports.simulation.library OUT [--count 3960] [--half-size 50] [--seed 2021] [--part 0/1]
 
 One file per crystal, ``<group>_<index>.npz``, readable with `kikuchi.simulate.load_master`; even indices are isotypes
 where structure types of the group are known, all others random crystals. Voltage (10-30 kV), depth and absorption are

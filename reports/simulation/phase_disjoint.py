@@ -1,6 +1,6 @@
 """How well members do on dynamical patterns of phases that none of them saw, by what they were trained on.
 
-    python reports/simulation/phase_disjoint.py WORK MASTERS [--seed 3] [--architecture small]
+    python -m reports.simulation.phase_disjoint WORK MASTERS [--seed 3] [--architecture small]
 
 WORK is the folder of `trunk.py`, whose trunk is the arm that learned crystals without end; MASTERS holds the public
 dynamical masters (``.sht``, 20 kV). In the last arm members are also shown half of the public phases, and judged on the
@@ -8,20 +8,15 @@ other half. Resumable; writes ``phase_disjoint.json`` beside itself.
 """
 
 import argparse
-import datetime
 import json
-import platform
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from shipped import held_out_dataset
-from trunk import CHANCES, CLASSES, DETECTOR, MICROSCOPE, PREPARATION, Lines, masters_of
 
 from ensemble.calibration import fit_calibration
 from ensemble.metrics import score_card
 from ensemble.softmax import softmax
-from kikuchi._support.versions import versions
 from kikuchi.members import (
     MemberSpec,
     Training,
@@ -41,6 +36,9 @@ from kikuchi.simulate.masters.structure_factors import affordable_spacing
 from kikuchi.simulate.training.batches import labelled_batch
 from kikuchi.training.pretrain import CUBIC
 from kikuchi.training.stream import MasterStream
+from reports._provenance import provenance
+from reports.simulation.shipped import held_out_dataset
+from reports.simulation.trunk import CHANCES, CLASSES, DETECTOR, MICROSCOPE, PREPARATION, Lines, masters_of
 
 #: Signal five times the counting noise of a pixel, on the background of the microscopes that trained.
 MODERATE = MICROSCOPE.model_copy(update={"contrast": constant(0.1), "dose": constant(2500)})
@@ -219,11 +217,7 @@ def main() -> None:
             masters[path.stem.removesuffix("_20kV")] = master
     arms = train_arms(options.work, masters, options.masters, options)
     result = {
-        "command": f"python reports/simulation/phase_disjoint.py WORK MASTERS --architecture {options.architecture}",
-        "seed": options.seed,
-        "date": datetime.date.today().isoformat(),
-        "machine": f"two-core CPU, {platform.machine()}",
-        "versions": versions(),
+        **provenance(seed=options.seed),
         "patterns_of_each_phase": EACH,
         "arms": {name: judge(judges, masters, options.work, options.seed) for name, judges in arms.items()},
     }

@@ -1,6 +1,6 @@
 """Train one member on crystals without end: the trunk that the shipped members, and `weights = "kikuchi"`, start from.
 
-    python reports/simulation/trunk.py WORK [--architecture small] [--epochs 40 220] [--crystals 1200 --isotypes 4800]
+    python -m reports.simulation.trunk WORK [--architecture small] [--epochs 40 220] [--crystals 1200 --isotypes 4800]
 
 On random crystals and isotypes, first at one learning rate, then with wider recording conditions while the rate falls
 to zero. Every isotype comes twice, once with its intensities bent by a random exponent: how bright zone axes are is
@@ -15,7 +15,6 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import library
 import numpy as np
 import torch
 
@@ -36,6 +35,7 @@ from kikuchi.simulate.detector.microscope import Detector
 from kikuchi.simulate.masters.load import load_master
 from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.training.stream import WIDE, MasterStream
+from reports.simulation import library
 
 CLASSES = tuple(range(221, 231))
 #: 222, 224, 226 and 228 are rare: as often as the others, they would draw many answers that are theirs by no crystal.

@@ -1,6 +1,6 @@
 """From six groups of m-3m to ten with 25 patterns a class: what is learned, and what the old classes lose.
 
-    python reports/future-work/extend.py --work WORK
+    python -m reports.future_work.extend --work WORK
 
 fits a bundle on the paper's six groups (a head on the shipped backbone, 400 patterns a group), extends it with 25
 patterns each of 222, 224, 226 and 228, and judges old and new classes on patterns that nothing was fitted to. Then, on
@@ -9,22 +9,21 @@ rare classes are raised by. ``extend.json`` beside this file is the result.
 """
 
 import argparse
-import datetime
 import json
 import time
 from pathlib import Path
 
 import numpy as np
-import populations
-from features import shipped_features
 
 import kikuchi
 from ensemble.bayesian import fit_heads
 from kikuchi._support.progress import SILENT, Lines
-from kikuchi._support.versions import versions
 from kikuchi.evaluation.test_sets import dataset_patterns
 from kikuchi.recipes.schema import parse_recipe
 from kikuchi.scans import Dataset, Material, scan_from_array
+from reports._provenance import provenance
+from reports.future_work import populations
+from reports.future_work.features import shipped_features
 
 HERE = Path(__file__).parent
 SIX, NEW = (221, 223, 225, 227, 229, 230), (222, 224, 226, 228)
@@ -159,10 +158,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2026)
     given = parser.parse_args()
     result = {
-        "command": f"python reports/future-work/extend.py --work WORK --draws {given.draws} --seed {given.seed}",
-        "date": datetime.date.today().isoformat(),
-        "machine": "two-core CPU, one thread, shared",
-        "versions": versions(),
+        **provenance(seed=given.seed),
     }
     for name, run in (
         ("draws", lambda: draws_of_shots(given.work, given.seed, given.draws)),

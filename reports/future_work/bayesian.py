@@ -1,6 +1,6 @@
 """Deep ensemble, MC-dropout, variational, NUTS, Laplace and SWAG: same data and cost, intervals over seeds.
 
-    python reports/future-work/bayesian.py --work WORK
+    python -m reports.future_work.bayesian --work WORK
 
 All networks are one hidden layer of 64 units on features of the shipped backbone, which stays as it is. For every seed
 one is trained for 60 epochs and five others for 12 epochs each: the same number of patterns shown. The first is read as
@@ -9,21 +9,20 @@ the same command goes on there; ``bayesian.json`` beside this file is the result
 """
 
 import argparse
-import datetime
 import json
 import time
 from pathlib import Path
 
 import numpy as np
-from features import shipped_features
 
 from ensemble.bayesian import fit_heads
 from ensemble.calibration.temperature import apply_temperature, fit_temperature
 from ensemble.metrics import auroc, expected_calibration_error, fpr_at, log_loss
 from ensemble.pooling import combine
 from ensemble.softmax import softmax
-from kikuchi._support.versions import versions
 from kikuchi.members import dropout_draws, head_draws
+from reports._provenance import provenance
+from reports.future_work.features import shipped_features
 
 HERE = Path(__file__).parent
 GROUPS = (221, 223, 225, 227, 229, 230)
@@ -166,10 +165,7 @@ def main() -> None:
     reader = Reader(singles, parts["train"], large, 0)
     rows.append({"method": large, "seed": 0} | scores(reader, parts) | {"fit": {}})
     result = {
-        "command": f"python reports/future-work/bayesian.py --work WORK --seeds {given.seeds} --seed {given.seed}",
-        "date": datetime.date.today().isoformat(),
-        "machine": "two-core CPU, one thread, shared",
-        "versions": versions(),
+        **provenance(seed=given.seed),
         "rows": rows,
     }
     (HERE / "bayesian.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import populations
 
 from kikuchi.members import MemberSpec, build_member, features_of, load_backbone_weights
 from kikuchi.scans import Preparation
+from reports.future_work import populations
 
 
 def shipped_features(work: Path, seed: int) -> dict[str, np.ndarray]:

@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from reader import NUMBERS, Reader
+
+from tests.fuzzing.reader import NUMBERS, Reader
 
 XML = (
     "<oina-image><sem-image><sem-acc-voltage-kv>20</sem-acc-voltage-kv></sem-image><ebsp-image>"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import numpy as np
-from reader import NUMBERS, Reader
 
 from kikuchi._support import atomic
+from tests.fuzzing.reader import NUMBERS, Reader
 
 if TYPE_CHECKING:
     from kikuchi.members import MemberSpec
