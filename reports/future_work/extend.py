@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +52,7 @@ groups = "pattern"
 
 def part(data: Dataset, take: slice, word: str, seed: int) -> Dataset:
     """Return some patterns of every material in a random order, as scans in memory."""
-    materials = []
+    materials: list[Material] = []
     for material in data.materials:
         order = np.random.default_rng([seed, len(materials)]).permutation(material.scan.n)
         chosen = material.scan.read(np.sort(order[take]))
@@ -63,7 +64,7 @@ def part(data: Dataset, take: slice, word: str, seed: int) -> Dataset:
 
 def shots(data: Dataset, seed: int) -> Dataset:
     """Return `SHOTS` patterns of every group, divided over its crystals."""
-    materials = []
+    materials: list[Material] = []
     for group in data.classes:
         own = [m for m in data.materials if m.space_group == group]
         for number, material in enumerate(own):
@@ -86,7 +87,7 @@ def journey(work: Path, seed: int) -> dict:
     begin = time.process_time()
     extended = kikuchi.extend(bundle, few, work / f"ten-{time.time():.0f}", seed=seed, progress=Lines())
     seconds = time.process_time() - begin
-    found = {"shots": few.n, "extend_cpu_seconds": seconds}
+    found: dict[str, Any] = {"shots": few.n, "extend_cpu_seconds": seconds}
     for name, judged in (("before", bundle), ("after", extended.bundle)):
         for what, data in (("old", test_six), ("new", test_new)):
             labelled = dataset_patterns(judged, data, SILENT)

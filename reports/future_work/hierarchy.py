@@ -119,7 +119,7 @@ def confusions(p: np.ndarray, labels: np.ndarray, crystal: np.ndarray) -> dict[s
         if len(members) < 2:
             continue
         here = np.isin(labels, members)
-        right = np.asarray(members)[p[np.ix_(here, members)].argmax(axis=1)] == labels[here]
+        right = np.asarray(members)[p[np.ix_(here, np.asarray(members))].argmax(axis=1)] == labels[here]
         found = bootstrap_interval(np.mean, right, groups=crystal[here], n_resamples=RESAMPLES)
         within[name] = {
             "groups": [GROUPS[i] for i in members],
@@ -156,7 +156,9 @@ def picture(tree: Hierarchy, p: np.ndarray, labels: np.ndarray) -> None:
         "inside a thin box nothing can be told apart by theory", fontsize=10, loc="left",
     )  # fmt: skip
     bar = figure.colorbar(drawn, ax=axes, fraction=0.03, pad=0.01)
-    bar.set_ticks(np.sqrt([0, 0.02, 0.1, 0.25, 0.5, 1]), labels=["0", "2 %", "10 %", "25 %", "50 %", "100 %"])
+    bar.set_ticks(
+        np.sqrt([0, 0.02, 0.1, 0.25, 0.5, 1]).tolist(), labels=["0", "2 %", "10 %", "25 %", "50 %", "100 %"]
+    )
     bar.set_label("share of the true group's patterns")
     figure.savefig(HERE / "hierarchy.png", dpi=110)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from ensemble.active_learning import choose_queries
 from ensemble.bayesian import fit_heads
-from ensemble.pooling import combine
+from ensemble.pooling import DropoutDraws, combine
 from kikuchi.incremental.rehearsal import RARE
 from kikuchi.members import head_draws
 from reports._provenance import provenance
@@ -66,7 +66,7 @@ def one_map(x: np.ndarray, group: np.ndarray, way: str, seed: int) -> list[dict]
             asked = chance.permutation(left)[:BATCH]
         else:
             d = head_draws(x[left], heads.kernels, heads.biases + raised)
-            draws = type(d)(d.mean[None], d.entropy[None], d.votes[None])
+            draws = DropoutDraws(d.mean[None], d.entropy[None], d.votes[None])
             score = combine(None, "mc-dropout", draws=draws).mutual_information
             asked = left[choose_queries(score, [x[left]], BATCH, known=[x[train]])]
         labelled = np.concatenate([labelled, asked])

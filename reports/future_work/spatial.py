@@ -78,9 +78,11 @@ def spec(seed: int, table: dict) -> dict:
 
 def make_scans(work: Path, seed: int) -> dict[str, list[Path]]:
     """Simulate the labelled maps and those to be mapped, unless they are there."""
-    tables = {f"labelled_{name}": [{"shape": [40, 50], "phase": [{"material": name}]}] for name in PHASES}
+    tables: dict[str, list[dict[str, object]]] = {
+        f"labelled_{name}": [{"shape": [40, 50], "phase": [{"material": name}]}] for name in PHASES
+    }
     # Training sees every condition; a map is one scan, recorded under one.
-    scanned = {"shape": [48, 64], "vary": "scan"}
+    scanned: dict[str, object] = {"shape": [48, 64], "vary": "scan"}
     tables["grains"] = [scanned | {"phase": [{"material": name} for name in PHASES]}] * MAPS
     coherent = [{"material": "Ni3Al", "matrix": "Ni", "fraction": 0.3, "radius": 1.5}]
     tables["coherent"] = [scanned | {"phase": [{"material": "Ni"}], "precipitate": coherent}] * MAPS

@@ -77,7 +77,7 @@ def microstructure(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     shares = np.empty((*GRID, 64, 64))
     for row, column in np.ndindex(GRID):
         g = grain[row, column]
-        shares[row, column] = disks(beams[of_grain[g]], rotations[g], thickness[column])
+        shares[row, column] = disks(beams[of_grain[g]], rotations[g], float(thickness[column]))
     groups = np.array(list(MATERIALS.values()))[of_grain[grain]]
     return recorded(shares, rng), groups, grain
 

@@ -133,7 +133,7 @@ def pairs(study: Study, bundle: Bundle) -> dict[str, Any]:
     found = {}
     for entry in study.map:
         first, second = (load_structure(name).space_group for name in entry.materials)
-        for materials in (None, entry.materials):
+        for materials in (None, (entry.materials[0], entry.materials[1])):
             name = f"{first} and {second}, " + (
                 "all materials" if materials is None else " and ".join(materials)
             )

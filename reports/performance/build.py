@@ -20,7 +20,7 @@ def build(work: Path, train: int = 2000, watched: int = 100) -> tuple[list[Path]
         (populations.prepared(raw[a:b], xceptions.SIZE).astype(np.float16), labels[a:b])
         for a, b in pairwise(ends)
     ]
-    folders = xceptions.members(work / "trained-xceptions", *parts, classes=3)
+    folders = xceptions.members(work / "trained-xceptions", parts[0], parts[1], classes=3)
     return folders, raw[ends[-1] :], labels[ends[-1] :]
 
 

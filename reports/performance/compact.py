@@ -175,7 +175,7 @@ def classes_grow(n: int) -> dict[str, dict[str, float]]:
     from ensemble.pooling import combine
 
     rng = np.random.default_rng(0)
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for k in (6, 30, 100, 230):
         logits = rng.normal(size=(5, n, k)).astype(np.float32)
         found[str(k)] = {"patterns_per_second": round(n / timed(lambda x=logits: combine(x, "vote")))}

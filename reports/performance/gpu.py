@@ -12,6 +12,8 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -81,9 +83,15 @@ def rates(model, spec: MemberSpec, x: np.ndarray, given: argparse.Namespace) -> 
 
     patterns = x[: min(len(x), 1024)].astype(np.float32)
     models = [model, *(build_member(replace(spec, seed=i)) for i in range(1, given.members))]
-    cases = {"predict loop": lambda: [m.predict(patterns[..., None], verbose=0)[0] for m in models]}
+
+    def ours(batch: int) -> list[np.ndarray]:
+        return [predict(m, patterns, batch)[0] for m in models]
+
+    cases: dict[str, Callable[[], list[np.ndarray]]] = {
+        "predict loop": lambda: [m.predict(patterns[..., None], verbose=0)[0] for m in models]
+    }
     for batch in given.batch:
-        cases[f"ours, batches of {batch}"] = lambda b=batch: [predict(m, patterns, b)[0] for m in models]
+        cases[f"ours, batches of {batch}"] = partial(ours, batch)
     said = {name: np.stack(case()) for name, case in cases.items()}
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(3):

@@ -1,14 +1,14 @@
 """Clocks: cases in turn, round after round, so that a busy moment hurts all alike; medians with their spread."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 
 def rates(
-    cases: dict[str, Callable[[], object]], n: int, rounds: int, base: str
+    cases: Mapping[str, Callable[[], object]], n: int, rounds: int, base: str
 ) -> dict[str, dict[str, Any]]:
     """Time every case in every round.
 

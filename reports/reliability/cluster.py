@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -49,7 +50,7 @@ GIVEN_UP = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "15s"}
 class Reached(Progress):
     """Calls something once so many patterns are done."""
 
-    def __init__(self, calls: dict[int, object]) -> None:
+    def __init__(self, calls: dict[int, Callable[[], object]]) -> None:
         self.calls = dict(calls)
         self.done = 0
 
@@ -141,6 +142,7 @@ def in_namespaces(work: Path, bundle: Path, patterns: int, seed: int) -> dict:
     scan = write_stripes(work / "scan.h5", patterns, horizontal=True, seed=seed)
     wanted = mapped(scan, bundle, work / "alone-again")
     with workers_in_namespaces(3) as (address, kill, cut), connected(address) as client:
+        assert client is not None  # there is one where an address is given
         client.wait_for_workers(3, timeout=300)
         third = patterns // 3
         events = Reached({third: lambda: kill(0), 2 * third: lambda: cut(1)})
@@ -165,6 +167,7 @@ def scaling(work: Path, bundle: Path, patterns: int, seed: int, repeats: int) ->
     with ExitStack() as stack:
         clients = {f"{n} workers": stack.enter_context(connected(workers=n)) for n in (1, 2)}
         for client in clients.values():
+            assert client is not None
             client.run(lambda: os.environ.update({SHARE: "1"}))
         ways = {"alone": None} | clients
         for turn in range(-1, repeats):  # the first is for imports and what workers are sent once
@@ -228,6 +231,7 @@ def fitted(work: Path) -> dict:
     killed: list[int] = []
     heard: dict[str, list[int]] = {}
     with connected(workers=2) as client:
+        assert client is not None
         workers = list(client.run(os.getpid).values())
 
         class Killer(Progress):

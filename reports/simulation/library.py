@@ -15,6 +15,7 @@ import json
 import time
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from kikuchi.simulate.masters.structure_factors import affordable_spacing
 
 FIRST_GROUPS = (221, 223, 225, 227, 229, 230)
 OTHER_GROUPS = (222, 224, 226, 228)
-FINER = {"least": 0.55, "most_reflectors": 2000}
+FINER: dict[str, Any] = {"least": 0.55, "most_reflectors": 2000}
 
 
 def plan(count: int, others: int) -> list[tuple[int, int]]:
@@ -71,7 +72,7 @@ def compute(
     """Compute one master pattern, write it and return what it cost."""
     rng = np.random.default_rng([seed, group, index])
     started = time.perf_counter()
-    note = {"file": file.name}
+    note: dict[str, Any] = {"file": file.name}
     try:
         structure = draw_crystal(group, index, rng, isotypes)
         if is_real(structure):

@@ -9,6 +9,7 @@ other half. Resumable; writes ``phase_disjoint.json`` beside itself.
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ import numpy as np
 from ensemble.calibration import fit_calibration
 from ensemble.metrics import score_card
 from ensemble.softmax import softmax
+from kikuchi._support.progress import Progress
 from kikuchi.members import (
+    Epoch,
     MemberSpec,
     Training,
     build_member,
@@ -97,16 +100,14 @@ def train_arms(
         model = load_member(weights)[0] if weights else build_member(spec)
         train_member(
             model,
-            lambda epoch, stream=stream: stream.prepared(epoch, PREPARATION),
+            partial(stream.prepared, preparation=PREPARATION),
             stream.prepared(0, PREPARATION, 1000),
             Training(
                 epochs=epochs, batch=64, learning_rate=rate, patience=epochs, warm_down=True, mirror=True
             ),
             seed=seed,
             work=place,
-            on_epoch=lambda e, name=name: progress.say(
-                f"{name} {e.epoch}: {e.loss:.3f}, {e.validation_accuracy:.1%}"
-            ),
+            on_epoch=partial(_say, name, progress),
         )
         save_member(model, spec, place)
     return {
@@ -136,7 +137,8 @@ def judge(
     judges: dict[str, Path], masters: dict[str, MasterPattern], work: Path, seed: int
 ) -> dict[str, Any]:
     """Run one arm on every unseen phase, calibrated by one temperature on held-out materials of the library."""
-    said, held_out = {}, {}
+    said: dict[str, Any] = {}
+    held_out: dict[str, Any] = {}
     for place in sorted(set(judges.values())):
         said |= _said(
             place, {n: m for n, m in masters.items() if judges[n] == place}, list(masters), work, seed
@@ -158,9 +160,9 @@ def judge(
         ("phases that are not of the eighteen", lambda name: not name.startswith(OF_THE_EIGHTEEN)),
     ):
         chosen = [name for name in masters if keep(name)]
-        truth = np.concatenate([np.full(EACH, CUBIC.index(masters[name].space_group)) for name in chosen])
+        truths = np.concatenate([np.full(EACH, CUBIC.index(masters[name].space_group)) for name in chosen])
         probabilities = np.concatenate([said[name][0] for name in chosen])
-        right = probabilities.argmax(axis=1) == truth
+        right = probabilities.argmax(axis=1) == truths
         per_group = {str(CUBIC[t]): float(right[truth == t].mean()) for t in np.unique(truth)}
         card = score_card(probabilities, truth, groups=np.repeat(np.arange(len(chosen)), EACH), seed=seed)
         result[subset] = {
@@ -227,6 +229,10 @@ def main() -> None:
             name,
             {k: v["macro_accuracy"] for k, v in arm.items() if isinstance(v, dict) and "macro_accuracy" in v},
         )
+
+
+def _say(name: str, progress: Progress, epoch: Epoch) -> None:
+    progress.say(f"{name} {epoch.epoch}: {epoch.loss:.3f}, {epoch.validation_accuracy:.1%}")
 
 
 if __name__ == "__main__":

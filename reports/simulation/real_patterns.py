@@ -35,7 +35,7 @@ def scans(real: Path) -> list[tuple[str, int | None, Scan, Any]]:
     nickel = kikuchipy.data.nickel_ebsd_small()
     # From the file, as a user would: it holds the detector's static background too.
     file = Path(kikuchipy.__file__).parent / "data" / "kikuchipy_h5ebsd" / "patterns.h5"
-    found = [("nickel, 9 patterns", 225, open_scan(file), nickel)]
+    found: list[tuple[str, int | None, Scan, Any]] = [("nickel, 9 patterns", 225, open_scan(file), nickel)]
     for path in sorted((real / "silicon_moving_screen").glob("*.h5")):
         found.append((f"silicon, {path.stem}", 227, open_scan(path), kikuchipy.load(path)))
     found.append(("cementite", 62, open_scan(real / "cementite" / "Fe3C.tif"), None))

@@ -24,6 +24,7 @@ import traceback
 import warnings
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -125,7 +126,7 @@ def _lines(state: Path) -> Path:
     return state.with_suffix(".lines")
 
 
-def _tried(call, folder: Path, file_name: str, data: bytes, allowed: type) -> dict[str, str] | str:
+def _tried(call, folder: Path, file_name: str, data: bytes, allowed: type[Exception]) -> dict[str, str] | str:
     """Call a reader on one input: "read" or "refused" where it did what it should, else what happened."""
     path = folder / file_name
     try:
@@ -151,7 +152,14 @@ def _tried(call, folder: Path, file_name: str, data: bytes, allowed: type) -> di
 def run_reader(name: str, seed: int, count: int, out: Path) -> dict:
     """Run one reader to its end in child processes, each begun anew after a crash."""
     record_file, state = out / f"{name}.json", out / f"{name}.state"
-    record = {"done": 0, "read": 0, "refused": 0, "seconds": 0.0, "cpu_seconds": 0.0, "findings": []}
+    record: dict[str, Any] = {
+        "done": 0,
+        "read": 0,
+        "refused": 0,
+        "seconds": 0.0,
+        "cpu_seconds": 0.0,
+        "findings": [],
+    }
     if record_file.is_file():
         record = json.loads(record_file.read_text())
     if state.is_file():  # this process was ended in the middle of a batch

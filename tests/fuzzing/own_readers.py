@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from kikuchi.members import MemberSpec
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data" / "format_1"
-BUNDLE_FILES = ("bundle.json", "calibration.json", "abstention.json", "features.npz", "held_out.npz")
+BUNDLE_FILES: tuple[str, ...] = (
+    "bundle.json",
+    "calibration.json",
+    "abstention.json",
+    "features.npz",
+    "held_out.npz",
+)
 BUNDLE_FILES += ("background.npz", "splits.json", "members/scratch-1/member.json")
 
 

@@ -81,8 +81,12 @@ def _binary_scan_seeds(folder: Path) -> list[tuple[str, bytes]]:
 
     data = Path(kikuchipy.__file__).parent / "data"
     shutil.copy(data / "nordif/Setting.txt", folder / "Setting.txt")
-    names = ("edax_binary/edax_binary.up1", "edax_binary/edax_binary.up2", "oxford_binary/patterns.ebsp")
-    names += ("nordif/Pattern.dat",)
+    names = (
+        "edax_binary/edax_binary.up1",
+        "edax_binary/edax_binary.up2",
+        "oxford_binary/patterns.ebsp",
+        "nordif/Pattern.dat",
+    )
     return [(f"scan{Path(name).suffix}", (data / name).read_bytes()) for name in names]
 
 

@@ -165,7 +165,7 @@ def draw_map(bundle: Bundle, entry: Map, study: Study, work: Path, number: int) 
         axes.set_title(title, fontsize=8)
     for axes in grid:
         axes.axis("off")
-    _legend(figure, classes[:-1])
+    _legend(figure, [int(group) for group in classes[:-1]])
     return figure
 
 

@@ -146,7 +146,8 @@ def shifted(bundle: Bundle, found: list[Condition], progress: Progress) -> dict[
         ``unchanged``, ``conditions`` and ``axes`` (all conditions of an axis together) with the scores of everybody;
         ``all``: every condition together, with the ratio of calibration errors and its interval.
     """
-    rows, by_axis = [], {}
+    rows: list[Any] = []
+    by_axis: dict[str, list[Any]] = {}
     for condition in found:
         progress.say(f"{condition.axis} = {condition.value:g}")
         patterns = outputs_of(bundle, condition.dataset, progress)
