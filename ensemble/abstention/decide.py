@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.abstention.rule import AbstentionRule, select
-from ensemble.checks import as_probabilities
 from ensemble.errors import InputError
 from ensemble.pooling import Combined
+from ensemble.validation import as_probabilities
 
 
 class Status(IntEnum):
@@ -105,7 +105,7 @@ def decide(
     chosen = select(
         p,
         rule.set_thresholds,
-        rule.threshold,
+        rule.threshold if rule.class_thresholds is None else rule.thresholds,
         rule.familiarity_threshold,
         rule.quality_threshold,
         distance,

@@ -111,7 +111,7 @@ def augrc(uncertainty: ArrayLike, wrong: ArrayLike) -> float:
 def coverage_at_risk(uncertainty: ArrayLike, wrong: ArrayLike, risk: float) -> float:
     """Largest share that can be answered with at most this error rate; 0 where none can.
 
-    Seen on these data after the fact: a promise about new ones is `ensemble.abstention.guarantee`.
+    Seen on these data after the fact: a promise about new ones is `ensemble.abstention.risk_control`.
 
     Parameters
     ----------

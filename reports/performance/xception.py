@@ -4,20 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import populations
-import timing
-import xceptions
-from build import build
-from contenders import Contenders, agreement, outputs
-from costs import gflop
 
 from ensemble.abstention import fit_familiarity
-from kikuchi.engines import OnnxEngine, Runner
-from kikuchi.engines.bf16_engine import Bf16Engine, bf16_missing
-from kikuchi.engines.int8 import quantise
-from kikuchi.engines.keras_engine import head_of
-from kikuchi.engines.threads import cores
-from kikuchi.recipe import Recipe
+from kikuchi._support.threads import cores
+from kikuchi.inference import OnnxEngine, Runner
+from kikuchi.inference.keras_engine import head_of
+from kikuchi.inference.openvino_engine import Bf16Engine, bf16_missing
+from kikuchi.inference.quantisation import quantise
+from kikuchi.recipes.schema import Recipe
+from reports.performance import populations, timing, xceptions
+from reports.performance.build import build
+from reports.performance.contenders import Contenders, agreement, outputs
+from reports.performance.costs import gflop
 
 #: Patterns that orders and cascades are learned from.
 LEARN = 2000

@@ -1,4 +1,4 @@
-"""Kill `fit` and `map` at random moments and let them go on: `python reports/reliability/kills.py --kills 50 --seed 0`.
+"""Kill `fit` and `map` at random moments and let them go on: `python -m reports.reliability.kills --kills 50 --seed 0`.
 
 A parent that has imported everything forks a child for every run; the child is ended by SIGKILL after a random share of
 the processor time that an undisturbed run takes, and the next child goes on in the same folder. When a
@@ -25,7 +25,9 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import h5py  # noqa: E402 - the threads are set first
 import numpy as np  # noqa: E402
-from tiny import write_inputs, write_stripes  # noqa: E402
+
+from reports._provenance import provenance  # noqa: E402
+from reports.reliability.tiny import write_inputs, write_stripes  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 OLD_BUNDLE = HERE.parents[1] / "tests" / "data" / "format_1" / "bundle"
@@ -69,11 +71,11 @@ def fit_work(inputs: Path, out: Path) -> None:
 
 def map_work(scan: Path, bundle: Path, out: Path) -> None:
     import kikuchi
-    from kikuchi import running
+    from kikuchi.inference import run_scan
 
-    running.CHUNK = CHUNK
+    run_scan.CHUNK = CHUNK
     store = out / "logits.store"
-    running.run_store(kikuchi.open_scan(scan), kikuchi.Bundle.load(bundle), store, engine="onnx", threads=1)
+    run_scan.run_store(kikuchi.open_scan(scan), kikuchi.Bundle.load(bundle), store, engine="onnx", threads=1)
 
 
 def fit_state(folder: Path) -> dict[str, bytes]:
@@ -169,8 +171,6 @@ def main() -> None:
         "--bundle", type=Path, help="with exported members; made from a small one where not given"
     )
     given = parser.parse_args()
-    from kikuchi.versions import versions
-
     result_file = HERE / "kills.json"
     result: dict = {}
     work = Path(tempfile.mkdtemp(prefix="kills-inputs-"))
@@ -187,9 +187,9 @@ def main() -> None:
         import tensorflow  # noqa: F401 - Keras looks it up even on torch; once here, not in every child
         import torch
 
-        import kikuchi.fitting
+        import kikuchi.workflows.fit
         from kikuchi.members import MemberSpec, Training, build_member, predict
-        from kikuchi.members.steps import steps_of
+        from kikuchi.members.backend import steps_of
 
         torch.set_num_threads(1)
         write_inputs(work / "fit", epochs=6, patterns=56, engine=given.engine)
@@ -203,19 +203,10 @@ def main() -> None:
         result[name] = {"trained_by": trained_by, "keras_backend": os.environ["KERAS_BACKEND"]} | found
     shutil.rmtree(work)
     kept = json.loads(result_file.read_text()) if result_file.is_file() else {}
-    command = " ".join(["python", "reports/reliability/kills.py", *sys.argv[1:]])
+    about = provenance(seed=given.seed)
     for of in result.values():
-        of["command"] = command
-    result = (
-        kept
-        | result
-        | {
-            "seed": given.seed,
-            "date": time.strftime("%Y-%m-%d"),
-            "machine": f"{os.cpu_count()}-core CPU, shared with other work",
-            "versions": versions(),
-        }
-    )
+        of["command"] = about["command"]
+    result = kept | result | {name: value for name, value in about.items() if name != "command"}
     result_file.write_text(json.dumps(result, indent=1) + "\n")
     sys.exit(any(of["differences"] for of in result.values() if isinstance(of, dict) and "differences" in of))
 

@@ -1,6 +1,6 @@
 """Fill a library of dynamical master patterns: random crystals and isotypes of the ten groups of m-3m.
 
-    python reports/simulation/library.py OUT [--count 3960] [--half-size 50] [--seed 2021] [--part 0/1]
+    python -m reports.simulation.library OUT [--count 3960] [--half-size 50] [--seed 2021] [--part 0/1]
 
 One file per crystal, ``<group>_<index>.npz``, readable with `kikuchi.simulate.load_master`; even indices are isotypes
 where structure types of the group are known, all others random crystals. Voltage (10-30 kV), depth and absorption are
@@ -15,20 +15,21 @@ import json
 import time
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ensemble.errors import InputError
-from kikuchi.simulate.bloch_waves import Scattering, bloch_wave_master
-from kikuchi.simulate.isotypes import isotype_groups, random_isotype
-from kikuchi.simulate.master_file import save_master
-from kikuchi.simulate.random_crystals import random_crystal
-from kikuchi.simulate.structure_factors import affordable_spacing
-from kikuchi.simulate.structures import Structure, load_structure, structure_names
+from kikuchi.simulate.crystals.isotypes import isotype_groups, random_isotype
+from kikuchi.simulate.crystals.random_crystals import random_crystal
+from kikuchi.simulate.crystals.structures import Structure, load_structure, structure_names
+from kikuchi.simulate.masters.bloch_waves import Scattering, bloch_wave_master
+from kikuchi.simulate.masters.master_file import save_master
+from kikuchi.simulate.masters.structure_factors import affordable_spacing
 
 FIRST_GROUPS = (221, 223, 225, 227, 229, 230)
 OTHER_GROUPS = (222, 224, 226, 228)
-FINER = {"least": 0.55, "most_reflectors": 2000}
+FINER: dict[str, Any] = {"least": 0.55, "most_reflectors": 2000}
 
 
 def plan(count: int, others: int) -> list[tuple[int, int]]:
@@ -71,7 +72,7 @@ def compute(
     """Compute one master pattern, write it and return what it cost."""
     rng = np.random.default_rng([seed, group, index])
     started = time.perf_counter()
-    note = {"file": file.name}
+    note: dict[str, Any] = {"file": file.name}
     try:
         structure = draw_crystal(group, index, rng, isotypes)
         if is_real(structure):

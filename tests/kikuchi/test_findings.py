@@ -1,17 +1,14 @@
 """Every input that a fuzzer once broke a reader with: it must stay refused in one line, or be read."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi import probing
+from kikuchi._support import hdf5_probe
+from tests.fuzzing.readers import READERS
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "reports" / "reliability"))
-
-from readers import READERS  # noqa: E402
 
 INPUTS = sorted((ROOT / "tests" / "data" / "findings").glob("*/*"))
 
@@ -19,7 +16,7 @@ INPUTS = sorted((ROOT / "tests" / "data" / "findings").glob("*/*"))
 @pytest.mark.parametrize("finding", INPUTS, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_a_finding_of_the_fuzzer_stays_mended(finding, tmp_path, monkeypatch):
     # What HDF5 does not come to an end of takes that long.
-    monkeypatch.setattr(probing, "CPU_SECONDS", 2)
+    monkeypatch.setattr(hdf5_probe, "CPU_SECONDS", 2)
     reader = READERS[finding.parent.name]
     seeds = reader.seeds(tmp_path)
     name = finding.name.split("-", 1)[1]

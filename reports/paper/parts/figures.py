@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kikuchi import files
-from kikuchi.bundle import Bundle
-from kikuchi.evaluation.contenders import BEST_SINGLE_NAME
+from kikuchi._support import atomic
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.evaluation.predictors import BEST_SINGLE_NAME
+from kikuchi.html.figures import LINE_COLOURS, loss_history
 from kikuchi.maps.colours import ENTROPY_COLOURS, NO_PATTERN_COLOUR, SPACE_GROUP_COLOURS, STATUS_TONES, rgb_of
-from kikuchi.reports.figures import LINE_COLOURS, loss_history
 from kikuchi.scans import open_scan
 from kikuchi.simulate import load_structure
-from parts.config import Map, Study
-from parts.everybody import everybody
-from parts.maps import as_labelled, map_folder
-from parts.patterns import map_scan_file, truth_of
-from parts.peers import peers_file
+from reports.paper.parts.config import Map, Study
+from reports.paper.parts.everybody import everybody
+from reports.paper.parts.maps import as_labelled, map_folder
+from reports.paper.parts.patterns import map_scan_file, truth_of
+from reports.paper.parts.peers import peers_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +28,7 @@ AL_COUNTS = 200
 
 def save(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG."""
-    with files.replaced(path) as partial:
+    with atomic.replaced(path) as partial:
         figure.savefig(partial, dpi=110)
 
 
@@ -165,7 +165,7 @@ def draw_map(bundle: Bundle, entry: Map, study: Study, work: Path, number: int) 
         axes.set_title(title, fontsize=8)
     for axes in grid:
         axes.axis("off")
-    _legend(figure, classes[:-1])
+    _legend(figure, [int(group) for group in classes[:-1]])
     return figure
 
 
@@ -217,7 +217,7 @@ def _aluminium(truth: dict[str, np.ndarray], seed: int) -> np.ndarray:
 
 
 def _atomic_share(name: str, element: str) -> float:
-    from kikuchi.simulate.structures import atomic_number
+    from kikuchi.simulate.crystals.structures import atomic_number
 
     atoms = load_structure(name).atoms
     return float(atoms.occupancies[atoms.numbers == atomic_number(element)].sum() / atoms.occupancies.sum())

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from ensemble.metrics import aurc, bootstrap_interval, expected_calibration_error, log_loss
-from kikuchi.bundle import Bundle
-from kikuchi.evaluation.abstaining import error_rate
-from kikuchi.evaluation.contenders import BEST_SINGLE, Contender
-from kikuchi.evaluation.patterns import Labelled, dataset_patterns, own_test_patterns
-from kikuchi.outputs import HeldOut, joined, read_held_out, write_held_out
-from kikuchi.progress import Progress
+from kikuchi._support.progress import Progress
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.outputs import HeldOut, joined, read_held_out, write_held_out
+from kikuchi.evaluation.predictors import BEST_SINGLE, Contender
+from kikuchi.evaluation.selective_scores import error_rate
+from kikuchi.evaluation.test_sets import Labelled, dataset_patterns, own_test_patterns
 from kikuchi.simulate import Detector, Microscope
-from kikuchi.simulate.distribution import Distribution, constant
-from parts.config import Masters, Recording, Study
-from parts.everybody import NOT_SINGLE, everybody
-from parts.patterns import simulated, stem
+from kikuchi.simulate.detector.distribution import Distribution, constant
+from reports.paper.parts.config import Masters, Recording, Study
+from reports.paper.parts.everybody import NOT_SINGLE, everybody
+from reports.paper.parts.patterns import simulated, stem
 
 
 def _scaled(distribution: Distribution, factor: float) -> Distribution:
@@ -146,7 +146,8 @@ def shifted(bundle: Bundle, found: list[Condition], progress: Progress) -> dict[
         ``unchanged``, ``conditions`` and ``axes`` (all conditions of an axis together) with the scores of everybody;
         ``all``: every condition together, with the ratio of calibration errors and its interval.
     """
-    rows, by_axis = [], {}
+    rows: list[Any] = []
+    by_axis: dict[str, list[Any]] = {}
     for condition in found:
         progress.say(f"{condition.axis} = {condition.value:g}")
         patterns = outputs_of(bundle, condition.dataset, progress)

@@ -8,12 +8,12 @@ import numpy as np
 from ensemble.abstention import STATUS_NAMES
 from ensemble.metrics import auroc
 from ensemble.softmax import softmax
-from kikuchi.bundle import Bundle
-from kikuchi.evaluation.contenders import best_single
-from kikuchi.evaluation.patterns import Labelled, own_test_patterns
-from kikuchi.evaluation.unfamiliarity import separation, unfamiliar_scores
-from kikuchi.progress import Progress
-from parts.shift import outputs_of, together
+from kikuchi._support.progress import Progress
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.evaluation.ood_scores import separation, unfamiliar_scores
+from kikuchi.evaluation.predictors import best_single
+from kikuchi.evaluation.test_sets import Labelled, own_test_patterns
+from reports.paper.parts.shift import outputs_of, together
 
 
 def unknown(bundle: Bundle, dataset: Path, progress: Progress) -> dict[str, Any]:
