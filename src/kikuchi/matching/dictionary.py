@@ -7,7 +7,7 @@ import numpy as np
 
 from kikuchi.matching.spectrum import Spectrum, unit
 from kikuchi.matching.texture import Texture, plain_views
-from kikuchi.simulate.geometry import Geometry
+from kikuchi.simulate.detector.geometry import Geometry
 
 _BATCH = 256
 

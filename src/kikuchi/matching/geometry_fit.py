@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kikuchi.matching.matching import CentrePlane, Matching, Search, base_at
 from kikuchi.matching.refine import refine, turned
+from kikuchi.matching.search import CentrePlane, Matching, Search, base_at
 from kikuchi.matching.spectrum import Spectrum
 from kikuchi.matching.texture import Texture, views
-from kikuchi.simulate.geometry import Geometry
-from kikuchi.simulate.orientations import rotation_matrices
+from kikuchi.simulate.detector.geometry import Geometry
+from kikuchi.simulate.detector.orientations import rotation_matrices
 
 #: Pattern centres to begin with where nobody knows: what cameras have, and what their fits reach from there.
 STARTS = tuple((0.5, y, z) for z in (0.42, 0.5, 0.6, 0.72, 0.88) for y in (0.12, 0.25, 0.4, 0.55))
@@ -26,7 +26,7 @@ _PRIOR = 0.1
 #: And by how much it differs between the middle and the edge of a scan.
 _PRIOR_SLOPE = 0.01
 
-_QUICK = Search(resolution=5.0, entries=6, steps=(2, 2, 0), shorter=30, highest=18.0)
+_QUICK = Search(resolution=4.0, entries=6, steps=(2, 2, 0), shorter=30, highest=18.0)
 _CAREFUL = Search(entries=8)
 _LONGEST_SHIFT = 0.03
 
@@ -81,6 +81,7 @@ def fit_geometry(
     centre: np.ndarray | None = None,
     keep: int = 6,
     few: int = 16,
+    careful: Search = _CAREFUL,
 ) -> PoseFit:
     """Find the pattern centre, its plane over the scan and the blur.
 
@@ -103,22 +104,29 @@ def fit_geometry(
         Starts that are refined.
     few
         Patterns that judge the starts.
+    careful
+        How orientations are looked for once the pattern centre is nearly known.
     """
     spectrum = spectrum.whitened(spectrum.of_patterns(sample.patterns))
     coarse = spectrum.coarser(30, 18.0)
     starts = np.array(STARTS) if centre is None else _around(np.asarray(centre, float))
     some = np.unique(np.linspace(0, len(sample.patterns) - 1, few).astype(int))
     first = Sample(sample.patterns[some], sample.place[some])
-    fits = [posed(first, CentrePlane(start, np.zeros((2, 3))), phases, coarse, base, _QUICK) for start in starts]
-    best = sorted(fits, key=worth, reverse=True)[:keep]
-    moved = sorted((adjust(first, fit, phases, base, steps=8, slopes=False) for fit in best), key=worth)[-2:]
+    fits = [
+        posed(first, CentrePlane(start, np.zeros((2, 3))), phases, coarse, base, _QUICK) for start in starts
+    ]
+    # Few patterns say little of a start: more of them are followed.
+    best = sorted(fits, key=worth, reverse=True)[: keep + max(0, 8 - len(some))]
+    moved = sorted((adjust(first, fit, phases, base, steps=8, slopes=False) for fit in best), key=worth)[
+        -3 if len(some) < 8 else -2 :
+    ]
     # With each pattern centre that was found, orientations are looked for anew.
-    again = [posed(first, fit.plane, phases, spectrum, base, _CAREFUL) for fit in moved]
+    again = [posed(first, fit.plane, phases, spectrum, base, careful) for fit in moved]
     again = [adjust(first, fit, phases, base, steps=6, slopes=False) for fit in again]
-    whole = posed(sample, max(again, key=worth).plane, phases, spectrum, base, _CAREFUL)
+    whole = posed(sample, max(again, key=worth).plane, phases, spectrum, base, careful)
     whole = adjust(sample, whole, phases, base, steps=6, slopes=True)
     measured = _measured(sample, whole, phases, base)
-    whole = posed(sample, whole.plane, phases, measured, base, _CAREFUL)
+    whole = posed(sample, whole.plane, phases, measured, base, careful)
     whole = adjust(sample, whole, phases, base, steps=6, slopes=True)
     whole = replace(whole, spectrum=_measured(sample, whole, phases, base))
     return adjust(sample, whole, phases, base, steps=6, slopes=True)
@@ -139,7 +147,8 @@ def posed(
 ) -> PoseFit:
     """Find each pattern's phase and orientation at given pattern centres."""
     found = [
-        Matching(*phase, spectrum, base, plane, search).match(sample.patterns, sample.place) for phase in phases
+        Matching(*phase, spectrum, base, plane, search).match(sample.patterns, sample.place)
+        for phase in phases
     ]
     scores = np.stack([score for _, score in found])
     phase = scores.argmax(axis=0)
@@ -148,12 +157,16 @@ def posed(
     return PoseFit(plane, phase, rotations, scores[phase, each], spectrum)
 
 
-def _measured(sample: Sample, fit: PoseFit, phases: Sequence[tuple[Texture, int]], base: Geometry) -> Spectrum:
+def _measured(
+    sample: Sample, fit: PoseFit, phases: Sequence[tuple[Texture, int]], base: Geometry
+) -> Spectrum:
     """Measure the spectrum on the half of the patterns that fit best."""
     good = np.flatnonzero(fit.scores >= np.median(fit.scores))
     features = fit.spectrum.of_patterns(sample.patterns[good])
     some = PoseFit(fit.plane, fit.phase[good], fit.rotations[good], fit.scores[good], fit.spectrum)
-    return fit.spectrum.measured(features, _models(some, fit.spectrum, phases, base, sample.place[good])[:, 0])
+    return fit.spectrum.measured(
+        features, _models(some, fit.spectrum, phases, base, sample.place[good])[:, 0]
+    )
 
 
 def adjust(
@@ -179,7 +192,9 @@ def adjust(
     best = None
     damping = 1e-3
     for _ in range(steps + 1):
-        normal, slope, back, scores = _equations(features, fit.phase, phases, rotations, base, plane, spectrum, place)
+        normal, slope, back, scores = _equations(
+            features, fit.phase, phases, rotations, base, plane, spectrum, place
+        )
         total = float(np.square(scores).sum())
         if best is not None and total <= best[0]:
             damping *= 8
@@ -234,8 +249,8 @@ def _images(
     return images
 
 
-def _equations(features, phase, phases, rotations, base, plane, spectrum, place):  # noqa: ANN001, ANN202
-    """Normal equations of the nine unknowns of the plane, orientations eliminated.
+def _equations(features, phase, phases, rotations, base, plane, spectrum, place):
+    """Give the normal equations of the nine unknowns of the plane, orientations eliminated.
 
     Returns the matrix (9, 9), the right-hand side (9,), a function from the solution to the turns (n, 3), and the
     scores (n,).
@@ -300,7 +315,7 @@ def _centre_derivatives(turns: np.ndarray, rotations: np.ndarray, geometry: Geom
     return np.stack([-aspect * by_x, by_y, by_z], axis=1).astype(np.float32)
 
 
-def _refine_each(features, phase, phases, rotations, geometry, spectrum):  # noqa: ANN001, ANN202
+def _refine_each(features, phase, phases, rotations, geometry, spectrum):
     found, scores = np.array(rotations), np.empty(len(phase))
     for k in np.unique(phase):
         here = np.flatnonzero(phase == k)

@@ -6,8 +6,8 @@ import numpy as np
 
 from kikuchi.matching.spectrum import Spectrum
 from kikuchi.matching.texture import Texture, views
-from kikuchi.simulate.geometry import Geometry
-from kikuchi.simulate.orientations import product
+from kikuchi.simulate.detector.geometry import Geometry
+from kikuchi.simulate.detector.orientations import product
 
 #: Radians: no step is longer, since bands are hardly wider.
 _LONGEST_STEP = np.deg2rad(2.0)

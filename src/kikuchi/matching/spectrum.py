@@ -15,6 +15,9 @@ from kikuchi.scans.preparation import resize_matrix
 #: Standard deviation of the Gaussian that is taken for background, in shorter sides.
 BACKGROUND = 0.12
 
+#: Share of the highest frequency from which a pattern holds noise only.
+_NOISE_FROM = 0.95
+
 #: Half waves along the shorter side: what is longer is background that was taken off.
 _LOWEST = 2.5
 
@@ -131,6 +134,10 @@ class Spectrum:
         numpy.ndarray
             Shape (n, D), float32, each of length 1; zeros for a pattern without contrast.
         """
+        return unit(self._coefficients(self._flat(patterns)) * self._weight)
+
+    def _flat(self, patterns: np.ndarray) -> np.ndarray:
+        """Bring patterns to `shape`, take their background off and clip what is far off."""
         images = np.nan_to_num(np.asarray(patterns, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
         rows, columns = images.shape[1:]
         if (rows, columns) != self.shape:
@@ -141,8 +148,7 @@ class Spectrum:
         if self.mask is not None:
             images = images * self.mask
         spread = _CLIP * images.std(axis=(1, 2), keepdims=True)
-        images = np.clip(images, -spread, spread)
-        return unit(self._coefficients(images) * self._weight)
+        return np.clip(images, -spread, spread)
 
     def of_models(self, images: np.ndarray) -> np.ndarray:
         """Return features of simulated patterns or of their derivatives, not normalised.
@@ -166,6 +172,30 @@ class Spectrum:
         cycles = self.radius / (2 * min(self.shape))
         return (1 - np.exp(-2 * (np.pi * BACKGROUND * min(self.shape) * cycles) ** 2)).astype(np.float32)
 
+    def contrast(self, patterns: np.ndarray) -> np.ndarray:
+        """Return the standard deviation of patterns about their smooth background, relative to it, shape (n,)."""
+        return self._flat(patterns).std(axis=(1, 2))
+
+    def ceiling(self, patterns: np.ndarray) -> np.ndarray:
+        """Return the correlation with its noise-free self that each pattern's noise allows, shape (n,).
+
+        Noise is taken from the highest frequencies of all, which blur leaves to it, and is white.
+
+        Parameters
+        ----------
+        patterns
+            As for `of_patterns`.
+        """
+        images = self._flat(patterns)
+        down, across = (cosines(length, length) for length in self.shape)
+        power = np.square(down @ images @ across.T)
+        rows, columns = (np.arange(length) / length for length in self.shape)
+        noise = power[:, np.hypot(rows[:, None], columns) > _NOISE_FROM].mean(axis=1)
+        seen = self._coefficients(images) * self._weight
+        total = np.square(seen).sum(axis=1)
+        share = noise * np.square(self._weight).sum() / np.maximum(total, 1e-30)
+        return np.sqrt(np.clip(1 - share, 0.01, 1.0))
+
     def coarser(self, shorter: int, highest: float) -> "Spectrum":
         """Return the same comparison at fewer pixels and frequencies."""
         factor = shorter / min(self.shape)
@@ -175,6 +205,34 @@ class Spectrum:
             share = resize_matrix(self.shape[0], shape[0]) @ mask.astype(np.float32)
             mask = share @ resize_matrix(self.shape[1], shape[1]).T > 0.5
         return Spectrum(shape, highest, self.blur * factor, self.weights, self.transfer, mask)
+
+    def on_grid(self, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what patterns show of a simulation, what they show beside it, and what is compared of both.
+
+        Parameters
+        ----------
+        radius
+            Radial frequencies in half waves along the shorter side, any shape.
+
+        Returns
+        -------
+        shown, noise, compared
+            Factors of the simulation's coefficients, standard deviations of the rest up to a common scale, and what
+            taking the background off leaves of either times its weight; shape of `radius`. Beyond the highest
+            frequency the first two go on as they are there, and nothing is compared.
+        """
+        cycles = radius / (2 * min(self.shape))
+        if self.transfer is not None:
+            shown = np.interp(radius, np.arange(len(self.transfer)), self.transfer)
+        else:
+            shown = np.exp(-2 * (np.pi * self.blur * cycles) ** 2)
+        left = 1 - np.exp(-2 * (np.pi * BACKGROUND * min(self.shape) * cycles) ** 2)
+        weights = self._on_rings(self.weights)
+        inside = np.clip(radius, int(_LOWEST) + 1, int(self.highest))
+        weight = np.interp(inside, np.arange(len(weights)), weights)
+        noise = 1 / (weight * np.maximum(left, 0.3))
+        compared = left * weight * ((radius > _LOWEST) & (radius <= self.highest))
+        return shown.astype(np.float32), noise.astype(np.float32), compared.astype(np.float32)
 
     def whitened(self, features: np.ndarray) -> "Spectrum":
         """Return the comparison in which patterns have equal power at all frequencies.
@@ -207,8 +265,9 @@ class Spectrum:
         models = unit(models)
         shown = np.maximum(np.einsum("nd,nd->n", features, models), 0.0)
         models = models * shown[:, None]  # patterns of little contrast have little to say
-        common, own = _smoothed(self._sums((features * models).sum(axis=0))), _smoothed(
-            self._sums(np.square(models).sum(axis=0))
+        common, own = (
+            _smoothed(self._sums((features * models).sum(axis=0))),
+            _smoothed(self._sums(np.square(models).sum(axis=0))),
         )
         gain = np.clip(common / np.maximum(own, 1e-12), 0.1, 4.0)
         left = features - np.interp(self.radius, np.arange(len(gain)), gain) * models

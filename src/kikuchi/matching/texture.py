@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from kikuchi.simulate import MasterPattern
-from kikuchi.simulate.geometry import Geometry
-from kikuchi.simulate.lambert import lambert_directions
-from kikuchi.simulate.orientations import rotation_matrices
-from kikuchi.simulate.projection import crystal_basis
+from kikuchi.simulate.detector.geometry import Geometry
+from kikuchi.simulate.detector.orientations import rotation_matrices
+from kikuchi.simulate.detector.projection import crystal_basis
+from kikuchi.simulate.masters.lambert import lambert_directions
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,7 @@ def plain_views(texture: Texture, rotations: np.ndarray, geometry: Geometry) -> 
     return _projected(north, south, rotations, geometry)[:, 0]
 
 
-def _projected(
-    north: np.ndarray, south: np.ndarray, rotations: np.ndarray, geometry: Geometry
-) -> np.ndarray:
+def _projected(north: np.ndarray, south: np.ndarray, rotations: np.ndarray, geometry: Geometry) -> np.ndarray:
     from kikuchi.matching.kernel import project_texture
 
     basis = np.ascontiguousarray(crystal_basis(np.atleast_2d(rotations), geometry))

@@ -1,6 +1,6 @@
 """Match patterns with one phase: dictionary, then refinement at few pixels, then at all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -9,7 +9,7 @@ from kikuchi.matching.dictionary import Dictionary, build_dictionary, fundamenta
 from kikuchi.matching.refine import refine
 from kikuchi.matching.spectrum import Spectrum
 from kikuchi.matching.texture import Texture
-from kikuchi.simulate.geometry import Geometry
+from kikuchi.simulate.detector.geometry import Geometry
 
 #: Most entries of a dictionary; crystals of little symmetry are sampled more coarsely than was asked.
 _MOST_ENTRIES = 100_000
@@ -81,7 +81,7 @@ class Matching:
     spectrum: Spectrum
     base: Geometry
     plane: CentrePlane
-    search: Search = Search()
+    search: Search = field(default_factory=Search)
 
     @cached_property
     def coarse(self) -> Spectrum:
@@ -98,7 +98,9 @@ class Matching:
         while len(rotations) > _MOST_ENTRIES:
             resolution *= 1.25
             rotations = fundamental_orientations(self.space_group, resolution)
-        return build_dictionary(self.texture, rotations, base_at(self.base, self.coarse, self.plane.middle), self.coarse)
+        return build_dictionary(
+            self.texture, rotations, base_at(self.base, self.coarse, self.plane.middle), self.coarse
+        )
 
     def match(self, patterns: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Find each pattern's orientation.
@@ -118,7 +120,9 @@ class Matching:
         few = self.coarse.of_patterns(patterns)
         entries, _ = self.dictionary.best(few, self.search.entries)
         all_steps, two_steps, last_steps = self.search.steps
-        rotations, scores = self._refined(few, place, self.dictionary.rotations[entries], self.coarse, all_steps)
+        rotations, scores = self._refined(
+            few, place, self.dictionary.rotations[entries], self.coarse, all_steps
+        )
         if two_steps:
             two = np.argsort(-scores, axis=1)[:, :2]
             begin = np.take_along_axis(rotations, two[..., None], axis=1)
@@ -132,10 +136,16 @@ class Matching:
             )
         return rotations[:, 0], scores[:, 0]
 
-    def refined(self, patterns: np.ndarray, place: np.ndarray, rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def refined(
+        self, patterns: np.ndarray, place: np.ndarray, rotations: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Refine orientations that are known to a few degrees, at all pixels; as `match` otherwise."""
         found, scores = self._refined(
-            self.spectrum.of_patterns(patterns), place, rotations[:, None], self.spectrum, self.search.steps[2]
+            self.spectrum.of_patterns(patterns),
+            place,
+            rotations[:, None],
+            self.spectrum,
+            self.search.steps[2],
         )
         return found[:, 0], scores[:, 0]
 
