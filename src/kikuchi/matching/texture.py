@@ -98,7 +98,7 @@ def _sample(halves: list[np.ndarray], directions: np.ndarray) -> np.ndarray:
     basis = np.zeros((len(directions), 3, 3), dtype=np.float32)
     basis[:, 0] = directions
     out = np.empty((len(directions), 1, 1, 1), dtype=np.float32)
-    project_texture(*halves, basis, (1, 1), out)
+    project_texture(halves[0], halves[1], basis, (1, 1), out)
     return out[:, 0, 0, 0]
 
 
