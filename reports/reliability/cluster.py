@@ -71,7 +71,7 @@ def mapped(
     begin, cpu = time.perf_counter(), time.process_time()
     run_scan.CHUNK = chunk
     run_scan.run_store(
-        kikuchi.open_scan(scan), kikuchi.Bundle.load(bundle), out, progress or Progress(), engine="onnx",
+        kikuchi.open_scan(scan), kikuchi.Predictor.load(bundle), out, progress or Progress(), engine="onnx",
         threads=1, client=client,
     )  # fmt: skip
     return {

@@ -17,7 +17,7 @@ from kikuchi._support.progress import Lines
 from kikuchi._support.versions import versions
 from kikuchi.recipes.schema import parse_recipe
 from kikuchi.simulate import simulate
-from kikuchi.simulate.crystals.structures import PAPER_MATERIALS, load_structure
+from kikuchi.simulate.crystals.structure_files import PAPER_MATERIALS, load_structure
 
 HERE = Path(__file__).parent
 

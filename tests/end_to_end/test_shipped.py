@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import kikuchi
 from kikuchi.bundle.bundle import SHIPPED_FOLDER
-from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.masters.kinematical import kinematical_master
 from kikuchi.simulate.training.batches import labelled_batch, varied_detector
 from kikuchi.training.stream import WIDE

@@ -4,21 +4,18 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ensemble.abstention import AbstentionRule, Decision, Familiarity, decide
 from ensemble.calibration import Calibration
-from ensemble.early_exit import Stopping
 from ensemble.errors import InputError
 from ensemble.pooling import Combined, DropoutDraws, combine
 from kikuchi._support import atomic
 from kikuchi._support.archive import read_archive
-from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.decision import member_weights
-from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, read_held_out
-from kikuchi.inference import STUDENTS, Runner, engines_for, student_of
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
 from kikuchi.members import MemberSpec, load_member, read_spec
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Preparation
@@ -62,9 +59,6 @@ class Bundle:
         ``"vote"``, ``"average"``, ``"geometric"`` or ``"mc-dropout"``.
     familiarity
         What unfamiliarity is measured against.
-    stopping, variant, own_held_out
-        Where `kikuchi.inference.predictor.answering` made it answer by another engine or with fewer members: when to
-        stop, what to call that in a store, and what the held-out outputs then are.
     """
 
     path: Path
@@ -75,13 +69,10 @@ class Bundle:
     calibrations: dict[str, Calibration]
     abstentions: dict[str, AbstentionRule]
     familiarity: Familiarity
-    stopping: Stopping | None = None
-    variant: str = ""
-    own_held_out: HeldOut | None = None
     _models: dict[str, "keras.Model"] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def load(cls, path: str | Path) -> "Bundle":
+    def load(cls, path: str | Path) -> Self:
         """Open a bundle and check every file in it against its SHA-256.
 
         Parameters
@@ -168,57 +159,6 @@ class Bundle:
         """Return how patterns are prepared for a member: the same in `fit` and in `map`."""
         return self.recipe.preparation(member.size)
 
-    def member_outputs(
-        self, patterns: np.ndarray, static_background: np.ndarray | None = None
-    ) -> MemberOutputs:
-        """Run every member on patterns as a detector gave them.
-
-        Parameters
-        ----------
-        patterns
-            (N, sy, sx), any dtype.
-        static_background
-            (sy, sx), where the recipe's preparation wants one.
-        """
-        runner = self.runner(patterns=len(patterns))
-        pieces = runner.pieces(slice(0, max(len(patterns), 1)), patterns.shape[1:])
-        return joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
-
-    def runner(self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT) -> Runner:
-        """Return the members ready to run.
-
-        Parameters
-        ----------
-        engine
-            See `kikuchi.inference.CHOICES`.
-        patterns
-            How many there are to run, which ``"auto"`` weighs against the cost of an export.
-        progress
-            Hears what is exported, and why Keras is used where it was not asked for.
-        """
-        if engine in STUDENTS:
-            return student_of(self, engine)
-        engines = engines_for(self, engine, patterns=patterns, progress=progress)
-        return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
-
-    def predict_proba(self, patterns: np.ndarray, *, rule: str | None = None) -> np.ndarray:
-        """Return calibrated probabilities of the space groups.
-
-        Parameters
-        ----------
-        patterns
-            (N, sy, sx) as a detector gave them, any size and dtype.
-        rule
-            Another than the bundle's own.
-
-        Returns
-        -------
-        numpy.ndarray
-            (N, K), columns as in `classes`.
-        """
-        outputs = self.member_outputs(np.asarray(patterns))
-        return self.calibrated(outputs, rule)[1]
-
     def calibrated(self, outputs: MemberOutputs, rule: str | None = None) -> tuple[Combined, np.ndarray]:
         """Combine the members by a rule and calibrate the pool.
 
@@ -271,7 +211,7 @@ class Bundle:
     @cached_property
     def held_out(self) -> HeldOut:
         """Everything the members said of the held-out patterns, with the truth."""
-        return self.own_held_out or read_held_out(self.path / HELD_OUT)
+        return read_held_out(self.path / HELD_OUT)
 
 
 def _check_manifest(manifest: Any, folder: Path) -> None:
