@@ -52,6 +52,31 @@ def read_archive(path: Path, *, remedy: str, most: int = MOST_BYTES) -> dict[str
         raise InputError("missing or broken", path=path, remedy=remedy) from error
 
 
+def check_archive(path: Path, *, remedy: str) -> None:
+    """Refuse an ``.npz`` file for another library to read that holds objects, or declares more than `MOST_BYTES`.
+
+    Raises
+    ------
+    InputError
+        As above, or it is missing or broken.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            if sum(entry.file_size for entry in entries) > MOST_BYTES:
+                raise InputError(f"declares more than {MOST_BYTES / 2**30:.3g} GiB", path=path, remedy=remedy)
+            for entry in entries:
+                with archive.open(entry) as stream:
+                    if _read_header(stream)[2].hasobject:
+                        raise InputError(
+                            f"holds objects in {entry.filename[:100]!r}", path=path, remedy=remedy
+                        )
+    except InputError:
+        raise
+    except Exception as error:  # as above
+        raise InputError("missing or broken", path=path, remedy=remedy) from error
+
+
 def mapped(path: Path, dtype: str, shape: tuple[int, ...], *, remedy: str) -> np.memmap[Any, Any]:
     """Map an ``.npy`` file into memory for reading, where it is what it should be.
 

@@ -1,8 +1,11 @@
-"""Try a damaged HDF5 file out in a process of its own, which may die of it.
+"""Try an HDF5 file out before it is read: whether it is damaged, and whether all of it is in it.
 
 The HDF5 library itself crashes or never returns on some damaged files (seen of 1.14.6: names in a broken heap,
 attributes in a broken header), and a crash there takes the whole process with it. So another process walks through a
 file first. It is started for the first file, answers in milliseconds from then on, and ends with this one.
+
+HDF5 may also keep data in any other file of the machine: by external links, external storage and virtual data sets. A
+file from somebody else would so have its reader copy private files into maps and bundles; no such file is read.
 """
 
 import atexit
@@ -13,6 +16,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from ensemble.errors import InputError
 
@@ -20,6 +24,8 @@ from ensemble.errors import InputError
 CPU_SECONDS = 20
 #: Seconds on the clock after which the walk is given up and nothing is known: a network may be slow.
 PATIENCE = 120
+_MOST_GROUPS = 100_000
+_MADE_INTO_OBJECTS = ("_sig_", "_hspy_")
 _PROGRAM = Path(__file__).with_name("hdf5_walk.py")
 #: Lets glibc fill memory with a pattern: where the library reads what nobody wrote, it then dies of it each time, and
 #: not only sometimes, as the process that reads the file afterwards would.
@@ -29,8 +35,8 @@ _CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS", "SIGTR
 _WINDOWS_CRASH = 0xC0000000
 
 
-def probe_hdf5(path: Path, *, remedy: str) -> None:
-    """Refuse a file on which the HDF5 library dies or never returns.
+def probe_hdf5(path: Path, *, remedy: str, objects: bool = False) -> None:
+    """Refuse a file on which the HDF5 library dies or never returns, and one whose data lie in other files.
 
     An error that the library raises is no matter of this function: whoever reads the file will meet it.
 
@@ -40,6 +46,8 @@ def probe_hdf5(path: Path, *, remedy: str) -> None:
         The file.
     remedy
         What to do about a damaged one, for the message.
+    objects
+        Let names through from which HyperSpy builds objects: where the file is not given to it.
 
     Raises
     ------
@@ -48,14 +56,78 @@ def probe_hdf5(path: Path, *, remedy: str) -> None:
     """
     ended_by = _WALKER.walk(path)
     if ended_by is None:
+        _look_through(path, objects, remedy)
         return
     if ended_by == -getattr(signal, "SIGXCPU", 0):
         what = "does not come to an end of it"
     elif ended_by >= _WINDOWS_CRASH or -ended_by in [getattr(signal, name, 0) for name in _CRASHES]:
         what = "crashes on it"
     else:  # ended by somebody, or never begun: nothing is known
+        _look_through(path, objects, remedy)
         return
     raise InputError(f"is damaged: the HDF5 library {what}", path=path, remedy=remedy)
+
+
+def _look_through(path: Path, objects: bool, remedy: str) -> None:
+    """Refuse external links, external storage, virtual data sets, and links of kinds that only some program knows."""
+    import h5py
+
+    try:
+        opened = h5py.File(path, "r")
+    except Exception:  # its reader will meet that, too
+        return
+    with opened as file:
+        ahead: list[tuple[str, Any]] = [("", file)]
+        seen = {file.id}
+        while ahead:
+            within, group = ahead.pop()
+            try:
+                found = {name: _own(group, name) for name in group}
+            except Exception as error:  # h5py raises a dozen types on damage
+                what = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise InputError(
+                    f"is damaged: {within or '/'} cannot be listed: {what}", path=path, remedy=remedy
+                ) from None
+            for key, item in found.items():
+                name = key if isinstance(key, str) else key.decode("latin-1")
+                # HyperSpy makes a signal, with whatever arguments stand there, of a group so called.
+                if not objects and name.startswith(_MADE_INTO_OBJECTS):
+                    raise InputError(f"holds {name[:100]!r}, which no scan does", path=path, remedy=remedy)
+                if item is _ELSEWHERE:
+                    raise InputError(
+                        f"keeps {f'{within}/{name}'[:100]!r} in another file",
+                        path=path,
+                        remedy="copy the data into one file",
+                    )
+                if isinstance(item, h5py.h5g.GroupID) and item not in seen:
+                    seen.add(item)
+                    if len(seen) > _MOST_GROUPS:
+                        raise InputError(f"holds more than {_MOST_GROUPS} groups", path=path)
+                    ahead.append((f"{within}/{name}", h5py.Group(item)))
+
+
+_ELSEWHERE = object()
+
+
+def _own(group: Any, name: str | bytes) -> Any:
+    """Open what a group holds itself; `_ELSEWHERE` for what lies in another file, None for a path within this one."""
+    import h5py
+
+    key = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
+    kind = group.id.links.get_info(key).type
+    if kind == h5py.h5l.TYPE_SOFT:  # no link out of the file lies on its way
+        return None
+    if kind != h5py.h5l.TYPE_HARD:
+        return _ELSEWHERE
+    try:
+        item = h5py.h5o.open(group.id, key)
+        if not isinstance(item, h5py.h5d.DatasetID):
+            return item
+        properties = item.get_create_plist()
+    except Exception:  # nobody else can open it either
+        return None
+    virtual = properties.get_layout() == h5py.h5d.VIRTUAL
+    return _ELSEWHERE if virtual or properties.get_external_count() else None
 
 
 def end() -> None:

@@ -14,6 +14,8 @@ from ensemble.errors import InputError
 from ensemble.pooling import Combined, DropoutDraws, combine
 from kikuchi._support import atomic
 from kikuchi._support.archive import read_archive
+from kikuchi._support.links import refuse_links
+from kikuchi.bundle.candidates import Candidates
 from kikuchi.bundle.decision import member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
 from kikuchi.members import MemberSpec, load_member, read_spec
@@ -59,6 +61,10 @@ class Bundle:
         ``"vote"``, ``"average"``, ``"geometric"`` or ``"mc-dropout"``.
     familiarity
         What unfamiliarity is measured against.
+    own_held_out
+        What the members said of the held-out patterns where the bundle answers another way than it was fitted to.
+    candidates
+        Where the user named classes, see `kikuchi.bundle.among`: the bundle then has these classes only.
     """
 
     path: Path
@@ -69,6 +75,8 @@ class Bundle:
     calibrations: dict[str, Calibration]
     abstentions: dict[str, AbstentionRule]
     familiarity: Familiarity
+    own_held_out: HeldOut | None = None
+    candidates: Candidates | None = None
     _models: dict[str, "keras.Model"] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -94,6 +102,10 @@ class Bundle:
                 remedy="run the same `ensemble fit` again, it goes on"
                 if unfinished
                 else "give a folder that `ensemble fit` wrote",
+            )
+        if folder != SHIPPED_FOLDER:  # installers may link what they install
+            refuse_links(
+                folder, remedy="copy the bundle with its files in place of the links, as `cp -rL` does"
             )
         manifest = atomic.read_json(folder / MANIFEST, remedy=_DAMAGED)
         _check_manifest(manifest, folder)
@@ -211,7 +223,7 @@ class Bundle:
     @cached_property
     def held_out(self) -> HeldOut:
         """Everything the members said of the held-out patterns, with the truth."""
-        return read_held_out(self.path / HELD_OUT)
+        return self.own_held_out or read_held_out(self.path / HELD_OUT)
 
 
 def _check_manifest(manifest: Any, folder: Path) -> None:
@@ -235,7 +247,7 @@ def _check_manifest(manifest: Any, folder: Path) -> None:
         raise InputError("not in the bundle's list of files", path=folder / missing[0], remedy=_DAMAGED)
     for name, digest in manifest["files"].items():
         relative = PurePosixPath(name)
-        if relative.is_absolute() or ".." in relative.parts or "\\" in name:
+        if relative.is_absolute() or ".." in relative.parts or "\\" in name or ":" in name:
             raise InputError(f"the file {name!r} lies outside the bundle", path=folder, remedy=_DAMAGED)
         file = folder / relative
         if not file.is_file():

@@ -127,7 +127,12 @@ def _subtitle(phase_map: PhaseMap) -> str:
     step = usable_step(phase_map)
     steps = "step not known" if step is None else f"step {step[1]:.4g} µm by {step[0]:.4g} µm"
     members = count(len(phase_map.members), "member")
-    return f"{count(phase_map.n, 'point')} on a grid of {rows:,} by {columns:,}, {steps}; {members}"
+    named = phase_map.meta.get("among")
+    among = ""
+    if named:
+        of = f" ({', '.join(named['materials'])})" if named["materials"] else ""
+        among = f"; only {' or '.join(map(str, named['space_groups']))}{of} or none of these, as the user named them"
+    return f"{count(phase_map.n, 'point')} on a grid of {rows:,} by {columns:,}, {steps}; {members}{among}"
 
 
 def _tables(phase_map: PhaseMap, fractions: Fractions | None) -> list[Table]:

@@ -1,7 +1,7 @@
 """A bundle that answers by a faster engine or with fewer members, calibrated and certified as it then runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from ensemble.early_exit import Cascade, Stopping, VoteStop, filled, stopped
 from ensemble.errors import InputError
 from kikuchi._support.archive import read_archive
 from kikuchi._support.progress import SILENT, Progress
-from kikuchi.bundle.bundle import HELD_OUT as _BUNDLE_HELD_OUT
+from kikuchi.bundle.among import among_candidates
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import fit_decision, member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, read_held_out
@@ -19,6 +19,7 @@ from kikuchi.inference.engine import MEASURED, STUDENTS
 from kikuchi.inference.exports import Shelf, engines_for, read_shelf
 from kikuchi.inference.runner import Runner
 from kikuchi.inference.student import student_of
+from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan
 
 #: What `map --stop` takes.
@@ -40,14 +41,12 @@ class Predictor(Bundle):
 
     Attributes
     ----------
-    stopping, variant, own_held_out
-        Where `answering` chose another engine or fewer members: when to stop, what to call that in a store, and what
-        the held-out outputs then are.
+    stopping, variant
+        Where `answering` chose another engine or fewer members: when to stop, and what to call that in a store.
     """
 
     stopping: Stopping | None = None
     variant: str = ""
-    own_held_out: HeldOut | None = None
 
     @classmethod
     def of(cls, run: str | Path | Bundle) -> "Predictor":
@@ -64,11 +63,6 @@ class Predictor(Bundle):
             return cls(**{f.name: getattr(run, f.name) for f in fields(Bundle)})
         return cls.load(run)
 
-    @cached_property
-    def held_out(self) -> HeldOut:
-        """Everything the members said of the held-out patterns, with the truth."""
-        return self.own_held_out or read_held_out(self.path / _BUNDLE_HELD_OUT)
-
     def member_outputs(
         self, patterns: np.ndarray, static_background: np.ndarray | None = None
     ) -> MemberOutputs:
@@ -83,7 +77,8 @@ class Predictor(Bundle):
         """
         runner = self.runner(patterns=len(patterns))
         pieces = runner.pieces(slice(0, max(len(patterns), 1)), patterns.shape[1:])
-        return joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
+        outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
+        return outputs if self.candidates is None else self.candidates.narrow(outputs)
 
     def runner(self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT) -> Runner:
         """Return the members ready to run.
@@ -101,6 +96,22 @@ class Predictor(Bundle):
             return student_of(self, engine)
         engines = engines_for(self, engine, patterns=patterns, progress=progress)
         return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
+
+    def among(
+        self, names: str | Sequence[str | int], *, rule: str | None = None, recipe: Recipe | None = None
+    ) -> "Predictor":
+        """Return the bundle as it answers among some of its classes, calibrated and certified for them anew.
+
+        Parameters
+        ----------
+        names
+            Space groups (``"225,229"``) or materials of the bundle (``"Ni,Ni3Al"``), two groups or more.
+        rule
+            How the members are combined; the bundle's own where None. The result knows no other.
+        recipe
+            Says risk, confidence and familiar share; the bundle's own where None.
+        """
+        return among_candidates(self, names, self.check_rule(rule), recipe or self.recipe)
 
     def predict_proba(self, patterns: np.ndarray, *, rule: str | None = None) -> np.ndarray:
         """Return calibrated probabilities of the space groups.

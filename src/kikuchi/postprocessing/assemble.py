@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.abstention import Decision
+from ensemble.candidates import restricted_logits
 from ensemble.softmax import softmax
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.inference.logits_store import LogitsStore
@@ -29,7 +30,7 @@ def assembled(
         y=scan.y,
         step=scan.step,
         decision=decision,
-        member_probabilities=softmax(store.logits).astype(np.float32),
+        member_probabilities=softmax(_own_logits(bundle, store.logits)).astype(np.float32),
         orientations=_orientations(scan),
         problems=dict(scan.problems),
         meta=meta,
@@ -68,3 +69,8 @@ def _orientations(scan: Scan) -> np.ndarray | None:
     quaternions = np.asarray(scan.xmap.rotations.data, float).reshape(scan.n, -1, 4)[:, 0]
     identity = np.allclose(np.abs(quaternions), [1, 0, 0, 0])
     return None if identity else quaternions
+
+
+def _own_logits(bundle: Bundle, logits: np.ndarray) -> np.ndarray:
+    chosen = bundle.candidates
+    return logits if chosen is None else restricted_logits(logits, chosen.columns)

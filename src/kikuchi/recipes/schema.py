@@ -66,13 +66,15 @@ class StreamTable(_Table):
     """Train on patterns simulated without end instead of the dataset's own; see `kikuchi.training.stream.MasterStream`.
 
     `masters` is a folder of master patterns, relative to the recipe; `patterns` is the length of an epoch. The tables
-    `detector` and `microscope` are those of a simulation, and vary widely where they are left out; `chances` says
-    how often each class comes, in ascending order of the space groups. The dataset then validates, calibrates and
-    tests: its materials should be others than those of the masters.
+    `detector` and `microscope` are those of a simulation. Where they are left out, `recording` says what they are: they
+    are ``"varied"`` widely, or as far as ``"real"`` scans differ, with their transfer functions, stains, screens and
+    camera distances. `chances` says how often each class comes, in ascending order of the space groups. The dataset
+    then validates, calibrates and tests: its materials should be others than those of the masters.
     """
 
     masters: str
     patterns: int = Field(6400, ge=1, le=10_000_000)
+    recording: Literal["varied", "real"] = "varied"
     detector: Detector | None = None
     microscope: Microscope | None = None
     chances: tuple[float, ...] | None = None

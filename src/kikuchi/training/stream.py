@@ -17,7 +17,14 @@ from kikuchi.simulate.detector.distribution import log_between
 from kikuchi.simulate.detector.microscope import Detector, Microscope
 from kikuchi.simulate.masters.load import load_master
 from kikuchi.simulate.masters.master import MasterPattern
-from kikuchi.simulate.training.batches import guided_batch, labelled_batch, varied_detector, varied_microscope
+from kikuchi.simulate.training.batches import (
+    guided_batch,
+    labelled_batch,
+    real_detector,
+    real_microscope,
+    varied_detector,
+    varied_microscope,
+)
 
 #: Space groups of point group m-3m.
 M_3M = range(221, 231)
@@ -187,7 +194,9 @@ def recipe_stream(table: StreamTable, classes: Sequence[int], seed: int) -> Mast
         The folder holds no masters, or those of other space groups.
     """
     masters = load_masters(table.masters)
-    chosen = {
+    real = {"detector": real_detector(), "microscope": real_microscope()}
+    chosen: dict[str, Any] = real if table.recording == "real" else {}
+    chosen |= {
         name: value
         for name in ("detector", "microscope", "chances")
         if (value := getattr(table, name)) is not None

@@ -39,6 +39,10 @@ def describe_map(phase_map: "PhaseMap", out: Path) -> str:
     d = phase_map.decision
     solved = d.status == 0
     lines = [f"{phase_map.n} patterns of {phase_map.name}"]
+    named = phase_map.meta.get("among")
+    if named:
+        of = f" ({', '.join(named['materials'])})" if named["materials"] else ""
+        lines[0] += f", among {', '.join(map(str, named['space_groups']))}{of} as named, or none of these"
     for index, number in enumerate(phase_map.classes):
         count = int((solved & (d.winner == index)).sum())
         if count:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from kikuchi.postprocessing.assemble import as_seen, assembled
 from kikuchi.postprocessing.grain_pooling import with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.symmetry_levels import with_levels
+from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, open_scan
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def map_scan(
     risk: float | None = None,
     confidence: float | None = None,
     familiar: float | None = None,
+    among: str | Sequence[str | int] | None = None,
     engine: str = "auto",
     stop: str = "never",
     grains: str | None = None,
@@ -72,6 +75,10 @@ def map_scan(
         Probability with which that risk must hold; the bundle's own where None.
     familiar
         Share of familiar patterns let through; the bundle's own where None.
+    among
+        What the scan can hold, where that is known: space groups (``"225,229"``) or materials of the bundle
+        (``"Ni,Ni3Al"``). The members' outputs are restricted to these, calibrated and certified anew on the held-out
+        patterns of these alone; a point that is none of them is unfamiliar.
     engine
         What runs the members, see `kikuchi.inference.CHOICES`.
     stop
@@ -96,9 +103,13 @@ def map_scan(
     bundle = Predictor.of(run)
     rule = bundle.check_rule(rule)
     bundle = answering(bundle, engine, stop, rule)
-    calibration, abstention = wanted_decision(
-        bundle, rule, risk=risk, confidence=confidence, familiar=familiar
-    )
+    wishes = {"risk": risk, "confidence": confidence, "familiar": familiar}
+    if among is None:
+        calibration, abstention = wanted_decision(bundle, rule, **wishes)
+        judge = replace(bundle, calibrations={rule: calibration})
+    else:
+        judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
+        calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
     opened = scan if isinstance(scan, Scan) else open_scan(scan)
     check_new(bundle, engine, opened)
     folder = Path(out)
@@ -110,13 +121,15 @@ def map_scan(
         executor = None if client is None else cluster_executor(client)
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
         store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, executor=executor)
-        judge = replace(bundle, calibrations={rule: calibration})
         outputs = store.outputs()
-        decision = spared(judge.decide(spoken_for(outputs), rule=rule, abstention=abstention), outputs)
+        said = spoken_for(outputs)
+        if judge.candidates is not None:
+            said = judge.candidates.narrow(said)
+        decision = spared(judge.decide(said, rule=rule, abstention=abstention), outputs)
         fractions = _fractions(judge, rule, abstention, decision, opened)
-        meta = _meta(opened, bundle, rule, calibration, abstention)
+        meta = _meta(opened, judge, rule, calibration, abstention)
         meta["timings"] = {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}
-        phase_map = assembled(opened, bundle, store, decision, meta)
+        phase_map = assembled(opened, judge, store, decision, meta)
         phase_map = with_levels(phase_map, judge, rule, abstention)
         if grain_of is not None:
             phase_map = with_grains(phase_map, judge, rule, abstention, grain_of)
@@ -134,16 +147,20 @@ def map_scan(
     return phase_map
 
 
-def wanted_decision(bundle: Bundle, rule: str, **wishes: float | None) -> tuple[Calibration, AbstentionRule]:
-    """Return the bundle's own decision rule, or one fitted anew for another risk, confidence or familiar share."""
+def wanted_recipe(bundle: Bundle, **wishes: float | None) -> Recipe:
+    """Return the bundle's recipe with another risk, confidence or familiar share where one is wished."""
     changed = {name: value for name, value in wishes.items() if value is not None}
-    if not changed:
-        return bundle.calibrations[rule], bundle.abstentions[rule]
     for name, value in changed.items():
         if not 0 < value < 1:
             raise InputError(f"{name} {value} is out of range", remedy="between 0 and 1, e.g. 0.02")
-    recipe = bundle.recipe.model_copy(update={"abstain": bundle.recipe.abstain.model_copy(update=changed)})
-    return fit_decision(bundle.held_out, rule, recipe)
+    return bundle.recipe.model_copy(update={"abstain": bundle.recipe.abstain.model_copy(update=changed)})
+
+
+def wanted_decision(bundle: Bundle, rule: str, **wishes: float | None) -> tuple[Calibration, AbstentionRule]:
+    """Return the bundle's own decision rule, or one fitted anew for another risk, confidence or familiar share."""
+    if all(value is None for value in wishes.values()):
+        return bundle.calibrations[rule], bundle.abstentions[rule]
+    return fit_decision(bundle.held_out, rule, wanted_recipe(bundle, **wishes))
 
 
 def _fractions(
@@ -196,6 +213,7 @@ def _meta(
             "created": bundle.manifest["created"],
         },
         "rule": rule,
+        **({} if bundle.candidates is None else {"among": bundle.candidates.to_dict()}),
         "engine": bundle.variant.removeprefix("+") or "as fitted",
         "calibration": calibration.to_dict(),
         "abstention": abstention.to_dict(),

@@ -76,5 +76,5 @@ def test_weights_that_declare_too_much_or_point_elsewhere_are_refused(tmp_path):
         check_hdf5(tmp_path / "bomb.h5", remedy="r")
     with h5py.File(tmp_path / "link.h5", "w") as file:
         file["layers"] = h5py.ExternalLink(str(tmp_path / "good.h5"), "/layers")
-    with pytest.raises(InputError, match=r"link\.h5: holds a link at 'layers'"):
+    with pytest.raises(InputError, match=r"link\.h5: keeps '/layers' in another file"):
         check_hdf5(tmp_path / "link.h5", remedy="r")

@@ -35,7 +35,6 @@ def whole(tmp_path):
     with h5py.File(path, "w") as file:
         group = file.create_group("one/two")
         group["ring"] = file["one"]
-        group["elsewhere"] = h5py.ExternalLink("nothing.h5", "/x")
         group["nowhere"] = h5py.SoftLink("/none")
         group.attrs.update(text="words", numbers=np.arange(3))
         file.create_dataset("chunked", data=np.zeros((20, 60, 60)), chunks=(1, 60, 60), compression="gzip")

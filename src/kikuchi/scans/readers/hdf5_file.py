@@ -1,5 +1,6 @@
 """What an HDF5 file holds and declares, looked at before any reader loads from it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,11 @@ PATTERN_NAMES = (
 # Every other data set is loaded whole by the vendor readers.
 _MAX_OTHER_BYTES = 2**31
 _MAX_OBJECTS = 100_000
+#: Filters that files may name by their number alone: https://github.com/HDFGroup/hdf5_plugins/blob/master/docs
+_FILTERS = {
+    305: "LZO", 307: "bzip2", 32000: "LZF", 32001: "Blosc", 32004: "LZ4", 32008: "bitshuffle", 32013: "ZFP",
+    32015: "Zstandard", 32017: "SZ", 32026: "Blosc2",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,42 @@ def inspect_hdf5(path: Path) -> Hdf5Content:
         raise InputError(f"is a damaged HDF5 file: {detail}", path=path, remedy=remedy) from None
 
 
+def check_filters(data: Any, path: Path) -> None:
+    """Refuse a data set that is compressed by a filter which is not here.
+
+    Nothing in it can be read, which is no matter of single patterns. Filters that the package ``hdf5plugin`` brings are
+    there where it is installed.
+
+    Raises
+    ------
+    InputError
+        As above, naming the filter.
+    """
+    import h5py
+
+    if not data.chunks:
+        return
+    properties = data.id.get_create_plist()
+    for place in range(properties.get_nfilters()):
+        code, _, _, name = properties.get_filter(place)
+        if h5py.h5z.filter_avail(code):
+            continue
+        with suppress(ImportError):
+            import hdf5plugin  # noqa: F401
+
+            if h5py.h5z.filter_avail(code):
+                continue
+        # A writer may have skipped a filter that was not there for it, either: a bit of each chunk says so.
+        if data.id.get_num_chunks() and data.id.get_chunk_info(0).filter_mask >> place & 1:
+            continue
+        called = name.decode(errors="replace").split(";")[0][:60] or _FILTERS.get(code, "unknown")
+        raise InputError(
+            f"{data.name.rsplit('/', 1)[-1]!r} is compressed by the HDF5 filter {code} ({called}), which is not here",
+            path=path,
+            remedy="pip install hdf5plugin, or save the file again with gzip or without compression",
+        )
+
+
 def _inspect(file: Any, path: Path) -> Hdf5Content:
     import h5py
 
@@ -90,6 +132,7 @@ def _inspect(file: Any, path: Path) -> Hdf5Content:
         names.add(last.lower())
         if not isinstance(item, h5py.Dataset):
             return
+        check_filters(item, path)
         if last in PATTERN_NAMES and len(item.shape or ()) in (3, 4) and item.dtype.kind in "uif":
             rows, columns = item.shape[-2:]
             check_pattern_size(rows, columns, path)

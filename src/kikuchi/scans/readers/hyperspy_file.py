@@ -13,6 +13,7 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi._support.hdf5_probe import probe_hdf5
 from kikuchi.scans.readers.grid import full_grid
+from kikuchi.scans.readers.hdf5_file import check_filters
 from kikuchi.scans.readers.limits import check_grid_size, check_pattern_size
 from kikuchi.scans.readers.sources import ArrayPatterns, Hdf5Patterns
 from kikuchi.scans.scan import Scan, stem_of
@@ -42,11 +43,12 @@ def open_hyperspy(path: Path, shape: tuple[int, int] | None = None) -> Scan:
 
     if not h5py.is_hdf5(path):
         raise InputError("is no HyperSpy file", path=path, remedy=_SAVE_AGAIN)
-    probe_hdf5(path, remedy=_SAVE_AGAIN)
+    probe_hdf5(path, remedy=_SAVE_AGAIN, objects=True)  # only data and some attributes are read
     try:
         with h5py.File(path, "r") as file:
             group, axes = _first_image_signal(file, path)
             name, data_shape = f"{group.name}/data", group["data"].shape
+            check_filters(group["data"], path)
             single = group["data"][()] if len(data_shape) == 2 else None
             signal_type = _text(_attributes(group, "metadata/Signal").get("signal_type"))
             energy = [_attributes(group, f"metadata/{place}").get("beam_energy") for place in _INSTRUMENTS]

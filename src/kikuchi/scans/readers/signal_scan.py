@@ -21,9 +21,8 @@ from kikuchi.scans.scan import PatternSource, Scan, stem_of
 if TYPE_CHECKING:
     from orix.crystal_map import CrystalMap
 
-BINARY_SUFFIXES = (".dat", ".up1", ".up2", ".ebsp")
-SIGNAL_SUFFIXES = HDF5_SUFFIXES + BINARY_SUFFIXES
-_WITHOUT_GEOMETRY = (".up1", ".up2", ".ebsp")
+NORDIF_SUFFIX = ".dat"
+SIGNAL_SUFFIXES = (*HDF5_SUFFIXES, NORDIF_SUFFIX)
 _COPY_AGAIN = "copy or export the scan again"
 
 
@@ -33,7 +32,7 @@ def open_signal(path: Path, shape: tuple[int, int] | None = None) -> Scan:
     Parameters
     ----------
     path
-        ``.h5``, ``.hdf5``, ``.h5ebsd``, ``.oh5``, ``.h5oina``, ``.dat`` (NORDIF), ``.up1``, ``.up2`` or ``.ebsp``.
+        ``.h5``, ``.hdf5``, ``.h5ebsd``, ``.oh5``, ``.h5oina``, or ``.dat`` (NORDIF).
     shape
         Rows and columns of the grid, where the file does not tell.
 
@@ -44,7 +43,7 @@ def open_signal(path: Path, shape: tuple[int, int] | None = None) -> Scan:
     """
     if path.stat().st_size == 0:
         raise InputError("is empty", path=path, remedy=_COPY_AGAIN)
-    if path.suffix.lower() == ".dat":
+    if path.suffix.lower() == NORDIF_SUFFIX:
         _check_nordif_settings(path)
     metadata: dict[str, Any] = {"format": path.suffix.lower().lstrip(".")}
     dataset = None
@@ -80,10 +79,8 @@ def _load(path: Path, dataset: str | None) -> tuple[Any, np.ndarray | None]:
     except Exception as error:  # the readers raise whatever a damaged header leads to
         detail = str(error).replace(str(path), path.name).splitlines() or [type(error).__name__]
         remedy = _COPY_AGAIN
-        if path.suffix.lower() == ".dat":
+        if path.suffix.lower() == NORDIF_SUFFIX:
             remedy = "NORDIF's Setting.txt must lie beside it; else " + remedy
-        if path.suffix.lower() == ".ebsp":
-            remedy = "AZtec 6.1 and compressed patterns are not read: export as .h5oina"
         raise InputError(f"cannot be read: {detail[0][:300]}", path=path, remedy=remedy) from None
     signal = signal[0] if isinstance(signal, list) else signal
     if type(signal).__name__ not in ("EBSD", "LazyEBSD"):
@@ -138,8 +135,7 @@ def _from_signal(
         shape=grid.shape,
         step=grid.step,
         voltage_kv=_voltage(metadata.get("microscope", {}).get("beam_energy")),
-        # Where the file does not tell, kikuchipy says 70.
-        sample_tilt=None if path.suffix.lower() in _WITHOUT_GEOMETRY else _finite(detector.sample_tilt),
+        sample_tilt=_finite(detector.sample_tilt),
         pattern_centre=_pattern_centre(detector.pc),
         xmap=xmap,
         phase_names=names,
@@ -204,7 +200,7 @@ def _positive(value: Any, otherwise: float) -> float:
 
 
 def _check_not_truncated(path: Path, n: int, signal: Any) -> None:
-    if path.suffix.lower() not in BINARY_SUFFIXES:
+    if path.suffix.lower() != NORDIF_SUFFIX:
         return
     needed = n * int(np.prod(signal.data.shape[-2:])) * signal.data.dtype.itemsize
     if path.stat().st_size < needed:

@@ -127,15 +127,22 @@ def shadow(shape: tuple[int, int], share: np.ndarray, direction: np.ndarray) -> 
     return (1 - np.float32(1 - SHADOW_LIGHT) * covered).astype(np.float32)
 
 
-def screen(shape: tuple[int, int], radius: np.ndarray) -> np.ndarray:
-    """Give which pixels see a round phosphor screen in the middle of the picture.
+def screen(
+    shape: tuple[int, int],
+    radius: np.ndarray,
+    centre_x: np.ndarray | float = 0.5,
+    centre_y: np.ndarray | float = 0.5,
+) -> np.ndarray:
+    """Give which pixels see a round phosphor screen.
 
     Parameters
     ----------
     shape
         Rows and columns.
     radius
-        In units of half the shorter side: 1 is the inscribed circle, 2 is beyond the corners of a square.
+        In units of half the shorter side, shape (n,): 1 is the inscribed circle, 2 is beyond the corners of a square.
+    centre_x, centre_y
+        Its middle, fractions of the picture.
 
     Returns
     -------
@@ -143,10 +150,12 @@ def screen(shape: tuple[int, int], radius: np.ndarray) -> np.ndarray:
         Shape (n, rows, columns), bool.
     """
     half = 0.5 * min(shape)
-    y = (np.arange(shape[0]) + 0.5 - 0.5 * shape[0]) / half
-    x = (np.arange(shape[1]) + 0.5 - 0.5 * shape[1]) / half
-    distance = np.square(y)[:, None] + np.square(x)[None, :]
-    return distance[None] <= np.square(np.asarray(radius))[:, None, None]
+    n = len(np.atleast_1d(radius))
+    left, top = (np.broadcast_to(centre, n)[:, None] for centre in (centre_x, centre_y))
+    y = (np.arange(shape[0]) + 0.5 - top * shape[0]) / half
+    x = (np.arange(shape[1]) + 0.5 - left * shape[1]) / half
+    distance = np.square(y)[:, :, None] + np.square(x)[:, None, :]
+    return distance <= np.square(np.atleast_1d(radius))[:, None, None]
 
 
 def count_electrons(

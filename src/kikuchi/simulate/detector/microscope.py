@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from kikuchi.simulate.detector import imaging
+from kikuchi.simulate.detector import imaging, recording
 from kikuchi.simulate.detector.distribution import Distribution, between, constant, log_between
 from kikuchi.simulate.detector.geometry import Geometry
 
@@ -65,6 +65,8 @@ class Detector(BaseModel):
 class Microscope(BaseModel):
     """Beam, screen and camera: every field but the last two is a distribution, drawn once per pattern.
 
+    From `transfer_low` on the fields came later, and are off by default: an older table draws what it always drew.
+
     Parameters
     ----------
     contrast
@@ -97,6 +99,18 @@ class Microscope(BaseModel):
         Share of a second crystal of the same phase in the pattern, 0 to 1.
     deformation
         Spread of the orientation in the diffracting volume, degrees.
+    transfer_low, transfer_middle, transfer_high
+        Gains of the Kikuchi signal at 3, 16 and 32 cycles a height, relative to 8 (see
+        `kikuchi.simulate.detector.recording.transfer`); `contrast` is what it has after that.
+    stains
+        Relative standard deviation of stains on the screen (see `kikuchi.simulate.detector.recording.stains`).
+    smoothing
+        Standard deviation in pixels of what softens the picture after the noise: binning, compression, resizing.
+    screen
+        Index of a real static background (see `kikuchi.simulate.detector.recording.SCREENS`), mirrored or not, in
+        place of the hill; -1 is the hill.
+    screen_x, screen_y
+        Middle of the round screen, fractions of the picture.
     bits
         8 or 16.
     camera_seed
@@ -126,13 +140,25 @@ class Microscope(BaseModel):
     screen_radius: Distribution = constant(2)
     overlap: Distribution = constant(0)
     deformation: Distribution = constant(0)
+    transfer_low: Distribution = constant(1)
+    transfer_middle: Distribution = constant(1)
+    transfer_high: Distribution = constant(1)
+    stains: Distribution = constant(0)
+    smoothing: Distribution = constant(0)
+    screen: Distribution = constant(-1)
+    screen_x: Distribution = constant(0.5)
+    screen_y: Distribution = constant(0.5)
     bits: Literal[8, 16] = 8
     camera_seed: int | None = None
 
     @model_validator(mode="after")
     def _check(self) -> "Microscope":
-        for name in ("background_width", "dose", "frames", "gamma", "saturation", "screen_radius"):
+        positive = ("background_width", "dose", "frames", "gamma", "saturation", "screen_radius")
+        for name in (*positive, "transfer_low", "transfer_middle", "transfer_high"):
             _require_at_least(name, getattr(self, name), 1e-3)
+        known = set(range(-1, len(recording.SCREENS)))
+        if self.screen.kind not in ("constant", "choice") or not set(self.screen.values) <= known:
+            raise ValueError(f"screen takes whole numbers from -1 to {max(known)}, or a choice of them")
         return self
 
     def draw(self, n: int, rng: np.random.Generator) -> Parameters:
@@ -160,6 +186,11 @@ _LIMITS = (
     ("occlusion", 0, 1),
     ("overlap", 0, 1),
     ("deformation", 0, np.inf),
+    ("transfer_low", 1e-3, np.inf),
+    ("transfer_middle", 1e-3, np.inf),
+    ("transfer_high", 1e-3, np.inf),
+    ("stains", 0, 1),
+    ("smoothing", 0, np.inf),
 )
 
 
@@ -179,8 +210,9 @@ def degrade(
 ) -> tuple[np.ndarray, Parameters]:
     """Record clean patterns as the microscope's camera does.
 
-    Light is ``background * (1 + contrast * signal)``, the signal being the pattern with mean 0 and standard
-    deviation 1. Then come shadow, blur, screen edge, counting noise and the digitiser.
+    Light is ``background * (1 + contrast * signal)``, the signal being the pattern, passed through the transfer
+    function, with mean 0 and standard deviation 1. Then come shadow, blur, stains, screen edge, counting noise,
+    smoothing and the digitiser. Steps that are off take no random numbers.
 
     Parameters
     ----------
@@ -211,6 +243,9 @@ def degrade(
     shape = (size[0], size[1])
     drawn = microscope.draw(n, rng) if parameters is None else parameters
     rate = imaging.standardise(patterns)
+    gains = [drawn[name] for name in ("transfer_low", "transfer_middle", "transfer_high")]
+    if np.any(np.not_equal(gains, 1)):
+        rate = imaging.standardise(recording.transfer(rate, *gains))
     rate *= drawn["contrast"].astype(np.float32)[:, None, None]
     rate += 1
     np.maximum(rate, 0, out=rate)
@@ -223,10 +258,18 @@ def degrade(
         drawn["gradient_x"],
         drawn["gradient_y"],
     )
+    real = np.flatnonzero(drawn["screen"] >= 0)
+    if len(real):
+        light[real] = recording.screens(shape, drawn["screen"][real], rng.random(len(real)) < 0.5)
     rate *= light
     if np.any(drawn["occlusion"] > 0):
         rate *= imaging.shadow(shape, drawn["occlusion"], drawn["occlusion_direction"])
     rate = imaging.blur(rate, drawn["blur"])
+    if np.any(drawn["stains"] > 0):
+        stained = recording.stains(shape, n, rng)
+        stained *= drawn["stains"].astype(np.float32)[:, None, None]
+        stained += 1
+        rate *= np.maximum(stained, 0, out=stained)
     camera = rng if microscope.camera_seed is None else np.random.default_rng(microscope.camera_seed)
     fields = n if microscope.camera_seed is None else 1
     if np.any(drawn["gain_variation"] > 0):
@@ -234,8 +277,10 @@ def degrade(
         rate *= np.maximum(1 + drawn["gain_variation"].astype(np.float32)[:, None, None] * sensitivity, 0)
     # The phosphor ends where it ends: its edge is sharper than its point spread.
     if np.any(drawn["screen_radius"] < np.sqrt(2) * max(shape) / min(shape)):
-        rate *= imaging.screen(shape, drawn["screen_radius"])
+        rate *= imaging.screen(shape, drawn["screen_radius"], drawn["screen_x"], drawn["screen_y"])
     counts = imaging.count_electrons(rate, drawn["dose"], drawn["frames"], drawn["read_noise"], rng)
+    if np.any(drawn["smoothing"] > 0):
+        counts = imaging.blur(counts, drawn["smoothing"])
     full_scale = 2.0**microscope.bits - 1
     gain = drawn["exposure"] / (drawn["dose"] * light.max(axis=(1, 2)))
     levels = imaging.digitise(counts, full_scale, gain, drawn["gamma"], drawn["saturation"])

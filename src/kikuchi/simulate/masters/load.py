@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi._support.archive import check_archive
 from kikuchi._support.hdf5_probe import probe_hdf5
 from kikuchi.simulate.crystals.symmetry import is_centrosymmetric
 from kikuchi.simulate.masters.master import MasterPattern
@@ -48,6 +49,7 @@ def load_master(path: str | Path, voltage_kv: float | None = None, *, half_size:
     if suffix == ".npz":
         if _is_ours(path):
             return _of_voltage(read_stored_master(path).master, voltage_kv, path)
+        check_archive(path, remedy=f"give {_FORMATS}")
         return _through_kikuchipy(path, voltage_kv)
     if suffix in (".h5", ".hdf5"):
         probe_hdf5(path, remedy=f"give {_FORMATS}")

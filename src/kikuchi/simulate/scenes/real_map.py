@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi._support.hdf5_probe import probe_hdf5
 from kikuchi.simulate.detector.orientations import product
 from kikuchi.simulate.scenes.microstructure import NO_PHASE, Microstructure, boundary_share
 
@@ -39,11 +40,14 @@ def load_microstructure(
     InputError
         The file cannot be read, is not on a full square grid, or has a phase that `phases` does not name.
     """
+    import h5py
     from orix.io import load
 
     path = Path(path)
     if not path.is_file():
         raise InputError("no such map", path=path, remedy="give an .ang or .ctf file")
+    if h5py.is_hdf5(path):
+        probe_hdf5(path, remedy="give an .ang or .ctf file")
     try:
         xmap = load(path)
     except Exception as error:

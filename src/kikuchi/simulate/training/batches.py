@@ -258,3 +258,47 @@ def varied_microscope() -> Microscope:
         screen_radius=Distribution(kind="choice", values=(2, 1.2, 1.0), weights=(4, 1, 1)),
         deformation=constant(0),
     )
+
+
+def real_detector(shape: tuple[int, int] = (64, 64)) -> Detector:
+    """Give a detector as wide as the real scans at hand, camera distances to 1.05 heights among them.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns, pixels.
+    """
+    return varied_detector(shape).model_copy(
+        update={
+            "pcx": between(0.38, 0.62),
+            "pcy": between(0.1, 0.6),
+            "pcz": between(0.42, 1.08),
+        }
+    )
+
+
+def real_microscope() -> Microscope:
+    """Give a microscope whose radial spectra reach as far as those of real recordings, to train on.
+
+    Beside `varied_microscope`: a transfer function, stains, noise that is not white, real static backgrounds, screens
+    whose round edge lies inside the picture, and contrasts from 2.5 to 40 %. `reports/simulation/spectra.py` compares.
+    """
+    return varied_microscope().model_copy(
+        update={
+            "contrast": log_between(0.025, 0.4),
+            "dose": log_between(1000, 40_000),
+            "background_height": between(0.3, 1.0),
+            "blur": between(0.2, 1.2),
+            "screen_radius": Distribution(
+                kind="choice", values=(2, 1.2, 1.02, 0.98, 0.94), weights=(6, 1, 1, 1, 1)
+            ),
+            "screen_x": between(0.48, 0.52),
+            "screen_y": between(0.48, 0.52),
+            "transfer_low": log_between(0.15, 1.5),
+            "transfer_middle": log_between(0.7, 2.8),
+            "transfer_high": log_between(0.4, 1.8),
+            "stains": log_between(0.002, 0.05),
+            "smoothing": between(0, 0.6),
+            "screen": Distribution(kind="choice", values=(-1, 0, 1, 2, 3, 4), weights=(10, 1, 1, 1, 1, 1)),
+        }
+    )
