@@ -30,6 +30,8 @@ from kikuchi.simulate.masters.structure_factors import affordable_spacing
 
 FIRST_GROUPS = (221, 223, 225, 227, 229, 230)
 OTHER_GROUPS = (222, 224, 226, 228)
+#: Groups whose crystals no member is to name: of other Laue classes, or of m-3m's absences without its symmetry.
+STRANGERS = (62, 63, 136, 139, 140, 141, 166, 167, 186, 191, 193, 194, 198, 205, 213, 215, 216, 217)
 FINER: dict[str, Any] = {"least": 0.55, "most_reflectors": 2000}
 
 
@@ -156,7 +158,9 @@ def main() -> None:
         "--others", type=int, default=90, help="crystals of 222, 224, 226 and 228 each, at most"
     )
     parser.add_argument("--isotypes", action="store_true", help="no random crystals where there are types")
-    parser.add_argument("--strangers", action="store_true", help="of other groups than m-3m's, random crystals")
+    parser.add_argument(
+        "--strangers", action="store_true", help="of other groups than m-3m's, random crystals"
+    )
     parser.add_argument("--half-size", type=int, default=50)
     parser.add_argument("--seed", type=int, default=2021)
     parser.add_argument("--part", default="0/1", help="which share of the work, as 0/2 and 1/2")
