@@ -1,6 +1,5 @@
 """Crystal structures: a cell, a space group and the sites of its asymmetric unit."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi._support.text import read_toml
 from kikuchi.simulate.crystals.symmetry import orbit, origin_shift, space_group_operations
 
 if TYPE_CHECKING:
@@ -279,11 +279,7 @@ def load_structure(name_or_path: str | Path) -> Structure:
         from kikuchi.simulate.crystals.cif import read_cif
 
         return read_cif(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"not a TOML file: {error}", path=path) from None
-    return structure_from_dict(content, path=path)
+    return structure_from_dict(read_toml(path, "structure"), path=path)
 
 
 def structure_from_dict(content: dict[str, Any], *, path: str | Path | None = None) -> Structure:
