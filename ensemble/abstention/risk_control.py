@@ -139,7 +139,13 @@ def answers_needed(
 
 
 def threshold_sequence(
-    confidences: ArrayLike, wrong: ArrayLike, risk: float, confidence: float, scale: float = 1.0
+    confidences: ArrayLike,
+    wrong: ArrayLike,
+    risk: float,
+    confidence: float,
+    scale: float = 1.0,
+    *,
+    safest: bool = False,
 ) -> NDArray[np.float64]:
     """Order in which thresholds are to be tested: from strict to loose, beginning where the test has power.
 
@@ -152,6 +158,9 @@ def threshold_sequence(
         What is to be certified.
     scale
         Size of the testing half over the size of the planning half.
+    safest
+        Begin at the threshold with the smallest expected bound, not at the strictest that is expected to pass: the
+        first test fails less often, at the price of stricter thresholds where all later ones fail.
 
     Returns
     -------
@@ -177,7 +186,9 @@ def threshold_sequence(
     expected = risk_bound(np.round(rate * n_expected), n_expected, confidence)
     cautious = risk_bound(np.round(rate * n_expected) + 2, n_expected, confidence)
     passing = np.flatnonzero(cautious <= risk)
-    start = int(passing[0]) if len(passing) else int(np.argmin(expected))
+    start = int(np.argmin(cautious if safest else expected))
+    if len(passing) and not safest:
+        start = int(passing[0])
     return thresholds[start:]
 
 

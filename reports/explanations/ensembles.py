@@ -1,6 +1,6 @@
 """The members that the study explains: trained on simulated Ni3Al, Ni and Fe, from published dynamical master patterns.
 
-    python reports/explanations/ensembles.py ../shared/masters --work WORK
+    python -m reports.explanations.ensembles ../shared/masters --work WORK
 
 Fits five compact members at 64 x 64, three from scratch and two by transfer, into ``WORK/compact``. Interrupted, the
 same command goes on.

@@ -1,6 +1,6 @@
 """Where attributions lie, and whether they can be believed, on simulated Ni and Ni3Al that members disagree about.
 
-    python reports/explanations/study.py ../shared/masters --work WORK
+    python -m reports.explanations.study ../shared/masters --work WORK
 
 fits the members where that is not done yet (`ensembles.py`), simulates Ni and Ni3Al patterns that none of them has
 seen, and writes ``study.json`` beside itself. Intervals are bootstraps over patterns: each is a crystal of its own.
@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ensembles import arguments, fitted, specification
 
 from ensemble.softmax import softmax
-from kikuchi._support.versions import versions
 from kikuchi.bundle.background import BACKGROUND
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.explain import Ensemble, Shapley, read_background
@@ -25,6 +23,8 @@ from kikuchi.explain.ground_truth import Truth, shares
 from kikuchi.explain.inputs import per_class
 from kikuchi.scans import open_scan, prepare
 from kikuchi.simulate import simulate
+from reports._provenance import provenance
+from reports.explanations.ensembles import arguments, fitted, specification
 
 HERE = Path(__file__).parent
 ASKED = ("Ni3Al", "Ni")
@@ -209,11 +209,7 @@ def main() -> None:
     again = [q["pattern"] for q in asked[:AGAIN]]
     correlations = shuffled(ensemble, again)
     result = {
-        "command": f"python reports/explanations/study.py ../shared/masters --work WORK --seed {given.seed} "
-        f"--disagreements {given.disagreements}",
-        "date": time.strftime("%Y-%m-%d"),
-        "seed": given.seed,
-        "machine": "two-core CPU",
+        **provenance(seed=given.seed),
         "members": [m.name for m in bundle.members],
         "members_right": {
             m.name: float((bundle.held_out.outputs.logits[i].argmax(axis=1) == bundle.held_out.labels).mean())
@@ -228,7 +224,6 @@ def main() -> None:
         **summary(records),
         "by_gradients": by_gradients(ensemble, again),
         "shuffled_weights_rank_correlation": interval(correlations) | {"largest": max(correlations)},
-        "versions": versions(),
     }
     (HERE / "study.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 

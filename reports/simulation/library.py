@@ -1,6 +1,6 @@
 """Fill a library of dynamical master patterns: random crystals and isotypes of the ten groups of m-3m.
 
-    python reports/simulation/library.py OUT [--count 3960] [--half-size 50] [--seed 2021] [--part 0/1]
+    python -m reports.simulation.library OUT [--count 3960] [--half-size 50] [--seed 2021] [--part 0/1]
 
 One file per crystal, ``<group>_<index>.npz``, readable with `kikuchi.simulate.load_master`; even indices are isotypes
 where structure types of the group are known, all others random crystals. Voltage (10-30 kV), depth and absorption are
@@ -15,6 +15,7 @@ import json
 import time
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from kikuchi.simulate.masters.structure_factors import affordable_spacing
 
 FIRST_GROUPS = (221, 223, 225, 227, 229, 230)
 OTHER_GROUPS = (222, 224, 226, 228)
-FINER = {"least": 0.55, "most_reflectors": 2000}
+FINER: dict[str, Any] = {"least": 0.55, "most_reflectors": 2000}
 
 
 def plan(count: int, others: int) -> list[tuple[int, int]]:
@@ -71,7 +72,7 @@ def compute(
     """Compute one master pattern, write it and return what it cost."""
     rng = np.random.default_rng([seed, group, index])
     started = time.perf_counter()
-    note = {"file": file.name}
+    note: dict[str, Any] = {"file": file.name}
     try:
         structure = draw_crystal(group, index, rng, isotypes)
         if is_real(structure):

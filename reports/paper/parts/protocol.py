@@ -14,7 +14,7 @@ from kikuchi.bundle.bundle import Bundle
 from kikuchi.evaluation.test_sets import Labelled, own_test_patterns
 from kikuchi.members.history import read_history
 from kikuchi.recipes.schema import Recipe
-from parts.config import Study
+from reports.paper.parts.config import Study
 
 
 def fitted(study: Study, dataset: Path, work: Path, progress: Progress) -> Bundle:

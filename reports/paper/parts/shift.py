@@ -16,9 +16,9 @@ from kikuchi.evaluation.selective_scores import error_rate
 from kikuchi.evaluation.test_sets import Labelled, dataset_patterns, own_test_patterns
 from kikuchi.simulate import Detector, Microscope
 from kikuchi.simulate.detector.distribution import Distribution, constant
-from parts.config import Masters, Recording, Study
-from parts.everybody import NOT_SINGLE, everybody
-from parts.patterns import simulated, stem
+from reports.paper.parts.config import Masters, Recording, Study
+from reports.paper.parts.everybody import NOT_SINGLE, everybody
+from reports.paper.parts.patterns import simulated, stem
 
 
 def _scaled(distribution: Distribution, factor: float) -> Distribution:
@@ -146,7 +146,8 @@ def shifted(bundle: Bundle, found: list[Condition], progress: Progress) -> dict[
         ``unchanged``, ``conditions`` and ``axes`` (all conditions of an axis together) with the scores of everybody;
         ``all``: every condition together, with the ratio of calibration errors and its interval.
     """
-    rows, by_axis = [], {}
+    rows: list[Any] = []
+    by_axis: dict[str, list[Any]] = {}
     for condition in found:
         progress.say(f"{condition.axis} = {condition.value:g}")
         patterns = outputs_of(bundle, condition.dataset, progress)

@@ -1,6 +1,6 @@
 """Which pattern to label next: suggested patterns against random ones, on simulated maps whose truth is known.
 
-    python reports/future-work/label_next.py --work WORK
+    python -m reports.future_work.label_next --work WORK
 
 A bundle's head knows the paper's six groups. A map holds them and the other four groups of m-3m in small shares. Twelve
 patterns at a time are labelled, chosen by `ensemble.active_learning.choose_queries`
@@ -10,20 +10,19 @@ measured is the accuracy per class of unlabelled patterns. ``label_next.json`` b
 """
 
 import argparse
-import datetime
 import json
 import time
 from pathlib import Path
 
 import numpy as np
-from features import shipped_features
 
 from ensemble.active_learning import choose_queries
 from ensemble.bayesian import fit_heads
-from ensemble.pooling import combine
-from kikuchi._support.versions import versions
+from ensemble.pooling import DropoutDraws, combine
 from kikuchi.incremental.rehearsal import RARE
 from kikuchi.members import head_draws
+from reports._provenance import provenance
+from reports.future_work.features import shipped_features
 
 HERE = Path(__file__).parent
 GROUPS = (221, 222, 223, 224, 225, 226, 227, 228, 229, 230)
@@ -67,7 +66,7 @@ def one_map(x: np.ndarray, group: np.ndarray, way: str, seed: int) -> list[dict]
             asked = chance.permutation(left)[:BATCH]
         else:
             d = head_draws(x[left], heads.kernels, heads.biases + raised)
-            draws = type(d)(d.mean[None], d.entropy[None], d.votes[None])
+            draws = DropoutDraws(d.mean[None], d.entropy[None], d.votes[None])
             score = combine(None, "mc-dropout", draws=draws).mutual_information
             asked = left[choose_queries(score, [x[left]], BATCH, known=[x[train]])]
         labelled = np.concatenate([labelled, asked])
@@ -121,10 +120,7 @@ def main() -> None:
             "ratio_high": float(ratio.max()),
         }
     result = {
-        "command": f"python reports/future-work/label_next.py --work WORK --seeds {given.seeds} --seed {given.seed}",
-        "date": datetime.date.today().isoformat(),
-        "machine": "two-core CPU, one thread, shared",
-        "versions": versions(),
+        **provenance(seed=given.seed),
         "patterns_on_map": ON_MAP,
         "labels_for_what_random_choice_ends_at": ratios,
         "rows": rows,

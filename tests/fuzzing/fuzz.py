@@ -1,4 +1,4 @@
-"""Fuzz every reader: `python reports/reliability/fuzz.py --executions 1000000 --seed 0`.
+"""Fuzz every reader: `python -m tests.fuzzing.fuzz --executions 1000000 --seed 0`.
 
 Each reader runs in a process of its own that may not take more than 2 GiB beyond what it starts with and not more than
 5 s for one input. Anything but a result or an `InputError` is a finding: an exception of another type, a hang, too much
@@ -24,10 +24,13 @@ import traceback
 import warnings
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from mutations import mutated
-from readers import READERS, scratch
+
+from reports._provenance import provenance
+from tests.fuzzing.mutations import mutated
+from tests.fuzzing.readers import READERS, scratch
 
 #: Thousands of executions of each reader in a million: what one costs differs by a factor of fifty, and four thousand
 #: of the dearest take as long as a hundred thousand of the cheapest.
@@ -44,7 +47,7 @@ WATCH = 120
 BYTES = 2 << 30
 #: What a child tells while it works.
 STATE = np.dtype([("position", "i8"), ("read", "i8"), ("refused", "i8"), ("cpu_seconds", "f8")])
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Hang(BaseException):
@@ -123,7 +126,7 @@ def _lines(state: Path) -> Path:
     return state.with_suffix(".lines")
 
 
-def _tried(call, folder: Path, file_name: str, data: bytes, allowed: type) -> dict[str, str] | str:
+def _tried(call, folder: Path, file_name: str, data: bytes, allowed: type[Exception]) -> dict[str, str] | str:
     """Call a reader on one input: "read" or "refused" where it did what it should, else what happened."""
     path = folder / file_name
     try:
@@ -149,7 +152,14 @@ def _tried(call, folder: Path, file_name: str, data: bytes, allowed: type) -> di
 def run_reader(name: str, seed: int, count: int, out: Path) -> dict:
     """Run one reader to its end in child processes, each begun anew after a crash."""
     record_file, state = out / f"{name}.json", out / f"{name}.state"
-    record = {"done": 0, "read": 0, "refused": 0, "seconds": 0.0, "cpu_seconds": 0.0, "findings": []}
+    record: dict[str, Any] = {
+        "done": 0,
+        "read": 0,
+        "refused": 0,
+        "seconds": 0.0,
+        "cpu_seconds": 0.0,
+        "findings": [],
+    }
     if record_file.is_file():
         record = json.loads(record_file.read_text())
     if state.is_file():  # this process was ended in the middle of a batch
@@ -198,7 +208,10 @@ def _watched(command: list[str], state: Path) -> tuple[int, str]:
     """Run a child; end it where it stays at one execution for long. Its exit code and last lines of errors."""
     with tempfile.TemporaryFile("w+") as err:
         child = subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", __file__, *command], stdout=subprocess.DEVNULL, stderr=err
+            [sys.executable, "-X", "faulthandler", "-m", "tests.fuzzing.fuzz", *command],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=err,
         )
         position, since = -1, time.monotonic()
         while True:
@@ -272,7 +285,6 @@ def main() -> None:
         records = {name: run_reader(name, given.seed, count, out) for name, count in wanted.items()}
     if given.only:
         return
-    from kikuchi._support.versions import versions
 
     for record in records.values():
         for finding in record["findings"]:
@@ -280,17 +292,13 @@ def main() -> None:
             call = re.search(r'File ".*?([^/"]+)", line \d+ in (\S+)', finding["text"])
             finding["text"] = f"{call[1]}:{call[2]}" if call else finding["text"]
     report = {
-        "command": f"python reports/reliability/fuzz.py --executions {given.executions} --seed {given.seed}",
-        "seed": given.seed,
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{os.cpu_count()}-core CPU",
+        **provenance(seed=given.seed),
         "limits": {"seconds": SECONDS, "bytes": BYTES},
         "executions": sum(r["done"] for r in records.values()),
         "findings": sum(len(r["findings"]) for r in records.values()),
         "readers": records,
-        "versions": versions(),
     }
-    (HERE / "fuzz.json").write_text(json.dumps(report, indent=1) + "\n")
+    (ROOT / "reports" / "reliability" / "fuzz.json").write_text(json.dumps(report, indent=1) + "\n")
     print("\n".join(rows(records)))
 
 

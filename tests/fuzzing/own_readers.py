@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import numpy as np
-from reader import NUMBERS, Reader
 
 from kikuchi._support import atomic
+from tests.fuzzing.reader import NUMBERS, Reader
 
 if TYPE_CHECKING:
     from kikuchi.members import MemberSpec
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data" / "format_1"
-BUNDLE_FILES = ("bundle.json", "calibration.json", "abstention.json", "features.npz", "held_out.npz")
+BUNDLE_FILES: tuple[str, ...] = (
+    "bundle.json",
+    "calibration.json",
+    "abstention.json",
+    "features.npz",
+    "held_out.npz",
+)
 BUNDLE_FILES += ("background.npz", "splits.json", "members/scratch-1/member.json")
 
 

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from reader import NUMBERS, Reader
-from scan_readers import write_png
-
 import kikuchi
+from tests.fuzzing.reader import NUMBERS, Reader
+from tests.fuzzing.scan_readers import write_png
 
 FORMAT_1 = Path(__file__).resolve().parents[2] / "tests" / "data" / "format_1"
 

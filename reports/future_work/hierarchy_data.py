@@ -1,6 +1,6 @@
 """Crystals and patterns of the hierarchy's study: masters on disk, one file a crystal, drawn once.
 
-    python reports/future-work/hierarchy_data.py FOLDER [--seed 9] [--part 0/1]
+    python -m reports.future_work.hierarchy_data FOLDER [--seed 9] [--part 0/1]
 
 writes what is missing and can be stopped and started again; ``--part 1/2`` leaves every other crystal to another
 process. A crystal depends on the seed, its space group and its index only.

@@ -1,8 +1,8 @@
 """Answers on the levels of diffraction for crystals that no member saw: how right, how calibrated, what is confused.
 
-    python reports/future-work/hierarchy_data.py MASTERS
-    python reports/future-work/hierarchy_train.py MASTERS OUT
-    python reports/future-work/hierarchy.py OUT/held_out.npz [--seed 9]
+    python -m reports.future_work.hierarchy_data MASTERS
+    python -m reports.future_work.hierarchy_train MASTERS OUT
+    python -m reports.future_work.hierarchy OUT/held_out.npz [--seed 9]
 
 writes ``hierarchy.json`` and ``hierarchy.png`` beside this script. The crystals of training, calibration and test are
 different ones. Temperatures are fitted on every other calibration crystal, thresholds on the rest.
@@ -11,11 +11,9 @@ different ones. Temperatures are fitted on every other calibration crystal, thre
 import argparse
 import csv
 import json
-import time
 from pathlib import Path
 
 import numpy as np
-from hierarchy_data import CRYSTALS, GROUPS
 
 from ensemble.abstention.hierarchical import answer_levels, fit_levels
 from ensemble.calibration import fit_calibration
@@ -24,8 +22,9 @@ from ensemble.metrics.bootstrap import bootstrap_interval
 from ensemble.metrics.calibration_error import expected_calibration_error
 from ensemble.metrics.proper import log_loss
 from ensemble.softmax import softmax
-from kikuchi._support.versions import versions
 from kikuchi.crystallography.extinction import LEVELS, diffraction, diffraction_hierarchy
+from reports._provenance import provenance
+from reports.future_work.hierarchy_data import CRYSTALS, GROUPS
 
 HERE = Path(__file__).parent
 RISKS = (0.05, 0.1, 0.2)
@@ -120,7 +119,7 @@ def confusions(p: np.ndarray, labels: np.ndarray, crystal: np.ndarray) -> dict[s
         if len(members) < 2:
             continue
         here = np.isin(labels, members)
-        right = np.asarray(members)[p[np.ix_(here, members)].argmax(axis=1)] == labels[here]
+        right = np.asarray(members)[p[np.ix_(here, np.asarray(members))].argmax(axis=1)] == labels[here]
         found = bootstrap_interval(np.mean, right, groups=crystal[here], n_resamples=RESAMPLES)
         within[name] = {
             "groups": [GROUPS[i] for i in members],
@@ -157,7 +156,9 @@ def picture(tree: Hierarchy, p: np.ndarray, labels: np.ndarray) -> None:
         "inside a thin box nothing can be told apart by theory", fontsize=10, loc="left",
     )  # fmt: skip
     bar = figure.colorbar(drawn, ax=axes, fraction=0.03, pad=0.01)
-    bar.set_ticks(np.sqrt([0, 0.02, 0.1, 0.25, 0.5, 1]), labels=["0", "2 %", "10 %", "25 %", "50 %", "100 %"])
+    bar.set_ticks(
+        np.sqrt([0, 0.02, 0.1, 0.25, 0.5, 1]).tolist(), labels=["0", "2 %", "10 %", "25 %", "50 %", "100 %"]
+    )
     bar.set_label("share of the true group's patterns")
     figure.savefig(HERE / "hierarchy.png", dpi=110)
 
@@ -185,10 +186,7 @@ def main() -> None:
     calibration = fit_hierarchy(tree, plain[first], label[first])
     levels = calibration.apply(plain[test])
     report = {
-        "command": f"python reports/future-work/hierarchy.py held_out.npz --seed {given.seed}",
-        "machine": "two-core CPU, shared",
-        "date": time.strftime("%Y-%m-%d"),
-        "versions": versions(),
+        **provenance(seed=given.seed),
         "space_groups": len(GROUPS),
         "extinction_classes": len(tree.nodes[2]),
         "laue_classes": len(tree.nodes[1]),

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import populations
 
 from kikuchi.members import MemberSpec, build_member, features_of, load_backbone_weights
 from kikuchi.scans import Preparation
+from reports.future_work import populations
 
 
 def shipped_features(work: Path, seed: int) -> dict[str, np.ndarray]:
@@ -19,6 +19,6 @@ def shipped_features(work: Path, seed: int) -> dict[str, np.ndarray]:
         for name, data in populations.all_of(work, seed).items():
             found[name] = features_of(model, data.prepared(np.arange(data.n), Preparation(size=64)))
             found[f"{name}_y"] = data.space_group
-        np.savez(path, **found)
+        np.savez(path, allow_pickle=False, **found)
     with np.load(path) as stored:
         return dict(stored)

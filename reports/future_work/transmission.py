@@ -1,6 +1,6 @@
 """The same commands on convergent-beam disks: HyperSpy files and a stack of images in, a phase map out.
 
-    python reports/future-work/transmission.py --work FOLDER [--seed 6]
+    python -m reports.future_work.transmission --work FOLDER [--seed 6]
 
 writes ``transmission.json`` and ``transmission.png`` beside this script. Disks of four cubic materials are simulated
 (`disks.py`) and saved as HyperSpy's Diffraction files and, one of them, as a stack of images; then come `ensemble
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from disks import VOLTAGE_KV, beam_of, disks, near_zone_axes, recorded
 from scipy.spatial import cKDTree
 
 from ensemble.metrics.bootstrap import bootstrap_interval
-from kikuchi._support.versions import versions
+from reports._provenance import provenance
+from reports.future_work.disks import VOLTAGE_KV, beam_of, disks, near_zone_axes, recorded
 
 HERE = Path(__file__).parent
 MATERIALS = {"Ni3Al": 221, "Ni": 225, "Si": 227, "Fe": 229}
@@ -77,7 +77,7 @@ def microstructure(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     shares = np.empty((*GRID, 64, 64))
     for row, column in np.ndindex(GRID):
         g = grain[row, column]
-        shares[row, column] = disks(beams[of_grain[g]], rotations[g], thickness[column])
+        shares[row, column] = disks(beams[of_grain[g]], rotations[g], float(thickness[column]))
     groups = np.array(list(MATERIALS.values()))[of_grain[grain]]
     return recorded(shares, rng), groups, grain
 
@@ -166,11 +166,8 @@ def main() -> None:
         return [round(float(v), 4) for v in found]
 
     report = {
-        "command": f"python reports/future-work/transmission.py --work FOLDER --seed {given.seed}",
-        "machine": "two-core CPU, shared",
-        "date": time.strftime("%Y-%m-%d"),
+        **provenance(seed=given.seed),
         "seconds": round(time.perf_counter() - begin),
-        "versions": versions(),
         "scan": {key: facts[key] for key in ("grid", "step_um", "pattern_shape", "dtype", "voltage_kv")},
         "status": summary["status"],
         "promise": summary["promised_risk"]["message"],

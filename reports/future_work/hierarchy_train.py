@@ -1,6 +1,6 @@
 """Train the member of the hierarchy's study and keep what it says of crystals it never saw.
 
-    python reports/future-work/hierarchy_train.py MASTERS OUT [--epochs 60] [--architecture small] [--seed 9]
+    python -m reports.future_work.hierarchy_train MASTERS OUT [--epochs 60] [--architecture small] [--seed 9]
 
 goes on from its checkpoint when it was interrupted. ``OUT/held_out.npz`` holds logits, labels (indices of
 `hierarchy_data.GROUPS`), crystals and parts (0 calibration, 1 test): all that `hierarchy.py` needs.
@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from hierarchy_data import DETECTOR, GROUPS, MICROSCOPE, file_of, indices, read_masters
 
 from kikuchi.members import Epoch, MemberSpec, Training, build_member, checkpoint, predict, train_member
 from kikuchi.members.backend import steps_of
@@ -21,6 +20,7 @@ from kikuchi.scans import Preparation, prepare
 from kikuchi.simulate.detector.acquisition import acquire, draw_parameters, random_crystals
 from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.training.batches import labelled_batch
+from reports.future_work.hierarchy_data import DETECTOR, GROUPS, MICROSCOPE, file_of, indices, read_masters
 
 PATTERNS = 6000  # an epoch
 PER_CRYSTAL = 10  # held-out patterns

@@ -1,6 +1,6 @@
 """How few shots are enough: accuracy against patterns per class, and whether an early law predicts what follows.
 
-    python reports/future-work/learn_curve.py --work WORK
+    python -m reports.future_work.learn_curve --work WORK
 
 follows the learning curve of a head on the shipped, frozen backbone from 1 to 400 patterns a class (three draws each),
 and of whole networks from scratch and by transfer as far as a few minutes of one core go (1, 5 and 25 a class, one
@@ -10,21 +10,20 @@ Runs stay in WORK; ``learn_curve.json`` and ``learn_curve.png`` beside this file
 """
 
 import argparse
-import datetime
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
-import populations
-from extend import Lines, part
 
 import kikuchi
 from ensemble.learning_curves import fit_power_law
-from kikuchi._support.versions import versions
 from kikuchi.recipes.schema import parse_recipe
 from kikuchi.scans import Dataset
 from kikuchi.workflows.learning_curve import Curve
+from reports._provenance import provenance
+from reports.future_work import populations
+from reports.future_work.extend import Lines, part
 
 HERE = Path(__file__).parent
 RECIPE = """
@@ -103,11 +102,7 @@ def main() -> None:
             **how,
         )
     result = {
-        "command": f"python reports/future-work/learn_curve.py --work WORK --seed {given.seed}"
-        + (" --only-frozen" if given.only_frozen else ""),
-        "date": datetime.date.today().isoformat(),
-        "machine": "two-core CPU, one thread, shared",
-        "versions": versions(),
+        **provenance(seed=given.seed),
         "curves": [kikuchi.summarise_curve(curve, TARGET) for curve in curves],
         "predictions": checks,
         "inside_their_interval": float(np.mean([c["low"] <= c["measured"] <= c["high"] for c in checks])),

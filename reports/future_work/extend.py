@@ -1,6 +1,6 @@
 """From six groups of m-3m to ten with 25 patterns a class: what is learned, and what the old classes lose.
 
-    python reports/future-work/extend.py --work WORK
+    python -m reports.future_work.extend --work WORK
 
 fits a bundle on the paper's six groups (a head on the shipped backbone, 400 patterns a group), extends it with 25
 patterns each of 222, 224, 226 and 228, and judges old and new classes on patterns that nothing was fitted to. Then, on
@@ -9,22 +9,22 @@ rare classes are raised by. ``extend.json`` beside this file is the result.
 """
 
 import argparse
-import datetime
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import populations
-from features import shipped_features
 
 import kikuchi
 from ensemble.bayesian import fit_heads
 from kikuchi._support.progress import SILENT, Lines
-from kikuchi._support.versions import versions
 from kikuchi.evaluation.test_sets import dataset_patterns
 from kikuchi.recipes.schema import parse_recipe
 from kikuchi.scans import Dataset, Material, scan_from_array
+from reports._provenance import provenance
+from reports.future_work import populations
+from reports.future_work.features import shipped_features
 
 HERE = Path(__file__).parent
 SIX, NEW = (221, 223, 225, 227, 229, 230), (222, 224, 226, 228)
@@ -52,7 +52,7 @@ groups = "pattern"
 
 def part(data: Dataset, take: slice, word: str, seed: int) -> Dataset:
     """Return some patterns of every material in a random order, as scans in memory."""
-    materials = []
+    materials: list[Material] = []
     for material in data.materials:
         order = np.random.default_rng([seed, len(materials)]).permutation(material.scan.n)
         chosen = material.scan.read(np.sort(order[take]))
@@ -64,7 +64,7 @@ def part(data: Dataset, take: slice, word: str, seed: int) -> Dataset:
 
 def shots(data: Dataset, seed: int) -> Dataset:
     """Return `SHOTS` patterns of every group, divided over its crystals."""
-    materials = []
+    materials: list[Material] = []
     for group in data.classes:
         own = [m for m in data.materials if m.space_group == group]
         for number, material in enumerate(own):
@@ -87,7 +87,7 @@ def journey(work: Path, seed: int) -> dict:
     begin = time.process_time()
     extended = kikuchi.extend(bundle, few, work / f"ten-{time.time():.0f}", seed=seed, progress=Lines())
     seconds = time.process_time() - begin
-    found = {"shots": few.n, "extend_cpu_seconds": seconds}
+    found: dict[str, Any] = {"shots": few.n, "extend_cpu_seconds": seconds}
     for name, judged in (("before", bundle), ("after", extended.bundle)):
         for what, data in (("old", test_six), ("new", test_new)):
             labelled = dataset_patterns(judged, data, SILENT)
@@ -159,10 +159,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2026)
     given = parser.parse_args()
     result = {
-        "command": f"python reports/future-work/extend.py --work WORK --draws {given.draws} --seed {given.seed}",
-        "date": datetime.date.today().isoformat(),
-        "machine": "two-core CPU, one thread, shared",
-        "versions": versions(),
+        **provenance(seed=given.seed),
     }
     for name, run in (
         ("draws", lambda: draws_of_shots(given.work, given.seed, given.draws)),

@@ -1,6 +1,6 @@
 """What pooling over grains gains on simulated maps with known truth, and what it costs where it must not be done.
 
-    python reports/future-work/spatial.py --work FOLDER [--seed 4]
+    python -m reports.future_work.spatial --work FOLDER [--seed 4]
 
 writes ``spatial.json`` and ``spatial.png`` beside this script. Labelled maps of single phases are simulated and an
 ensemble is fitted on them; then maps of three phases, and maps whose precipitates share their matrix's orientation.
@@ -22,7 +22,6 @@ from ensemble.metrics.bootstrap import bootstrap_interval
 from ensemble.metrics.calibration_error import expected_calibration_error
 from ensemble.metrics.proper import log_loss
 from ensemble.softmax import softmax
-from kikuchi._support.versions import versions
 from kikuchi.bundle.outputs import joined
 from kikuchi.maps import PhaseMap
 from kikuchi.postprocessing.grain_pooling import (
@@ -36,6 +35,7 @@ from kikuchi.postprocessing.grain_segmentation import find_grains, grains_from_o
 from kikuchi.simulate.detector.orientations import product, small_turns
 from kikuchi.simulate.scenes.simulation import simulate
 from kikuchi.simulate.scenes.spec import spec_from_dict
+from reports._provenance import provenance
 
 HERE = Path(__file__).parent
 PHASES = {"Ni3Al": 221, "Ni": 225, "Fe": 229}
@@ -78,9 +78,11 @@ def spec(seed: int, table: dict) -> dict:
 
 def make_scans(work: Path, seed: int) -> dict[str, list[Path]]:
     """Simulate the labelled maps and those to be mapped, unless they are there."""
-    tables = {f"labelled_{name}": [{"shape": [40, 50], "phase": [{"material": name}]}] for name in PHASES}
+    tables: dict[str, list[dict[str, object]]] = {
+        f"labelled_{name}": [{"shape": [40, 50], "phase": [{"material": name}]}] for name in PHASES
+    }
     # Training sees every condition; a map is one scan, recorded under one.
-    scanned = {"shape": [48, 64], "vary": "scan"}
+    scanned: dict[str, object] = {"shape": [48, 64], "vary": "scan"}
     tables["grains"] = [scanned | {"phase": [{"material": name} for name in PHASES]}] * MAPS
     coherent = [{"material": "Ni3Al", "matrix": "Ni", "fraction": 0.3, "radius": 1.5}]
     tables["coherent"] = [scanned | {"phase": [{"material": "Ni"}], "precipitate": coherent}] * MAPS
@@ -227,11 +229,8 @@ def main() -> None:
         results[kind] = {name: scores(part) for name, part in parts.items()}
     (HERE / "spatial.png").write_bytes((given.work / "grains" / "pooled.png").read_bytes())
     report = {
-        "command": f"python reports/future-work/spatial.py --work FOLDER --seed {given.seed}",
-        "machine": "two-core CPU, shared",
-        "date": time.strftime("%Y-%m-%d"),
+        **provenance(seed=given.seed),
         "seconds": round(time.perf_counter() - begin),
-        "versions": versions(),
         "held_out_groups": len(np.unique(bundle.held_out.group)),
         "pooling": rules["fitted"].pooling.to_dict(),
         "pooled_threshold": rules["fitted"].threshold,

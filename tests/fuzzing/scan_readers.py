@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from reader import NUMBERS, Reader
+
+from tests.fuzzing.reader import NUMBERS, Reader
 
 XML = (
     "<oina-image><sem-image><sem-acc-voltage-kv>20</sem-acc-voltage-kv></sem-image><ebsp-image>"
@@ -80,8 +81,12 @@ def _binary_scan_seeds(folder: Path) -> list[tuple[str, bytes]]:
 
     data = Path(kikuchipy.__file__).parent / "data"
     shutil.copy(data / "nordif/Setting.txt", folder / "Setting.txt")
-    names = ("edax_binary/edax_binary.up1", "edax_binary/edax_binary.up2", "oxford_binary/patterns.ebsp")
-    names += ("nordif/Pattern.dat",)
+    names = (
+        "edax_binary/edax_binary.up1",
+        "edax_binary/edax_binary.up2",
+        "oxford_binary/patterns.ebsp",
+        "nordif/Pattern.dat",
+    )
     return [(f"scan{Path(name).suffix}", (data / name).read_bytes()) for name in names]
 
 

@@ -1,6 +1,6 @@
 """Deep ensembles of whole networks beside one network read by MC-dropout, VI, NUTS, Laplace and SWAG.
 
-    python reports/future-work/bayesian_whole.py --work WORK [--seeds 3] [--seed 2026]
+    python -m reports.future_work.bayesian_whole --work WORK [--seeds 3] [--seed 2026]
 
 The same patterns, classes and scores as `bayesian.py`, but whole compact networks are trained, each from the shipped
 backbone with a head and an order of patterns of its own. For every seed: one of 60 epochs, read as it is, by
@@ -9,14 +9,24 @@ MC-dropout and by four posteriors of its last layer; five of 12 epochs, the same
 """
 
 import argparse
-import datetime
 import json
 import time
 from pathlib import Path
 
 import numpy as np
-import populations
-from bayesian import (
+
+from kikuchi.members import (
+    MemberSpec,
+    Training,
+    build_member,
+    features_of,
+    load_backbone_weights,
+    train_member,
+)
+from kikuchi.scans import Preparation
+from reports._provenance import provenance
+from reports.future_work import populations
+from reports.future_work.bayesian import (
     CALIBRATE,
     DEEP,
     EPOCHS,
@@ -30,17 +40,6 @@ from bayesian import (
     scores,
     table,
 )
-
-from kikuchi._support.versions import versions
-from kikuchi.members import (
-    MemberSpec,
-    Training,
-    build_member,
-    features_of,
-    load_backbone_weights,
-    train_member,
-)
-from kikuchi.scans import Preparation
 
 HERE = Path(__file__).parent
 VALIDATE = 25  # of each class: the epoch that is kept is chosen by these
@@ -118,11 +117,7 @@ def main() -> None:
             print(time.strftime("%H:%M:%S"), method, s, f"{reader.seconds:.1f} s", flush=True)
         path.write_text(json.dumps(rows), encoding="utf-8")
     result = {
-        "command": "python reports/future-work/bayesian_whole.py --work WORK "
-        f"--seeds {given.seeds} --seed {given.seed}",
-        "date": datetime.date.today().isoformat(),
-        "machine": "two-core CPU, one thread, shared",
-        "versions": versions(),
+        **provenance(seed=given.seed),
         "rows": rows,
     }
     (HERE / "bayesian_whole.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

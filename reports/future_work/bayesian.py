@@ -1,6 +1,6 @@
 """Deep ensemble, MC-dropout, variational, NUTS, Laplace and SWAG: same data and cost, intervals over seeds.
 
-    python reports/future-work/bayesian.py --work WORK
+    python -m reports.future_work.bayesian --work WORK
 
 All networks are one hidden layer of 64 units on features of the shipped backbone, which stays as it is. For every seed
 one is trained for 60 epochs and five others for 12 epochs each: the same number of patterns shown. The first is read as
@@ -9,21 +9,22 @@ the same command goes on there; ``bayesian.json`` beside this file is the result
 """
 
 import argparse
-import datetime
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from features import shipped_features
 
 from ensemble.bayesian import fit_heads
 from ensemble.calibration.temperature import apply_temperature, fit_temperature
 from ensemble.metrics import auroc, expected_calibration_error, fpr_at, log_loss
-from ensemble.pooling import combine
+from ensemble.pooling import DropoutDraws, combine
 from ensemble.softmax import softmax
-from kikuchi._support.versions import versions
 from kikuchi.members import dropout_draws, head_draws
+from reports._provenance import provenance
+from reports.future_work.features import shipped_features
 
 HERE = Path(__file__).parent
 GROUPS = (221, 223, 225, 227, 229, 230)
@@ -93,7 +94,7 @@ class Network:
 class Reader:
     """One way of reading networks: probabilities of a set, with their entropy and mutual information."""
 
-    def __init__(self, nets: list[Network], train: Part, method: str, seed: int) -> None:
+    def __init__(self, nets: Sequence[Any], train: Part, method: str, seed: int) -> None:
         self.nets, self.method, self.seed = nets, method, seed
         self.report: dict = {}
         begin = time.process_time()
@@ -112,7 +113,7 @@ class Reader:
             d = dropout_draws(net.hidden(x), net.w[2], net.w[3], rate=RATE, draws=DRAWS, seed=self.seed)
         else:
             d = head_draws(net.hidden(x), *self.heads)
-        return combine(None, "mc-dropout", draws=type(d)(d.mean[None], d.entropy[None], d.votes[None]))
+        return combine(None, "mc-dropout", draws=DropoutDraws(d.mean[None], d.entropy[None], d.votes[None]))
 
 
 def scores(reader: Reader, parts: dict[str, Part]) -> dict[str, float]:
@@ -166,10 +167,7 @@ def main() -> None:
     reader = Reader(singles, parts["train"], large, 0)
     rows.append({"method": large, "seed": 0} | scores(reader, parts) | {"fit": {}})
     result = {
-        "command": f"python reports/future-work/bayesian.py --work WORK --seeds {given.seeds} --seed {given.seed}",
-        "date": datetime.date.today().isoformat(),
-        "machine": "two-core CPU, one thread, shared",
-        "versions": versions(),
+        **provenance(seed=given.seed),
         "rows": rows,
     }
     (HERE / "bayesian.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -180,7 +178,13 @@ def table(rows: list[dict]) -> str:
     """Return mean and half width of the 95 % interval over seeds (Student's t), as Markdown."""
     from scipy.stats import t
 
-    columns = ("test_accuracy", "test_log_loss_raw", "test_log_loss", "test_ece_raw", "test_ece")
+    columns: tuple[str, ...] = (
+        "test_accuracy",
+        "test_log_loss_raw",
+        "test_log_loss",
+        "test_ece_raw",
+        "test_ece",
+    )
     columns += ("entropy_auroc", "entropy_fpr95", "mutual_information_auroc")
     columns += ("shifted_accuracy", "shifted_log_loss", "shifted_ece", "seconds")
     lines = ["| | " + " | ".join(columns) + " |", "| --- " * (len(columns) + 1) + "|"]

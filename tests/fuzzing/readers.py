@@ -3,10 +3,10 @@
 import tempfile
 from pathlib import Path
 
-from own_readers import OWN_READERS
-from reader import Reader
-from scan_readers import SCAN_READERS
-from text_readers import TEXT_READERS
+from tests.fuzzing.own_readers import OWN_READERS
+from tests.fuzzing.reader import Reader
+from tests.fuzzing.scan_readers import SCAN_READERS
+from tests.fuzzing.text_readers import TEXT_READERS
 
 READERS: dict[str, Reader] = TEXT_READERS | SCAN_READERS | OWN_READERS
 
