@@ -22,7 +22,8 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi.simulate.crystals.isotypes import isotype_groups, random_isotype
 from kikuchi.simulate.crystals.random_crystals import random_crystal
-from kikuchi.simulate.crystals.structures import Structure, load_structure, structure_names
+from kikuchi.simulate.crystals.structure_files import load_structure, structure_names
+from kikuchi.simulate.crystals.structures import Structure
 from kikuchi.simulate.masters.bloch_waves import Scattering, bloch_wave_master
 from kikuchi.simulate.masters.master_file import save_master
 from kikuchi.simulate.masters.structure_factors import affordable_spacing

@@ -2,40 +2,37 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ensemble.abstention import AbstentionRule, Decision
 from ensemble.calibration import Calibration
-from ensemble.candidates import restricted_logits
 from ensemble.errors import InputError
 from ensemble.phase_fractions import Fractions, outcomes, phase_fractions, square_blocks
-from ensemble.softmax import softmax
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
+from kikuchi.distributed.mapping import cluster_executor
 from kikuchi.html import write_map_report
-from kikuchi.inference.logits_store import LogitsStore
-from kikuchi.inference.predictor import answering, check_new, spared, spoken_for
+from kikuchi.inference.logits_store import STORE
+from kikuchi.inference.predictor import Predictor, answering, check_new, spared, spoken_for
 from kikuchi.inference.run_scan import run_store
 from kikuchi.maps import NO_HEXAGONAL_CTF, PhaseMap, is_hexagonal, write_map
+from kikuchi.postprocessing.assemble import as_seen, assembled
 from kikuchi.postprocessing.grain_pooling import with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, background_for, open_scan, prepare
+from kikuchi.scans import Scan, open_scan
 from kikuchi.scans.readers.image_files import ImageFiles
 
 if TYPE_CHECKING:
     from distributed import Client
 
-STORE = "logits.store"
 
 #: Blocks along a side of the map that the intervals of the phase fractions are drawn over.
 BLOCKS_A_SIDE = 10
@@ -107,7 +104,7 @@ def map_scan(
         learned from.
     """
     begin = time.perf_counter()
-    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    bundle = Predictor.of(run)
     rule = bundle.check_rule(rule)
     bundle = answering(bundle, engine, stop, rule)
     wishes = {"risk": risk, "confidence": confidence, "familiar": familiar}
@@ -126,8 +123,9 @@ def map_scan(
         look = bundle.preparation(bundle.members[0])
         grain_of = find_grains(opened, grains, preparation=look, progress=progress)
     with locked(folder):
+        executor = None if client is None else cluster_executor(client)
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
-        store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, client=client)
+        store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, executor=executor)
         outputs = store.outputs()
         said = spoken_for(outputs)
         if judge.candidates is not None:
@@ -178,34 +176,6 @@ def check_out(folder: Path, scan: Scan, bundle: Bundle) -> None:
     raise InputError(what, path=folder, remedy=remedy)
 
 
-def assembled(
-    scan: Scan, bundle: Bundle, store: LogitsStore, decision: Decision, meta: dict[str, Any]
-) -> PhaseMap:
-    """Put decisions and what the members said on the scan's grid."""
-    return PhaseMap(
-        name=scan.name,
-        classes=bundle.classes,
-        members=tuple(m.name for m in bundle.members),
-        member_kinds=tuple(m.kind for m in bundle.members),
-        shape=scan.shape,
-        row=scan.row,
-        col=scan.col,
-        x=scan.x,
-        y=scan.y,
-        step=scan.step,
-        decision=decision,
-        member_probabilities=softmax(_own_logits(bundle, store.logits)).astype(np.float32),
-        orientations=_orientations(scan),
-        problems=dict(scan.problems),
-        meta=meta,
-    )
-
-
-def _own_logits(bundle: Bundle, logits: np.ndarray) -> np.ndarray:
-    chosen = bundle.candidates
-    return logits if chosen is None else restricted_logits(logits, chosen.columns)
-
-
 def wanted_recipe(bundle: Bundle, **wishes: float | None) -> Recipe:
     """Return the bundle's recipe with another risk, confidence or familiar share where one is wished."""
     changed = {name: value for name, value in wishes.items() if value is not None}
@@ -246,47 +216,13 @@ def _fractions(
         return None
 
 
-def as_seen(scan: Scan, bundle: Bundle, side: int = 64) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that gives patterns as the first member saw them, small, for the report.
-
-    Parameters
-    ----------
-    scan, bundle
-        As mapped.
-    side
-        Pixels.
-
-    Returns
-    -------
-    callable
-        From indices (n,) to (n, side, side) uint8.
-    """
-    preparation = bundle.preparation(bundle.members[0]).model_copy(update={"size": side})
-    background = background_for(scan, preparation)
-
-    def read(indices: np.ndarray) -> np.ndarray:
-        prepared = prepare(scan.read(indices), preparation, background)
-        return np.round((prepared + 1) * 127.5).astype(np.uint8)
-
-    return read
-
-
-def _orientations(scan: Scan) -> np.ndarray | None:
-    """Return the user's orientations of the same scan as unit quaternions (N, 4), where the file has them."""
-    if scan.xmap is None:
-        return None
-    quaternions = np.asarray(scan.xmap.rotations.data, float).reshape(scan.n, -1, 4)[:, 0]
-    identity = np.allclose(np.abs(quaternions), [1, 0, 0, 0])
-    return None if identity else quaternions
-
-
 def _notes(scan: Scan, bundle: Bundle) -> list[str]:
     """Gather what a reader of the map should know of how the scan was read and prepared."""
     return [] if scan.note is None else [scan.note]
 
 
 def _meta(
-    scan: Scan, bundle: Bundle, rule: str, calibration: Calibration, abstention: AbstentionRule
+    scan: Scan, bundle: Predictor, rule: str, calibration: Calibration, abstention: AbstentionRule
 ) -> dict[str, Any]:
     """Gather what a reader of the map needs to judge it."""
     known = bundle.manifest.get("voltages_kv") or []
