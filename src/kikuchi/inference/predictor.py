@@ -1,8 +1,10 @@
 """A bundle that answers by a faster engine or with fewer members, calibrated and certified as it then runs."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -20,7 +22,7 @@ from kikuchi.inference.exports import Shelf, engines_for, read_shelf
 from kikuchi.inference.runner import Runner
 from kikuchi.inference.student import student_of
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan
+from kikuchi.scans import Scan, background_for, scan_from_array
 
 #: What `map --stop` takes.
 STOPS = ("never", "exact", "cascade")
@@ -113,13 +115,23 @@ class Predictor(Bundle):
         """
         return among_candidates(self, names, self.check_rule(rule), recipe or self.recipe)
 
-    def predict_proba(self, patterns: np.ndarray, *, rule: str | None = None) -> np.ndarray:
-        """Return calibrated probabilities of the space groups.
+    def predict_proba(
+        self,
+        patterns: np.ndarray | Scan,
+        static_background: np.ndarray | Literal[False] | None = None,
+        *,
+        rule: str | None = None,
+    ) -> np.ndarray:
+        """Return calibrated probabilities of the space groups, as `map` would.
 
         Parameters
         ----------
         patterns
-            (N, sy, sx) as a detector gave them, any size and dtype.
+            A scan, or (N, sy, sx) as a detector gave them, any size and dtype.
+        static_background
+            The detector's background (sy, sx), where patterns are an array; a kikuchipy signal has it as
+            ``static_background``, a scan by itself. False says that there is none; where nothing is said, a warning
+            tells that none was taken off.
         rule
             Another than the bundle's own.
 
@@ -128,7 +140,18 @@ class Predictor(Bundle):
         numpy.ndarray
             (N, K), columns as in `classes`.
         """
-        outputs = self.member_outputs(np.asarray(patterns))
+        preparation = self.preparation(self.members[0])
+        if not isinstance(patterns, Scan):
+            if static_background is None and preparation.static_background == "auto":
+                warnings.warn(
+                    "no static background is given, so that none is taken off; a scan in a file may have one: "
+                    "static_background=False says that there is none",
+                    stacklevel=2,
+                )
+            given = static_background if isinstance(static_background, np.ndarray) else None
+            patterns = scan_from_array(np.asarray(patterns), static_background=given)
+        background = background_for(patterns, preparation)
+        outputs = self.member_outputs(patterns.read(slice(None)), background)
         return self.calibrated(outputs, rule)[1]
 
 
