@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kikuchi._support import atomic
+from kikuchi._support.cells import cells
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import HeldOut
 from kikuchi.evaluation.selective_scores import error_rate
@@ -90,7 +91,7 @@ def write_table(folder: Path, changes: tuple[Change, ...]) -> None:
     ):
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(map(cells, rows))
 
 
 def describe_changes(changes: tuple[Change, ...]) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.active_learning import choose_queries
-from ensemble.errors import InputError
+from ensemble.errors import InputError, printable
 from ensemble.pooling import combine
 from kikuchi._support import atomic
+from kikuchi._support.cells import cell, cells, word
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi._support.text import decoded
 from kikuchi.bundle.bundle import Bundle
@@ -123,7 +124,7 @@ def suggest(
     with atomic.replaced(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(cells(row) | {"scan": cell(row["scan"], exact=True)} for row in rows)
     return path
 
 
@@ -183,12 +184,12 @@ def read_labels(path: Path, scans: dict[str, Scan] | None = None) -> Dataset:
                 path=path,
                 remedy="whole numbers, or leave the space group empty",
             )
-        scan = row["scan"] or ""  # a line may be too short to have one
+        scan = word(row["scan"] or "")  # a line may be too short to have one
         if not scan.strip():
             raise InputError(
                 f"line {number} names no scan", path=path, remedy="keep the column scan as it was"
             )
-        name = (row.get("material") or "").strip() or f"labelled {label}"
+        name = printable(word((row.get("material") or "").strip())) or f"labelled {label}"
         wanted.setdefault((scan, name, int(label)), []).append(int(row["index"]))
     if not wanted:
         raise InputError("no row has a space group", path=path, remedy="fill the column space_group")
