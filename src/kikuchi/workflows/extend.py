@@ -23,7 +23,7 @@ from kikuchi.bundle.background import (
 )
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, read_exemplars, write_exemplars
-from kikuchi.bundle.outputs import HeldOut, joined
+from kikuchi.bundle.outputs import HeldOut, Part, joined
 from kikuchi.bundle.write import SPLITS, finish
 from kikuchi.incremental.comparison import Change, compared, write_table
 from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, rehearse, said
@@ -325,8 +325,8 @@ def _facts(
         "splits": {
             "train": splits["train"] + len(new.labels),
             "validation": splits["validation"],
-            "calibration": int((judged.part < 2).sum()),
-            "test": int((judged.part == 2).sum()),
+            "calibration": int((judged.part != Part.TEST).sum()),
+            "test": int((judged.part == Part.TEST).sum()),
         },
         "dataset": hashlib.sha256("".join(sorted(new.hashes)).encode()).hexdigest(),
         "seed": seed,

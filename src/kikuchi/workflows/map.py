@@ -199,7 +199,7 @@ def _fractions(
 
     Intervals are drawn over blocks of the map, since neighbours are not independent.
     """
-    test = judge.held_out.select(judge.held_out.part == 2)
+    test = judge.held_out.test
     k = len(judge.classes)
     known = judge.decide(test.outputs, rule=rule, abstention=abstention)
     side = max(3, round(math.sqrt(scan.n) / BLOCKS_A_SIDE))
