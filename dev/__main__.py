@@ -38,6 +38,7 @@ STEPS: dict[str, tuple[str, Callable[[], list[Command]]]] = {
     ),
     "types": ("mypy over the packages, the studies and this command", lambda: [["-m", "mypy"]]),
     "contracts": ("import-linter: who may import whom", _contracts),
+    "graph": ("layers, cycles and upward imports of the modules", lambda: [["-m", "dev.graph"]]),
     "doctests": (
         "the examples in the docstrings of both packages",
         lambda: [["-m", "pytest", "-q", "ensemble", "src/kikuchi"]],
