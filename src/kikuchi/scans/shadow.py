@@ -1,4 +1,4 @@
-"""How much of the screen lies in the shadow of something: another detector, the sample's edge, a screen not driven in."""
+"""How much of the screen lies in the shadow of something: a detector, an edge, a screen half out."""
 
 import numpy as np
 

@@ -21,7 +21,7 @@ from kikuchi.explain.paper_figures import chosen_pair, draw_examples, draw_pair
 from kikuchi.explain.point import explain_point, randomised
 from kikuchi.explain.shapley import Method, check_method
 from kikuchi.html import write_map_report
-from kikuchi.scans import Scan, open_scan
+from kikuchi.scans import Scan, open_scan, with_neighbours
 from kikuchi.workflows.map import as_seen
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -81,7 +81,9 @@ def explain_map(
     way = check_method(method, keras.backend.backend())
     bundle = run if isinstance(run, Bundle) else Bundle.load(run)
     compared = chosen_pair(bundle, pair)
-    opened = scan if isinstance(scan, Scan) else open_scan(scan)
+    opened = with_neighbours(
+        scan if isinstance(scan, Scan) else open_scan(scan), bundle.preparation(bundle.members[0])
+    )
     phase_map, abstention = read_map(Path(map_dir), opened, bundle)
     truth = Truth.beside(opened)
     d = phase_map.decision

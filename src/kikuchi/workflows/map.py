@@ -29,7 +29,7 @@ from kikuchi.postprocessing.grain_pooling import with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, background_for, open_scan, prepare
+from kikuchi.scans import Scan, background_for, open_scan, prepare, with_neighbours
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -113,7 +113,9 @@ def map_scan(
     else:
         judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
         calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
-    opened = scan if isinstance(scan, Scan) else open_scan(scan)
+    opened = with_neighbours(
+        scan if isinstance(scan, Scan) else open_scan(scan), bundle.preparation(bundle.members[0])
+    )
     check_new(bundle, engine, opened)
     folder = Path(out)
     grain_of = None
