@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from ensemble.errors import InputError
 from ensemble.validation import as_labels, as_probabilities
 
+#: Gap between the intervals of the two estimates that is no contradiction yet: where a class is absent both are points.
+TOLERATED = 0.02
+
 _MOST_STEPS = 1000
 _TOLERANCE = 1e-6
 
@@ -285,7 +288,7 @@ def _why(
         return f"the map is worth {units} independent blocks, fewer than {LEAST_UNITS}"
     if singular < LEAST_SINGULAR:
         return f"two classes are confused too often (smallest singular value of the confusion {singular:.2f})"
-    apart = (low[0] > high[1]) | (low[1] > high[0])
+    apart = (low[0] > high[1] + TOLERATED) | (low[1] > high[0] + TOLERATED)
     if apart.any():
         worst = int(np.argmax(np.abs(shares - bbse) * apart))
         return (

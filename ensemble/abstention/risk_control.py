@@ -283,10 +283,10 @@ def _message(
 ) -> str:
     surely = f"with {100 * confidence:g} % confidence ({k} wrong of {n} answered held-out patterns)"
     if certified:
-        return f"at most {_percent(risk)} of the answers are wrong, {surely}"
+        return f"at most {as_percent(risk)} of the answers are wrong, {surely}"
     if n == 0:
         return (
-            f"{_percent(risk)} cannot be certified: no held-out pattern is answered; "
+            f"{as_percent(risk)} cannot be certified: no held-out pattern is answered; "
             f"{bare} answered without an error would be enough"
         )
     more = f"it would take {bare} more answers without an error"
@@ -295,11 +295,17 @@ def _message(
     elif k:
         more += f", {seen} more at the error rate seen"
     return (
-        f"{_percent(risk)} cannot be certified; at most {_percent(bound)} of the answers are wrong, "
+        f"{as_percent(risk)} cannot be certified; at most {as_percent(bound)} of the answers are wrong, "
         f"{surely}; {more}"
     )
 
 
-def _percent(value: float) -> str:
-    # Rounded up, so that the text never promises more than the number.
+def as_percent(value: float) -> str:
+    """Say a risk in words, rounded up: the text never promises more than the number.
+
+    Examples
+    --------
+    >>> as_percent(0.02), as_percent(0.05281)
+    ('2 %', '5.29 %')
+    """
     return f"{np.ceil(value * 1e4 - 1e-9) / 100:g} %"

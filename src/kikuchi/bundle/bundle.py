@@ -16,6 +16,7 @@ from ensemble.errors import InputError
 from ensemble.pooling import Combined, DropoutDraws, combine
 from kikuchi._support import atomic
 from kikuchi._support.archive import read_archive
+from kikuchi._support.links import refuse_links
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.candidates import Candidates, among_candidates
 from kikuchi.bundle.decision import member_weights
@@ -108,6 +109,10 @@ class Bundle:
                 remedy="run the same `ensemble fit` again, it goes on"
                 if unfinished
                 else "give a folder that `ensemble fit` wrote",
+            )
+        if folder != SHIPPED_FOLDER:  # installers may link what they install
+            refuse_links(
+                folder, remedy="copy the bundle with its files in place of the links, as `cp -rL` does"
             )
         manifest = atomic.read_json(folder / MANIFEST, remedy=_DAMAGED)
         _check_manifest(manifest, folder)
@@ -317,7 +322,7 @@ def _check_manifest(manifest: Any, folder: Path) -> None:
         raise InputError("not in the bundle's list of files", path=folder / missing[0], remedy=_DAMAGED)
     for name, digest in manifest["files"].items():
         relative = PurePosixPath(name)
-        if relative.is_absolute() or ".." in relative.parts or "\\" in name:
+        if relative.is_absolute() or ".." in relative.parts or "\\" in name or ":" in name:
             raise InputError(f"the file {name!r} lies outside the bundle", path=folder, remedy=_DAMAGED)
         file = folder / relative
         if not file.is_file():

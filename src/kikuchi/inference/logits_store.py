@@ -16,6 +16,7 @@ from ensemble.errors import InputError
 from ensemble.pooling import DropoutDraws
 from kikuchi._support import atomic
 from kikuchi._support.archive import mapped
+from kikuchi._support.links import refuse_links
 from kikuchi.bundle.outputs import MemberOutputs
 
 VERSION = 1
@@ -104,6 +105,7 @@ class LogitsStore:
                         remedy="give another --out, or delete this folder",
                     )
             return store
+        _refuse_links(path)
         layout = _layout(identity)
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -126,6 +128,7 @@ class LogitsStore:
         InputError
             There is none, or its arrays do not have the shapes it states.
         """
+        _refuse_links(path)
         data = atomic.read_json(path / DESCRIPTION, remedy=_BROKEN)
         try:
             version = data.pop("format_version")
@@ -215,6 +218,13 @@ def _make(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> None:
 
 def _unwritable(path: Path, error: OSError, remedy: str) -> InputError:
     return InputError(f"cannot be written: {error.strerror or error}", path=path, remedy=remedy)
+
+
+def _refuse_links(path: Path) -> None:
+    """Refuse a store that is a link, or holds one: it would be written to wherever that leads."""
+    if path.is_symlink():
+        raise InputError("is a link", path=path, remedy=_BROKEN)
+    refuse_links(path, remedy=_BROKEN)
 
 
 def _layout(identity: StoreIdentity) -> dict[str, tuple[str, tuple[int, ...]]]:

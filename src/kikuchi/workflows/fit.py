@@ -10,6 +10,7 @@ import numpy as np
 from ensemble.abstention import Familiarity, fit_familiarity
 from ensemble.errors import InputError
 from kikuchi._support import atomic
+from kikuchi._support.links import refuse_links
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle import bundle as bundles
@@ -104,6 +105,8 @@ def fit(
     )
     _require_held_out(data, split)
     with locked(folder):
+        if (folder / "fit.json").is_file():
+            refuse_links(folder, remedy="give another folder")
         atomic.sweep(folder)
         stream = None
         if recipe.stream is not None:
