@@ -14,6 +14,7 @@ import platform
 import time
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy
@@ -41,7 +42,7 @@ def population(pair: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
     z[odd, 2] += rng.normal(7.0, 2.0, odd.sum())
     if pair:
         both = label < 2
-        z[np.ix_(both, [0, 1])] = 9.0 + rng.normal(size=(both.sum(), 2))
+        z[np.ix_(np.flatnonzero(both), np.array([0, 1]))] = 9.0 + rng.normal(size=(both.sum(), 2))
     points = z[:, None, :] + 0.4 * rng.normal(size=(len(label), POINTS, K))
     return softmax(points).reshape(K, GRAINS, POINTS, K), label
 
@@ -64,7 +65,7 @@ def one_map(p: np.ndarray, number: int, seed: int) -> list[dict]:
     rows = []
     for risk in RISKS:
         for promise in ("mixture", "material", "class"):
-            shares = (shift.low, shift.high)
+            shares: tuple[Any, Any] = (shift.low, shift.high)
             if promise == "class" and not shift.identified:
                 shares = ([0.0] * K, [1.0] * K)
             rule = fit_abstention(

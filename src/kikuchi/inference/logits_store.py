@@ -18,6 +18,10 @@ from kikuchi._support import atomic
 from kikuchi._support.archive import mapped
 from kikuchi._support.links import refuse_links
 from kikuchi.bundle.outputs import MemberOutputs
+from kikuchi.scans import Scan
+
+#: Folder of the store beside a map.
+STORE = "logits.store"
 
 VERSION = 1
 DESCRIPTION = "store.json"
@@ -239,3 +243,32 @@ def _layout(identity: StoreIdentity) -> dict[str, tuple[str, tuple[int, ...]]]:
         "quality": ("<f4", (n,)),
         "done": ("|u1", (chunks,)),
     }
+
+
+def write_chunk(store: LogitsStore, scan: Scan, part: slice, outputs: MemberOutputs) -> None:
+    """Write one part's outputs to the store and mark it done.
+
+    Parameters
+    ----------
+    store
+        Of this scan.
+    scan
+        Whose problems make a pattern's quality 0: one that could not be read came as zeros.
+    part
+        One of the slices that `LogitsStore.missing` gave.
+    outputs
+        Of the patterns in it, in order.
+    """
+    quality = outputs.quality.copy()
+    for index in scan.problems:
+        if part.start <= index < part.stop:
+            quality[index - part.start] = 0
+    store.write(
+        part,
+        logits=outputs.logits,
+        draw_mean=outputs.draws.mean,
+        draw_entropy=outputs.draws.entropy,
+        draw_votes=outputs.draws.votes,
+        unfamiliarity=outputs.unfamiliarity,
+        quality=quality,
+    )

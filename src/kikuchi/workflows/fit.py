@@ -15,13 +15,16 @@ from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND, choose_background, write_background
-from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.checks import CHECKS, write_checks
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, spread, write_exemplars
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined
 from kikuchi.bundle.write import SPLITS, finish
+from kikuchi.distributed.training import cluster_executor
+from kikuchi.html.loss_picture import draw_losses
 from kikuchi.inference import KerasEngine, Runner
+from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, features_of, predict
-from kikuchi.members.history import convergence, draw_losses
+from kikuchi.members.history import convergence
 from kikuchi.recipes.schema import Recipe, load_recipe
 from kikuchi.scans import (
     Dataset,
@@ -35,7 +38,6 @@ from kikuchi.scans import (
 from kikuchi.scans.independence import pattern_groups
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import train_all
-from kikuchi.workflows.verify import CHECKS, write_checks
 
 if TYPE_CHECKING:
     import keras
@@ -57,7 +59,7 @@ def fit(
     seed: int = 0,
     client: "Client | None" = None,
     progress: Progress = SILENT,
-) -> Bundle:
+) -> Predictor:
     """Train an ensemble, calibrate it and set when it must not answer.
 
     Parameters
@@ -78,7 +80,8 @@ def fit(
 
     Returns
     -------
-    Bundle
+    Predictor
+        The fitted bundle, ready to answer.
 
     Raises
     ------
@@ -114,8 +117,17 @@ def fit(
         _claim(folder, recipe, data, split, stream)
         if (folder / bundles.MANIFEST).is_file():
             progress.say(f"{folder} is already fitted")
-            return Bundle.load(folder)
-        models = train_all(specs, recipe, data, split, folder, progress, client, stream)
+            return Predictor.load(folder)
+        models = train_all(
+            specs,
+            recipe,
+            data,
+            split,
+            folder,
+            progress,
+            None if client is None else cluster_executor(client),
+            stream,
+        )
         names = [spec.name for spec, _ in specs]
         for line in convergence(folder, names, recipe.train.min_delta):
             progress.say(line)
@@ -128,7 +140,9 @@ def fit(
         _keep_exemplars(models, members, taught, held_out, folder)
         atomic.write_json(folder / SPLITS, split.to_dict())
         write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
-        return finish(folder, recipe, members, familiarity, held_out, _facts(data, split), progress)
+        return Predictor.of(
+            finish(folder, recipe, members, familiarity, held_out, _facts(data, split), progress)
+        )
 
 
 def _require_held_out(data: Dataset, split: Split) -> None:
