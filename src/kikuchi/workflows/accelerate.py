@@ -33,7 +33,16 @@ from kikuchi.inference.predictor import HELD_OUT, STRANGE, WITHOUT_DRAWS, Predic
 from kikuchi.inference.quantisation import CALIBRATION_PATTERNS, quantise
 from kikuchi.inference.student import FEATURES, NAME
 from kikuchi.members.storage import DESCRIPTION
-from kikuchi.scans import Dataset, Scan, background_for, load_dataset, open_scan, split_dataset
+from kikuchi.scans import (
+    Dataset,
+    Scan,
+    background_for,
+    dataset_with_neighbours,
+    load_dataset,
+    open_scan,
+    split_dataset,
+    with_neighbours,
+)
 from kikuchi.training.distillation import distil, patterns_of, student_runner
 from kikuchi.workflows.fit import dataset_fingerprint
 
@@ -105,7 +114,10 @@ def quicken(
     bundle = Predictor.of(run)
     if student and len({spec.size for spec in bundle.members}) > 1:
         raise InputError("members of several input sizes have no common student", path=bundle.path)
-    scans = [scan if isinstance(scan, Scan) else open_scan(scan) for scan in unlabelled]
+    look = bundle.preparation(bundle.members[0])
+    scans = [
+        with_neighbours(scan if isinstance(scan, Scan) else open_scan(scan), look) for scan in unlabelled
+    ]
     source = _source(bundle, dataset)
     single = read_shelf(bundle, "onnx") or export_bundle(bundle, progress)
     if single is None:
@@ -153,6 +165,7 @@ def told(kind: str, measured: dict[str, Any]) -> list[str]:
 def _source(bundle: Bundle, dataset: str | Path | Dataset) -> _Source:
     """Split the dataset as the fit did, and make sure that it is the one."""
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
+    data = dataset_with_neighbours(data, bundle.preparation(bundle.members[0]))
     wanted = bundle.recipe.split
     split = split_dataset(
         data,

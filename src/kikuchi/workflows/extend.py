@@ -30,7 +30,7 @@ from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, rehearse, said
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, build_member, copy_backbone, features_of, save_member
 from kikuchi.members.posterior import set_posterior
-from kikuchi.scans import Dataset, hash_patterns, pattern_quality
+from kikuchi.scans import Dataset, dataset_with_neighbours, hash_patterns, pattern_quality
 from kikuchi.scans.independence import pattern_groups
 from kikuchi.workflows.label import open_labelled
 
@@ -100,7 +100,7 @@ def extend(
         The bundle keeps no exemplars, a new class has fewer than `FOLDS` usable patterns, or the folder is not empty.
     """
     bundle = Predictor.of(run)
-    data = open_labelled(dataset)
+    data = dataset_with_neighbours(open_labelled(dataset), bundle.preparation(bundle.members[0]))
     folder = Path(out)
     exemplars = read_exemplars(bundle.path, len(bundle.members))
     classes = tuple(sorted({*bundle.classes, *data.classes}))

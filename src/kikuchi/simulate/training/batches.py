@@ -176,12 +176,14 @@ def real_microscope() -> Microscope:
             "screen_radius": Distribution(
                 kind="choice", values=(2, 1.2, 1.02, 0.98, 0.94), weights=(6, 1, 1, 1, 1)
             ),
+            # Wider shadows make a pattern unreadable: `kikuchi.scans.shadow`.
+            "occlusion": Distribution(kind="choice", values=(0, 0.1, 0.2, 0.3), weights=(8, 1, 1, 1)),
             "screen_x": between(0.48, 0.52),
             "screen_y": between(0.48, 0.52),
-            "transfer_low": log_between(0.15, 1.5),
+            "transfer_low": log_between(0.08, 1.5),
             "transfer_middle": log_between(0.7, 2.8),
-            "transfer_high": log_between(0.4, 1.8),
-            "stains": log_between(0.002, 0.05),
+            "transfer_high": log_between(0.4, 2.2),
+            "stains": log_between(0.0005, 0.05),
             "smoothing": between(0, 0.6),
             "screen": Distribution(kind="choice", values=(-1, 0, 1, 2, 3, 4), weights=(10, 1, 1, 1, 1, 1)),
         }
