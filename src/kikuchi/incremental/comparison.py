@@ -10,7 +10,7 @@ import numpy as np
 from kikuchi._support import atomic
 from kikuchi._support.cells import cells
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.outputs import HeldOut
+from kikuchi.bundle.outputs import HeldOut, Part
 from kikuchi.evaluation.selective_scores import error_rate
 
 #: Share with its exact 95 % interval, as `kikuchi.evaluation.selective_scores.error_rate` gives it.
@@ -69,7 +69,7 @@ def compared(
     changes = []
     for k, group in enumerate(new.classes):
         known = group in old.classes
-        here = (after.labels == k) & ((after.part == 2) | (not known))
+        here = (after.labels == k) & ((after.part == Part.TEST) | (not known))
         right = {"before": (named == k) & known, "after": second.winner == k}
         rates = {}
         for when, decision in (("before", first), ("after", second)):

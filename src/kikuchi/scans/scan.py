@@ -189,12 +189,14 @@ class Scan:
             32 hexadecimal digits.
         """
         digest = hashlib.blake2b(digest_size=16)
-        parts = [self.n, self.signal_shape, np.dtype(self.dtype).str, self.shape, *self.source.identity()]
+        # Filtered with its neighbours or not, it is the same scan.
+        source = getattr(self.source, "raw", self.source)
+        parts = [self.n, self.signal_shape, np.dtype(source.dtype).str, self.shape, *self.source.identity()]
         digest.update("|".join(map(str, parts)).encode())
         digest.update(np.ascontiguousarray(self.row, np.int64).tobytes())
         digest.update(np.ascontiguousarray(self.col, np.int64).tobytes())
         for index in sorted({0, self.n // 2, self.n - 1}):
-            digest.update(np.ascontiguousarray(self.read(index)).tobytes())
+            digest.update(np.ascontiguousarray(source.read(np.array([index]))).tobytes())
         return digest.hexdigest()
 
 

@@ -19,7 +19,16 @@ from kikuchi.bundle.decision import member_weights
 from kikuchi.inference.logits_store import STORE, LogitsStore
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import features_of
-from kikuchi.scans import Dataset, Material, Scan, background_for, load_dataset, open_scan, prepare
+from kikuchi.scans import (
+    Dataset,
+    Material,
+    Scan,
+    background_for,
+    load_dataset,
+    open_scan,
+    prepare,
+    with_neighbours,
+)
 
 COLUMNS = (
     "scan",
@@ -79,7 +88,9 @@ def suggest(
         The map is not of this scan and bundle, is unfinished, or nothing in it can be asked about.
     """
     bundle = Predictor.of(run)
-    opened = scan if isinstance(scan, Scan) else open_scan(scan)
+    opened = with_neighbours(
+        scan if isinstance(scan, Scan) else open_scan(scan), bundle.preparation(bundle.members[0])
+    )
     store = LogitsStore.read(Path(map_dir) / STORE)
     for what, of_map, given in (
         ("scan", store.identity.scan, opened.fingerprint()),
