@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_labels, as_probabilities
-from ensemble.errors import InputError
+from ensemble.checks import as_labels, as_probabilities, as_scores, as_share
 
 
 def fit_conformal(
@@ -42,8 +41,7 @@ def fit_conformal(
     >>> fit_conformal(p, [0] * 19, coverage=0.95).tolist()
     [0.6, 0.6]
     """
-    if not 0.0 < coverage < 1.0:
-        raise InputError(f"the coverage of the sets must lie between 0 and 1, not {coverage}")
+    as_share(coverage, "the coverage of the sets")
     p = as_probabilities(probabilities)
     y = as_labels(labels, *p.shape)
     truth = p[np.arange(len(y)), y]
@@ -82,4 +80,5 @@ def conformal_sets(probabilities: ArrayLike, thresholds: ArrayLike) -> NDArray[n
     >>> conformal_sets([[0.7, 0.3], [0.5, 0.5]], [0.4, 0.4]).tolist()
     [[True, False], [True, True]]
     """
-    return np.asarray(probabilities, dtype=np.float64) >= np.asarray(thresholds, dtype=np.float64)
+    p = as_probabilities(probabilities, finite=False)
+    return p >= as_scores(thresholds, "the thresholds of the sets", (p.shape[1],), low=0)

@@ -2,11 +2,10 @@
 
 from typing import NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from ensemble.abstention.decide import STATUS_NAMES
-from ensemble.errors import InputError
+from ensemble.checks import as_indices
 
 
 class Caught(NamedTuple):
@@ -54,9 +53,9 @@ def caught_by_reason(status: ArrayLike, winner: ArrayLike, labels: ArrayLike) ->
     >>> caught_by_reason([0, 0, 1, 2], [4, 4, 3, 2], [4, 5, 4, -1])["unfamiliar"]
     Caught(right=0, wrong=0, foreign=1)
     """
-    s, first, truth = np.asarray(status), np.asarray(winner), np.asarray(labels)
-    if not s.shape == first.shape == truth.shape or s.ndim != 1:
-        raise InputError(f"status {s.shape}, winner {first.shape} and labels {truth.shape} differ in shape")
+    s = as_indices(status, "status", high=len(STATUS_NAMES) - 1)
+    first = as_indices(winner, "winner", (len(s),), low=-1)
+    truth = as_indices(labels, "labels", (len(s),), low=-1)
     foreign = truth < 0
     right = ~foreign & (first == truth)
     found = {}

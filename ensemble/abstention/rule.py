@@ -1,5 +1,6 @@
 """The abstention rule: what is answered, fitted on held-out data, with its certificate."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -7,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.abstention.conformal import conformal_sets, fit_conformal
-from ensemble.abstention.guarantee import Certificate, certify, threshold_sequence
-from ensemble.checks import as_labels, as_probabilities
+from ensemble.abstention.guarantee import Certificate, certify, not_tested, threshold_sequence
+from ensemble.abstention.splitting import split_groups
+from ensemble.checks import as_labels, as_names, as_number, as_probabilities, as_scores, as_share
 from ensemble.errors import InputError
 
 _PLANNING_SHARE = 1 / 3
@@ -45,6 +47,16 @@ class AbstentionRule:
     familiar: float
     certificate: Certificate
 
+    def __post_init__(self) -> None:
+        as_number(self.threshold, "the threshold of an abstention rule", low=0)
+        if not len(as_scores(self.set_thresholds, "the thresholds of the sets", (None,), low=0)):
+            raise InputError("an abstention rule needs at least one class")
+        if self.familiarity_threshold is not None:
+            as_number(self.familiarity_threshold, "the familiarity threshold")
+        as_number(self.quality_threshold, "the quality threshold")
+        as_share(self.coverage, "the coverage of the sets")
+        as_share(self.familiar, "the familiar share", one=True)
+
     @property
     def n_classes(self) -> int:
         """K."""
@@ -74,7 +86,9 @@ class AbstentionRule:
         try:
             fields = dict(d)
             fields["set_thresholds"] = tuple(float(t) for t in d["set_thresholds"])
-            fields["certificate"] = Certificate(**d["certificate"])
+            promised = dict(d["certificate"])
+            promised["untested"] = tuple(promised.get("untested", ()))
+            fields["certificate"] = Certificate(**promised)
             return cls(**fields)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not an abstention rule: {error!r}") from error
@@ -129,6 +143,7 @@ def fit_abstention(
     class_conditional: bool = False,
     familiar: float = 0.99,
     groups: ArrayLike | None = None,
+    names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> AbstentionRule:
     """Set every threshold on held-out data, and certify what the answered patterns promise.
@@ -163,6 +178,8 @@ def fit_abstention(
         Scan or grain of each pattern, shape (N,). Groups are never split, and only one pattern of each
         tests the promise, because neighbours are not independent; the promise is then about one pattern of
         a new group.
+    names
+        Of the K classes, for messages.
     seed
         Of the split and of the pattern drawn from each group.
 
@@ -180,12 +197,11 @@ def fit_abstention(
     p = as_probabilities(probabilities, finite=False)
     n, k = p.shape
     y = as_labels(labels, n, k)
-    _check_lengths(n, unfamiliarity=unfamiliarity, quality=quality, groups=groups)
-    if not 0.0 < familiar <= 1.0:
-        raise InputError(f"the familiar share must lie between 0 and 1, not {familiar}")
-    planning, testing = split_groups(n, groups, np.random.default_rng(seed))
-    distance = None if unfamiliarity is None else np.asarray(unfamiliarity, dtype=np.float64)
-    clarity = None if quality is None else np.asarray(quality, dtype=np.float64)
+    as_share(familiar, "the familiar share", one=True)
+    as_number(quality_threshold, "the quality threshold")
+    planning, testing = split_groups(n, groups, np.random.default_rng(seed), labels=y, share=_PLANNING_SHARE)
+    distance = None if unfamiliarity is None else _each(unfamiliarity, "unfamiliarity", n)
+    clarity = None if quality is None else _each(quality, "quality", n)
 
     every = select(p, np.zeros(k), 0.0, None, quality_threshold, None, clarity)
     readable = planning[every.readable[planning]]
@@ -200,7 +216,9 @@ def fit_abstention(
     top, wrong = p.max(axis=1), p.argmax(axis=1) != y
     plan, test = planning[answerable[planning]], testing[answerable[testing]]
     sequence = threshold_sequence(top[plan], wrong[plan], risk, confidence, len(testing) / len(planning))
+    untested = np.setdiff1d(np.arange(k), y[testing])
     certificate = certify(top[test], wrong[test], sequence, risk, confidence, n_tested=len(testing))
+    certificate = not_tested(certificate, untested, as_names(names, k))
     return AbstentionRule(
         threshold=certificate.threshold,
         set_thresholds=tuple(set_thresholds.tolist()),
@@ -212,28 +230,5 @@ def fit_abstention(
     )
 
 
-def split_groups(
-    n: int, groups: ArrayLike | None, rng: np.random.Generator
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Draw indices that plan and indices that test; of each testing group, one pattern."""
-    group = np.arange(n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    n_groups = int(group.max()) + 1 if n else 0
-    if n_groups < 2:
-        raise InputError(
-            f"{n_groups} held-out patterns or groups cannot both set and test the thresholds",
-            remedy="hold out more patterns, of at least two scans or grains",
-        )
-    shuffled = rng.permutation(n_groups)
-    n_planning = max(1, round(_PLANNING_SHARE * n_groups))
-    plans = np.zeros(n_groups, dtype=bool)
-    plans[shuffled[:n_planning]] = True
-    planning = np.flatnonzero(plans[group])
-    candidates = rng.permutation(np.flatnonzero(~plans[group]))
-    testing = np.sort(candidates[np.unique(group[candidates], return_index=True)[1]])
-    return planning, testing
-
-
-def _check_lengths(n: int, **arrays: ArrayLike | None) -> None:
-    for name, array in arrays.items():
-        if array is not None and np.shape(array) != (n,):
-            raise InputError(f"{name} must have shape ({n},), not {np.shape(array)}")
+def _each(values: ArrayLike, what: str, n: int) -> NDArray[np.float64]:
+    return as_scores(values, what, (n,), missing=True, infinite=True)

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_labels, as_probabilities
+from ensemble.checks import as_labels, as_number, as_probabilities
+from ensemble.errors import InputError
 from ensemble.softmax import softmax
 
 _LOG_RANGE = np.log(100.0)
@@ -70,4 +71,8 @@ def apply_temperature(probabilities: ArrayLike, parameters: dict[str, float]) ->
     >>> apply_temperature([[0.8, 0.2]], {"temperature": 2.0}).round(4).tolist()
     [[0.6667, 0.3333]]
     """
-    return softmax(log_probabilities(probabilities) / parameters["temperature"])
+    if "temperature" not in parameters:
+        raise InputError("no temperature among the parameters", remedy="give what `fit_temperature` returned")
+    temperature = as_number(parameters["temperature"], "the temperature", low=1e-6)
+    p = as_probabilities(probabilities, finite=False)
+    return softmax(log_probabilities(p) / temperature)

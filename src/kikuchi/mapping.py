@@ -167,7 +167,7 @@ def wanted_decision(bundle: Bundle, rule: str, **wishes: float | None) -> tuple[
         if not 0 < value < 1:
             raise InputError(f"{name} {value} is out of range", remedy="between 0 and 1, e.g. 0.02")
     recipe = bundle.recipe.model_copy(update={"abstain": bundle.recipe.abstain.model_copy(update=changed)})
-    return fit_decision(bundle.held_out, rule, recipe)
+    return fit_decision(bundle.held_out, rule, recipe, bundle.classes)
 
 
 def _fractions(
