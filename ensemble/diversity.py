@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_flags, as_indices
 from ensemble.errors import InputError
+from ensemble.validation import as_flags, as_indices
 
 
 def disagreement(votes: ArrayLike) -> NDArray[np.float64]:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_count, as_flags, as_labels, as_number, as_numbers, as_probabilities
 from ensemble.errors import InputError
 from ensemble.softmax import softmax
+from ensemble.validation import as_count, as_flags, as_labels, as_number, as_numbers, as_probabilities
 
 _STRAY = 0.02
 """Share of a grain's patterns that may belong to a neighbour, or to nothing: no single one has a veto."""

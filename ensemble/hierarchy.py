@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_count, as_labels, as_number, as_probabilities
 from ensemble.errors import InputError
+from ensemble.validation import as_count, as_labels, as_number, as_probabilities
 
 _LOG_RANGE = np.log(100.0)
 """Temperatures from 0.01 to 100."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_count, as_number, as_scores, as_share
 from ensemble.errors import InputError
+from ensemble.validation import as_count, as_number, as_scores, as_share
 
 _RESAMPLES = 200
 _EXPONENTS = np.arange(4, 601) / 200

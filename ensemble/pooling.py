@@ -6,7 +6,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import (
+from ensemble.errors import InputError
+from ensemble.softmax import softmax, softmax_and_entropy
+from ensemble.uncertainty import entropy
+from ensemble.validation import (
     as_choice,
     as_distributions,
     as_labels,
@@ -15,9 +18,6 @@ from ensemble.checks import (
     as_scores,
     as_weights,
 )
-from ensemble.errors import InputError
-from ensemble.softmax import softmax, softmax_and_entropy
-from ensemble.uncertainty import entropy
 
 Rule = Literal["vote", "average", "geometric", "mc-dropout"]
 RULES: tuple[str, ...] = get_args(Rule)

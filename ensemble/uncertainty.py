@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_count, as_distributions, as_indices, as_weights
 from ensemble.errors import InputError
+from ensemble.validation import as_count, as_distributions, as_indices, as_weights
 
 
 class Decomposition(NamedTuple):

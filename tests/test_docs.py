@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from kikuchi.recipe import parse_recipe
+from kikuchi.recipes.schema import parse_recipe
 from kikuchi.simulate import load_master
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "simulated-training.md"

@@ -40,7 +40,7 @@ def test_arrows_go_one_way(package):
 def test_members_need_keras_numpy_and_the_standard_library_only():
     allowed = {"keras", "numpy", "kikuchi", "ensemble"} | set(sys.stdlib_module_names)
     # PyTorch is one of two ways to train, taken only where it is installed.
-    may_use_torch = {"steps.py", "torch_steps.py"}
+    may_use_torch = {"backend.py", "torch_backend.py"}
     for path in (PACKAGES["kikuchi"] / "members").rglob("*.py"):
         assert imported(path) <= allowed | ({"torch"} if path.name in may_use_torch else set()), path
 

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from ensemble.errors import InputError
-from kikuchi.progress import Progress
+from kikuchi._support.progress import Progress
 
 
 class Bars(Progress):

@@ -2,7 +2,18 @@
 
 import typer
 
-from ensemble_cli import demo, evaluate, explain, extend, fit, info, label, learn_curve, quicken, simulate
+from ensemble_cli import (
+    accelerate,
+    demo,
+    evaluate,
+    explain,
+    extend,
+    fit,
+    info,
+    label,
+    learning_curve,
+    simulate,
+)
 from ensemble_cli import map as map_command
 
 app = typer.Typer(
@@ -22,8 +33,8 @@ app.command("map")(map_command.map_scan)
 app.command("explain")(explain.explain)
 app.command("label")(label.label)
 app.command("extend")(extend.extend)
-app.command("learn-curve")(learn_curve.learn_curve)
-app.command("quicken")(quicken.quicken)
+app.command("learn-curve")(learning_curve.learn_curve)
+app.command("quicken")(accelerate.quicken)
 app.command("info")(info.info)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ensemble_cli.console import guarded, load_keras, progress, result
-from ensemble_cli.options import Confidence, Dask, Familiar, Json, Out, Quiet, Risk, Rule, Workers
+from ensemble_cli.options import Among, Confidence, Dask, Familiar, Json, Out, Quiet, Risk, Rule, Workers
 
 
 @guarded
@@ -20,6 +20,7 @@ def map_scan(
     risk: Risk = None,
     confidence: Confidence = None,
     familiar: Familiar = None,
+    among: Among = None,
     grains: Annotated[
         str | None,
         typer.Option(
@@ -57,6 +58,7 @@ def map_scan(
             risk=risk,
             confidence=confidence,
             familiar=familiar,
+            among=among,
             grains=grains,
             engine=engine,
             stop=stop,

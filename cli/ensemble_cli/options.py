@@ -22,6 +22,13 @@ Confidence = Annotated[
 Familiar = Annotated[
     float | None, typer.Option("--familiar", help="Share of familiar patterns let through, e.g. 0.99.")
 ]
+Among = Annotated[
+    str | None,
+    typer.Option(
+        "--among",
+        help="What the scan can hold: space groups (225,229) or materials of the bundle (Ni,Ni3Al).",
+    ),
+]
 Dask = Annotated[
     str | None,
     typer.Option(

@@ -1,10 +1,10 @@
 """When nobody should answer, why, and what is promised about the rest."""
 
 from ensemble.abstention.decide import STATUS_NAMES, Decision, Status, decide
-from ensemble.abstention.guarantee import Certificate
+from ensemble.abstention.ood import Familiarity, energy, fit_familiarity, generalised_entropy
 from ensemble.abstention.reasons import Caught, caught_by_reason
+from ensemble.abstention.risk_control import Certificate
 from ensemble.abstention.rule import AbstentionRule, fit_abstention
-from ensemble.abstention.unfamiliar import Familiarity, energy, fit_familiarity, generalised_entropy
 
 __all__ = [
     "STATUS_NAMES",

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_labels, as_probabilities, as_scores, as_share
+from ensemble.validation import as_labels, as_probabilities, as_scores, as_share
 
 
 def fit_conformal(

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.abstention.rule import AbstentionRule, select
-from ensemble.checks import as_numbers, as_probabilities
 from ensemble.errors import InputError
 from ensemble.pooling import Combined
+from ensemble.validation import as_numbers, as_probabilities
 
 
 class Status(IntEnum):

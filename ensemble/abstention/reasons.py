@@ -5,7 +5,7 @@ from typing import NamedTuple
 from numpy.typing import ArrayLike
 
 from ensemble.abstention.decide import STATUS_NAMES
-from ensemble.checks import as_indices
+from ensemble.validation import as_indices
 
 
 class Caught(NamedTuple):

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.abstention.conformal import conformal_sets, fit_conformal
-from ensemble.abstention.guarantee import Certificate, certify, not_tested, threshold_sequence
+from ensemble.abstention.risk_control import Certificate, certify, not_tested, threshold_sequence
 from ensemble.abstention.splitting import split_groups
-from ensemble.checks import as_labels, as_names, as_number, as_probabilities, as_scores, as_share
 from ensemble.errors import InputError
+from ensemble.validation import as_labels, as_names, as_number, as_probabilities, as_scores, as_share
 
 _PLANNING_SHARE = 1 / 3
 """Of the held-out data, for the thresholds; the rest tests the promise, which is what needs numbers."""

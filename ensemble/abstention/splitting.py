@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_groups, as_labels, as_share
 from ensemble.errors import InputError
+from ensemble.validation import as_groups, as_labels, as_share
 
 
 def stratified_groups(

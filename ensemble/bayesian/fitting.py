@@ -10,8 +10,8 @@ from ensemble.bayesian.heads import Heads, Scaling
 from ensemble.bayesian.laplace import draw_laplace
 from ensemble.bayesian.softmax_regression import choose_precision
 from ensemble.bayesian.swag import draw_swag
-from ensemble.checks import as_choice, as_count, as_labels, as_numbers, as_scores, as_share
 from ensemble.errors import InputError
+from ensemble.validation import as_choice, as_count, as_labels, as_numbers, as_scores, as_share
 
 Method = Literal["dropout", "laplace", "variational", "nuts", "swag"]
 METHODS: tuple[str, ...] = get_args(Method)

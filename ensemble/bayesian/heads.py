@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_numbers
+from ensemble.validation import as_numbers
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_count, as_labels, as_number, as_scores
 from ensemble.errors import InputError
 from ensemble.softmax import softmax
+from ensemble.validation import as_count, as_labels, as_number, as_scores
 
 #: Precisions that compete for the prior of standardised columns, in half decades.
 PRECISIONS = tuple(10.0 ** (half / 2) for half in range(-4, 7))

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from ensemble.calibration.binning import apply_histogram, apply_isotonic, fit_histogram, fit_isotonic
 from ensemble.calibration.scaling import apply_beta, apply_vector, fit_beta, fit_vector
 from ensemble.calibration.temperature import apply_temperature, fit_temperature
-from ensemble.checks import as_choice, as_labels, as_names, as_probabilities
 from ensemble.errors import InputError
 from ensemble.metrics.proper import log_loss, log_loss_per_pattern
+from ensemble.validation import as_choice, as_labels, as_names, as_probabilities
 
 _FIT: dict[str, Callable[..., dict[str, Any]]] = {
     "none": lambda probabilities, labels: {},

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_labels, as_number, as_probabilities
 from ensemble.errors import InputError
 from ensemble.softmax import softmax
+from ensemble.validation import as_labels, as_number, as_probabilities
 
 _LOG_RANGE = np.log(100.0)
 """Temperatures from 0.01 to 100."""

@@ -6,8 +6,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_choice, as_count, as_flags, as_labels, as_probabilities, as_scores
 from ensemble.errors import InputError
+from ensemble.validation import as_choice, as_count, as_flags, as_labels, as_probabilities, as_scores
 
 Scheme = Literal["width", "mass"]
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_count, as_indices
 from ensemble.errors import InputError
+from ensemble.validation import as_count, as_indices
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_labels, as_probabilities
 from ensemble.errors import InputError
+from ensemble.validation import as_labels, as_probabilities
 
 
 class BrierDecomposition(NamedTuple):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_count, as_labels, as_probabilities, as_share
 from ensemble.metrics.calibration_error import Scheme, bin_confidences
+from ensemble.validation import as_count, as_labels, as_probabilities, as_share
 
 
 @dataclass(frozen=True)

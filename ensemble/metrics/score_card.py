@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_labels, as_probabilities
 from ensemble.metrics.bootstrap import Interval, bootstrap_interval
 from ensemble.metrics.calibration_error import (
     classwise_calibration_error,
@@ -15,6 +14,7 @@ from ensemble.metrics.calibration_error import (
 )
 from ensemble.metrics.proper import brier, log_loss
 from ensemble.metrics.selective import augrc, aurc, coverage_at_risk, excess_aurc, risk_at_coverage
+from ensemble.validation import as_labels, as_probabilities
 
 Metric = Callable[[NDArray[np.float64], NDArray[np.intp]], float]
 

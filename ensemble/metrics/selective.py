@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.checks import as_flags, as_scores, as_share
 from ensemble.errors import InputError
+from ensemble.validation import as_flags, as_scores, as_share
 
 
 class RiskCoverage(NamedTuple):
@@ -112,7 +112,7 @@ def augrc(uncertainty: ArrayLike, wrong: ArrayLike) -> float:
 def coverage_at_risk(uncertainty: ArrayLike, wrong: ArrayLike, risk: float) -> float:
     """Largest share that can be answered with at most this error rate; 0 where none can.
 
-    Seen on these data after the fact: a promise about new ones is `ensemble.abstention.guarantee`.
+    Seen on these data after the fact: a promise about new ones is `ensemble.abstention.risk_control`.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kikuchi.versions import versions
+from kikuchi._support.versions import versions
 
 HERE = Path(__file__).parent
 

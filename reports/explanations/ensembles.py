@@ -9,12 +9,12 @@ same command goes on.
 import argparse
 from pathlib import Path
 
-from kikuchi.bundle import Bundle
-from kikuchi.fitting import fit
-from kikuchi.progress import Lines
-from kikuchi.recipe import parse_recipe
+from kikuchi._support.progress import Lines
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.recipes.schema import parse_recipe
 from kikuchi.simulate import simulate
-from kikuchi.simulate.spec import Spec, spec_from_dict
+from kikuchi.simulate.scenes.spec import Spec, spec_from_dict
+from kikuchi.workflows.fit import fit
 
 #: Space groups 221, 225 and 229, 20 kV, from the SHTdatabase (doi 10.5281/zenodo.3515408).
 MASTERS = {

@@ -15,16 +15,16 @@ import numpy as np
 from ensembles import arguments, fitted, specification
 
 from ensemble.softmax import softmax
-from kikuchi.bundle import Bundle
+from kikuchi._support.versions import versions
+from kikuchi.bundle.background import BACKGROUND
+from kikuchi.bundle.bundle import Bundle
 from kikuchi.explain import Ensemble, Shapley, read_background
-from kikuchi.explain.background import BACKGROUND
 from kikuchi.explain.bands import Physics
-from kikuchi.explain.mapped import per_class
-from kikuchi.explain.trust import perturb, randomised_weights, rank_correlation
-from kikuchi.explain.truth import Truth, shares
+from kikuchi.explain.faithfulness import perturb, randomised_weights, rank_correlation
+from kikuchi.explain.ground_truth import Truth, shares
+from kikuchi.explain.inputs import per_class
 from kikuchi.scans import open_scan, prepare
 from kikuchi.simulate import simulate
-from kikuchi.versions import versions
 
 HERE = Path(__file__).parent
 ASKED = ("Ni3Al", "Ni")

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from ensembles import RECORDING, arguments, fitted, specification
 
+from kikuchi._support.versions import versions
 from kikuchi.explain import Ensemble, choose_background, explain_disagreement
-from kikuchi.explaining import explain_map
-from kikuchi.mapping import map_scan
 from kikuchi.members import MemberSpec, Training, build_member, copy_backbone, predict, train_member
 from kikuchi.scans import Preparation, load_dataset
 from kikuchi.simulate import simulate
-from kikuchi.simulate.spec import spec_from_dict
-from kikuchi.versions import versions
+from kikuchi.simulate.scenes.spec import spec_from_dict
+from kikuchi.workflows.explain import explain_map
+from kikuchi.workflows.map import map_scan
 
 HERE = Path(__file__).parent
 XCEPTION_TRAIN, XCEPTION_VALIDATION, XCEPTION_POINTS = 240, 30, 2

@@ -22,8 +22,8 @@ from ensemble.calibration.temperature import apply_temperature, fit_temperature
 from ensemble.metrics import auroc, expected_calibration_error, fpr_at, log_loss
 from ensemble.pooling import combine
 from ensemble.softmax import softmax
+from kikuchi._support.versions import versions
 from kikuchi.members import dropout_draws, head_draws
-from kikuchi.versions import versions
 
 HERE = Path(__file__).parent
 GROUPS = (221, 223, 225, 227, 229, 230)

@@ -31,6 +31,7 @@ from bayesian import (
     table,
 )
 
+from kikuchi._support.versions import versions
 from kikuchi.members import (
     MemberSpec,
     Training,
@@ -40,7 +41,6 @@ from kikuchi.members import (
     train_member,
 )
 from kikuchi.scans import Preparation
-from kikuchi.versions import versions
 
 HERE = Path(__file__).parent
 VALIDATE = 25  # of each class: the epoch that is kept is chosen by these

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from kikuchi.simulate.structure_factors import electron_wavelength, reflectors
-from kikuchi.simulate.structures import load_structure
+from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.masters.structure_factors import electron_wavelength, reflectors
 
 VOLTAGE_KV = 200.0
 ZONES = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 1], [1, 1, 2]], float)

@@ -20,11 +20,11 @@ from features import shipped_features
 
 import kikuchi
 from ensemble.bayesian import fit_heads
-from kikuchi.evaluation.patterns import dataset_patterns
-from kikuchi.progress import SILENT, Lines
-from kikuchi.recipe import parse_recipe
+from kikuchi._support.progress import SILENT, Lines
+from kikuchi._support.versions import versions
+from kikuchi.evaluation.test_sets import dataset_patterns
+from kikuchi.recipes.schema import parse_recipe
 from kikuchi.scans import Dataset, Material, scan_from_array
-from kikuchi.versions import versions
 
 HERE = Path(__file__).parent
 SIX, NEW = (221, 223, 225, 227, 229, 230), (222, 224, 226, 228)

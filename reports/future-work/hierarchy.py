@@ -17,15 +17,15 @@ from pathlib import Path
 import numpy as np
 from hierarchy_data import CRYSTALS, GROUPS
 
-from ensemble.abstention.levels import answer_levels, fit_levels
+from ensemble.abstention.hierarchical import answer_levels, fit_levels
 from ensemble.calibration import fit_calibration
 from ensemble.hierarchy import Hierarchy, HierarchyCalibration, fit_hierarchy
 from ensemble.metrics.bootstrap import bootstrap_interval
 from ensemble.metrics.calibration_error import expected_calibration_error
 from ensemble.metrics.proper import log_loss
 from ensemble.softmax import softmax
-from kikuchi.extinction import LEVELS, diffraction, diffraction_hierarchy
-from kikuchi.versions import versions
+from kikuchi._support.versions import versions
+from kikuchi.crystallography.extinction import LEVELS, diffraction, diffraction_hierarchy
 
 HERE = Path(__file__).parent
 RISKS = (0.05, 0.1, 0.2)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi.simulate.distribution import between, log_between
-from kikuchi.simulate.kinematical import BandProfile, kinematical_master
-from kikuchi.simulate.master import MasterPattern
-from kikuchi.simulate.master_file import read_stored_master, save_master
-from kikuchi.simulate.microscope import Detector, Microscope
-from kikuchi.simulate.random_crystals import random_crystal
+from kikuchi.simulate.crystals.random_crystals import random_crystal
+from kikuchi.simulate.detector.distribution import between, log_between
+from kikuchi.simulate.detector.microscope import Detector, Microscope
+from kikuchi.simulate.masters.kinematical import BandProfile, kinematical_master
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.masters.master_file import read_stored_master, save_master
 
 # 48 space groups of 36 extinction classes, all seven crystal systems and eleven Laue classes, the ten groups of
 # m-3m among them. Eleven classes have two or three groups here, which no pattern of this kind can tell apart.

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from hierarchy_data import DETECTOR, GROUPS, MICROSCOPE, file_of, indices, read_masters
 
-from kikuchi.histories import write_history
 from kikuchi.members import Epoch, MemberSpec, Training, build_member, checkpoint, predict, train_member
-from kikuchi.members.steps import steps_of
+from kikuchi.members.backend import steps_of
+from kikuchi.members.history import write_history
 from kikuchi.members.weights import load_backbone_weights
 from kikuchi.scans import Preparation, prepare
-from kikuchi.simulate.acquisition import acquire, draw_parameters, random_crystals
-from kikuchi.simulate.master import MasterPattern
-from kikuchi.simulate.stream import labelled_batch
+from kikuchi.simulate.detector.acquisition import acquire, draw_parameters, random_crystals
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.training.batches import labelled_batch
 
 PATTERNS = 6000  # an epoch
 PER_CRYSTAL = 10  # held-out patterns

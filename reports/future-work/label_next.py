@@ -3,7 +3,8 @@
     python reports/future-work/label_next.py --work WORK
 
 A bundle's head knows the paper's six groups. A map holds them and the other four groups of m-3m in small shares. Twelve
-patterns at a time are labelled, chosen by `ensemble.querying.choose_queries` as `ensemble label` does or at random, and
+patterns at a time are labelled, chosen by `ensemble.active_learning.choose_queries`
+as `ensemble label` does or at random, and
 the head is fitted anew as `ensemble extend` does. Backbone and features are the shipped ones, computed once; what is
 measured is the accuracy per class of unlabelled patterns. ``label_next.json`` beside this file is the result.
 """
@@ -17,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from features import shipped_features
 
+from ensemble.active_learning import choose_queries
 from ensemble.bayesian import fit_heads
 from ensemble.pooling import combine
-from ensemble.querying import choose_queries
+from kikuchi._support.versions import versions
+from kikuchi.incremental.rehearsal import RARE
 from kikuchi.members import head_draws
-from kikuchi.rehearsal import RARE
-from kikuchi.versions import versions
 
 HERE = Path(__file__).parent
 GROUPS = (221, 222, 223, 224, 225, 226, 227, 228, 229, 230)

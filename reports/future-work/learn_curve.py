@@ -21,10 +21,10 @@ from extend import Lines, part
 
 import kikuchi
 from ensemble.learning_curves import fit_power_law
-from kikuchi.learning_curve import Curve
-from kikuchi.recipe import parse_recipe
+from kikuchi._support.versions import versions
+from kikuchi.recipes.schema import parse_recipe
 from kikuchi.scans import Dataset
-from kikuchi.versions import versions
+from kikuchi.workflows.learning_curve import Curve
 
 HERE = Path(__file__).parent
 RECIPE = """

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from kikuchi.scans import Dataset, Material, scan_from_array
-from kikuchi.simulate.distribution import between, log_between
-from kikuchi.simulate.kinematical import kinematical_master
-from kikuchi.simulate.master import MasterPattern
-from kikuchi.simulate.microscope import Detector, Microscope
-from kikuchi.simulate.random_crystals import random_crystal
-from kikuchi.simulate.stream import labelled_batch
-from kikuchi.simulate.structures import PAPER_MATERIALS, load_structure
+from kikuchi.simulate.crystals.random_crystals import random_crystal
+from kikuchi.simulate.crystals.structures import PAPER_MATERIALS, load_structure
+from kikuchi.simulate.detector.distribution import between, log_between
+from kikuchi.simulate.detector.microscope import Detector, Microscope
+from kikuchi.simulate.masters.kinematical import kinematical_master
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.training.batches import labelled_batch
 
 SHAPE = (60, 60)
 CLEAR = Microscope(contrast=between(0.2, 0.4), dose=log_between(1000, 4000))

@@ -22,14 +22,20 @@ from ensemble.metrics.bootstrap import bootstrap_interval
 from ensemble.metrics.calibration_error import expected_calibration_error
 from ensemble.metrics.proper import log_loss
 from ensemble.softmax import softmax
-from kikuchi.grains import find_grains, grains_from_orientations
+from kikuchi._support.versions import versions
+from kikuchi.bundle.outputs import joined
 from kikuchi.maps import PhaseMap
-from kikuchi.outputs import joined
-from kikuchi.pooled_map import GrainRule, fit_grain_rule, pooled_phase_map, with_grains, write_pooled
-from kikuchi.simulate.orientations import product, small_turns
-from kikuchi.simulate.simulation import simulate
-from kikuchi.simulate.spec import spec_from_dict
-from kikuchi.versions import versions
+from kikuchi.postprocessing.grain_pooling import (
+    GrainRule,
+    fit_grain_rule,
+    pooled_phase_map,
+    with_grains,
+    write_pooled,
+)
+from kikuchi.postprocessing.grain_segmentation import find_grains, grains_from_orientations
+from kikuchi.simulate.detector.orientations import product, small_turns
+from kikuchi.simulate.scenes.simulation import simulate
+from kikuchi.simulate.scenes.spec import spec_from_dict
 
 HERE = Path(__file__).parent
 PHASES = {"Ni3Al": 221, "Ni": 225, "Fe": 229}

@@ -20,7 +20,7 @@ from disks import VOLTAGE_KV, beam_of, disks, near_zone_axes, recorded
 from scipy.spatial import cKDTree
 
 from ensemble.metrics.bootstrap import bootstrap_interval
-from kikuchi.versions import versions
+from kikuchi._support.versions import versions
 
 HERE = Path(__file__).parent
 MATERIALS = {"Ni3Al": 221, "Ni": 225, "Si": 227, "Fe": 229}

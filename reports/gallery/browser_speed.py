@@ -16,10 +16,10 @@ import numpy as np
 from headless import open_browser, open_report
 
 from ensemble.abstention import AbstentionRule, decide
-from ensemble.abstention.guarantee import certify
+from ensemble.abstention.risk_control import certify
 from ensemble.pooling import combine
+from kikuchi.html import write_map_report
 from kikuchi.maps.phase_map import PhaseMap
-from kikuchi.reports import write_map_report
 
 CLASSES = (221, 222, 223, 224, 225, 226, 227, 228, 229, 230)
 MEMBERS = 10

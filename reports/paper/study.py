@@ -28,13 +28,13 @@ from parts.protocol import fitted, protocol, weights_used
 from parts.shift import conditions, shifted
 from parts.unknown import unknown
 
-from kikuchi import files
-from kikuchi.bundle import Bundle
-from kikuchi.explaining import explain_map
-from kikuchi.maps.plain import plain
-from kikuchi.progress import Lines, Progress
+from kikuchi._support import atomic
+from kikuchi._support.json import plain
+from kikuchi._support.progress import Lines, Progress
+from kikuchi._support.versions import versions
+from kikuchi.bundle.bundle import Bundle
 from kikuchi.simulate import load_structure
-from kikuchi.versions import versions
+from kikuchi.workflows.explain import explain_map
 
 HERE = Path(__file__).parent
 
@@ -82,9 +82,9 @@ def run(study: Study, results: Path, work: Path, only: list[str] | None, command
                 "versions": versions(),
                 "study": about_study,
             }
-            files.write_json(file, plain({"made_by": about} | made))
+            atomic.write_json(file, plain({"made_by": about} | made))
         if is_made(file, about_study):
-            found[name] = files.read_json(file, remedy="delete it")
+            found[name] = atomic.read_json(file, remedy="delete it")
     draw(study, bundle, results, work, found, progress)
     if (results / "README.md").is_file():
         write_page(results / "README.md", found)
@@ -101,7 +101,7 @@ def is_made(file: Path, study: dict[str, Any]) -> bool:
     """Whether a result is there and was made by a study described like this; the peers know nothing of networks."""
     if not file.is_file():
         return False
-    there = files.read_json(file, remedy="delete it")["made_by"]["study"]
+    there = atomic.read_json(file, remedy="delete it")["made_by"]["study"]
     ignored = OF_NETWORKS if file.stem.startswith("peers_") else ()
     return all(there.get(key) == study.get(key) for key in {*there, *study} if key not in ignored)
 
@@ -187,7 +187,7 @@ def draw(study: Study, bundle: Bundle, results: Path, work: Path, found: Results
             if name in compared["pictures"]
         }
         for name, picture in shown.items():
-            with files.replaced(figures / f"{name}.png") as partial_file:
+            with atomic.replaced(figures / f"{name}.png") as partial_file:
                 shutil.copyfile(explanations_folder(bundle, work) / picture, partial_file)
 
 

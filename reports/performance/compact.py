@@ -12,16 +12,16 @@ from contenders import Contenders, agreement, through
 from costs import gflop
 
 import kikuchi
-from kikuchi.engines import STUDENTS, Runner, student_of
-from kikuchi.engines.bf16_engine import bf16_missing
-from kikuchi.engines.shelf import read_shelf
-from kikuchi.engines.threads import cores, in_order
-from kikuchi.outputs import read_held_out
-from kikuchi.progress import Lines
-from kikuchi.quick import HELD_OUT
-from kikuchi.quickening import quicken
+from kikuchi._support.progress import Lines
+from kikuchi._support.threads import cores, in_order
+from kikuchi.bundle.outputs import read_held_out
+from kikuchi.inference import STUDENTS, Runner, student_of
+from kikuchi.inference.exports import read_shelf
+from kikuchi.inference.openvino_engine import bf16_missing
+from kikuchi.inference.predictor import HELD_OUT
 from kikuchi.scans import load_dataset, pattern_quality, prepare, scan_from_array
 from kikuchi.simulate import simulate
+from kikuchi.workflows.accelerate import quicken
 
 
 def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[str, Any]:

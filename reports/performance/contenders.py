@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ensemble.early_exit import VoteStop, best_order, filled, fit_cascade
 from ensemble.pooling import combine
-from ensemble.stopping import VoteStop, best_order, filled, fit_cascade
-from kikuchi.engines import Runner
-from kikuchi.outputs import MemberOutputs, joined
+from kikuchi.bundle.outputs import MemberOutputs, joined
+from kikuchi.inference import Runner
 
 
 @dataclass

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from compact import ready, some
 
-from kikuchi.quick import answering, spoken_for
-from kikuchi.running import run_store
+from kikuchi.inference.predictor import answering, spoken_for
+from kikuchi.inference.run_scan import run_store
 from kikuchi.scans import open_scan
-from kikuchi.simulate.writer import write_scan
+from kikuchi.simulate.scenes.writer import write_scan
 
 
 def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from contenders import Contenders, agreement, outputs
 from costs import gflop
 
 from ensemble.abstention import fit_familiarity
-from kikuchi.engines import OnnxEngine, Runner
-from kikuchi.engines.bf16_engine import Bf16Engine, bf16_missing
-from kikuchi.engines.int8 import quantise
-from kikuchi.engines.keras_engine import head_of
-from kikuchi.engines.threads import cores
-from kikuchi.recipe import Recipe
+from kikuchi._support.threads import cores
+from kikuchi.inference import OnnxEngine, Runner
+from kikuchi.inference.keras_engine import head_of
+from kikuchi.inference.openvino_engine import Bf16Engine, bf16_missing
+from kikuchi.inference.quantisation import quantise
+from kikuchi.recipes.schema import Recipe
 
 #: Patterns that orders and cascades are learned from.
 LEARN = 2000

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi.engines.export import export_member
+from kikuchi.inference.onnx_export import export_member
 from kikuchi.members import (
     Epoch,
     MemberSpec,

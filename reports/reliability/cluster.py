@@ -30,15 +30,15 @@ from kills import export, fit_state  # noqa: E402
 from tiny import write_inputs, write_stripes  # noqa: E402
 
 import kikuchi  # noqa: E402
-from kikuchi import running  # noqa: E402
+from kikuchi._support.progress import Progress  # noqa: E402
+from kikuchi._support.threads import SHARE  # noqa: E402
 from kikuchi.distributed import connected  # noqa: E402
-from kikuchi.engines.threads import SHARE  # noqa: E402
-from kikuchi.progress import Progress  # noqa: E402
+from kikuchi.inference import run_scan  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 #: Small, so that workers die in the midst of many; and the one that `map` takes.
 CHUNK = 64
-LARGE_CHUNK = running.CHUNK
+LARGE_CHUNK = run_scan.CHUNK
 NETWORK = "10.77.31"
 #: A worker that says nothing for so long is given up where one is cut off; five minutes are the default, and on a busy
 #: machine a healthy one may say nothing for long.
@@ -69,8 +69,8 @@ def mapped(
 ) -> dict:
     """Map a scan; seconds on the clock, of the processor (children counted once they ended), and the bytes."""
     begin, cpu = time.perf_counter(), time.process_time()
-    running.CHUNK = chunk
-    running.run_store(
+    run_scan.CHUNK = chunk
+    run_scan.run_store(
         kikuchi.open_scan(scan), kikuchi.Bundle.load(bundle), out, progress or Progress(), engine="onnx",
         threads=1, client=client,
     )  # fmt: skip
@@ -209,7 +209,7 @@ def main() -> None:
         "fit": lambda: fitted(work),
         "scaling": lambda: scaling(work, bundle, given.patterns, given.seed, given.repeats),
     }
-    from kikuchi.versions import versions
+    from kikuchi._support.versions import versions
 
     for name, part in parts.items():
         if getattr(given, name):

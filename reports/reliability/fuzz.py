@@ -78,13 +78,13 @@ def inputs_of(name: str, seed: int, folder: Path):
 def work(name: str, seed: int, start: int, stop: int, state: Path, folder: Path) -> None:
     """Run executions of one reader; how far it came is in `state`, findings are lines of the file beside it."""
     from ensemble.errors import InputError
-    from kikuchi import probing
+    from kikuchi._support import hdf5_probe
 
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     parent = os.getppid()
     # What the process that looks at HDF5 files first may take: milliseconds are normal.
-    probing.CPU_SECONDS = 2
+    hdf5_probe.CPU_SECONDS = 2
     make = inputs_of(name, seed, folder)
     call = READERS[name].call
     make(start)
@@ -115,7 +115,7 @@ def work(name: str, seed: int, start: int, stop: int, state: Path, folder: Path)
             with _lines(state).open("a") as file:
                 file.write(json.dumps({"execution": i, **why}) + "\n")
     told["position"] = stop
-    probing.end()
+    hdf5_probe.end()
     told["cpu_seconds"] = sum(os.times()[:4])  # with that of processes that looked first
 
 
@@ -272,7 +272,7 @@ def main() -> None:
         records = {name: run_reader(name, given.seed, count, out) for name, count in wanted.items()}
     if given.only:
         return
-    from kikuchi.versions import versions
+    from kikuchi._support.versions import versions
 
     for record in records.values():
         for finding in record["findings"]:

@@ -92,7 +92,7 @@ def main() -> None:
     rows = [measured(work, pattern, count, listed=False) for count in COUNTS]
     listed = [measured(work, pattern, count, listed=True) for count in LIST_COUNTS]
     shutil.rmtree(work)
-    from kikuchi.versions import versions
+    from kikuchi._support.versions import versions
 
     result = {
         "command": "python reports/reliability/images.py",

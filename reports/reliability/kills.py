@@ -69,11 +69,11 @@ def fit_work(inputs: Path, out: Path) -> None:
 
 def map_work(scan: Path, bundle: Path, out: Path) -> None:
     import kikuchi
-    from kikuchi import running
+    from kikuchi.inference import run_scan
 
-    running.CHUNK = CHUNK
+    run_scan.CHUNK = CHUNK
     store = out / "logits.store"
-    running.run_store(kikuchi.open_scan(scan), kikuchi.Bundle.load(bundle), store, engine="onnx", threads=1)
+    run_scan.run_store(kikuchi.open_scan(scan), kikuchi.Bundle.load(bundle), store, engine="onnx", threads=1)
 
 
 def fit_state(folder: Path) -> dict[str, bytes]:
@@ -169,7 +169,7 @@ def main() -> None:
         "--bundle", type=Path, help="with exported members; made from a small one where not given"
     )
     given = parser.parse_args()
-    from kikuchi.versions import versions
+    from kikuchi._support.versions import versions
 
     result_file = HERE / "kills.json"
     result: dict = {}
@@ -187,9 +187,9 @@ def main() -> None:
         import tensorflow  # noqa: F401 - Keras looks it up even on torch; once here, not in every child
         import torch
 
-        import kikuchi.fitting
+        import kikuchi.workflows.fit
         from kikuchi.members import MemberSpec, Training, build_member, predict
-        from kikuchi.members.steps import steps_of
+        from kikuchi.members.backend import steps_of
 
         torch.set_num_threads(1)
         write_inputs(work / "fit", epochs=6, patterns=56, engine=given.engine)

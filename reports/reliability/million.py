@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi.files import sweep
+from kikuchi._support.atomic import sweep
 
 HERE = Path(__file__).resolve().parent
 SIDE = 60
@@ -34,8 +34,8 @@ def write_scan_of(n: int, work: Path, seed: int) -> Path:
     """Simulate the distinct patterns, and write the scan of `n` as blocks of them with fresh noise."""
     from kikuchi.scans import open_scan
     from kikuchi.simulate import simulate
-    from kikuchi.simulate.spec import spec_from_dict
-    from kikuchi.simulate.writer import write_scan
+    from kikuchi.simulate.scenes.spec import spec_from_dict
+    from kikuchi.simulate.scenes.writer import write_scan
 
     path = work / f"scan-{n}.h5"
     if path.is_file():
@@ -170,7 +170,7 @@ def main() -> None:
     how = ["--run", given.run, "--engine", given.engine, "--stop", given.stop]
     attempts = killed_twice(scan, how, out)
     different = equal_to_undisturbed(scan, how, out) if given.compare else None
-    from kikuchi.versions import versions
+    from kikuchi._support.versions import versions
 
     result = {
         "command": " ".join(

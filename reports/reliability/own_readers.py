@@ -11,7 +11,7 @@ from unittest.mock import patch
 import numpy as np
 from reader import NUMBERS, Reader
 
-from kikuchi import files
+from kikuchi._support import atomic
 
 if TYPE_CHECKING:
     from kikuchi.members import MemberSpec
@@ -34,7 +34,7 @@ def _sht_seeds(folder: Path) -> list[tuple[str, bytes]]:
         crystal = (225, 1, 1, 1, 0, 0, 0, 0.35, 0.35, 0.35, 90, 90, 90, 1, 0, 0, 0, 1, 1)
         data += struct.pack(order + "B3b14f6h", *crystal, *map(len, texts))
         data += struct.pack(order + "7fb3x", 0, 0, 0, 1, 0, 0.004, 0, 28) + b"".join(map(padded, texts))
-        from kikuchi.simulate.sht import _stored_coefficients
+        from kikuchi.simulate.masters.sht import _stored_coefficients
 
         count = _stored_coefficients(bandwidth, rotation, flags)[1]
         data += bytes(88) + struct.pack(order + "hbbi", bandwidth, rotation, flags, count)
@@ -44,14 +44,14 @@ def _sht_seeds(folder: Path) -> list[tuple[str, bytes]]:
 
 
 def _checked(data: bytes) -> bytes:
-    from kikuchi.simulate.crc32c import crc32c
+    from kikuchi.simulate.masters.crc32c import crc32c
 
     order = ">" if data[:4] == b"*SHT" else "<"
     return data[:-4] + struct.pack(order + "I", crc32c(data[:-4]))
 
 
 def _call_sht(path: Path, folder: Path) -> object:
-    from kikuchi.simulate.sht import load_sht
+    from kikuchi.simulate.masters.sht import load_sht
 
     return load_sht(path, half_size=10)
 
@@ -63,8 +63,8 @@ def _bundle_seeds(folder: Path) -> list[tuple[str, bytes]]:
 
 def _call_bundle(path: Path, folder: Path) -> object:
     """Put the mutated file into a copy of the bundle, its hash made right, and open all that is in it."""
-    from kikuchi.bundle import Bundle
-    from kikuchi.explain.background import BACKGROUND, read_background
+    from kikuchi.bundle.background import BACKGROUND, read_background
+    from kikuchi.bundle.bundle import Bundle
 
     copy, name = folder / "bundle", path.relative_to(folder).as_posix()
     target, manifest = copy / name, copy / "bundle.json"
@@ -73,7 +73,7 @@ def _call_bundle(path: Path, folder: Path) -> object:
         target.write_bytes(path.read_bytes())
         if target != manifest:
             told = json.loads(kept[manifest])
-            told["files"][name] = files.sha256(target)
+            told["files"][name] = atomic.sha256(target)
             manifest.write_text(json.dumps(told))
         bundle = Bundle.load(copy)
         read_background(copy / BACKGROUND)
@@ -92,7 +92,7 @@ def _store_seeds(folder: Path) -> list[tuple[str, bytes]]:
 
 
 def _call_store(path: Path, folder: Path) -> object:
-    from kikuchi.store import LogitsStore
+    from kikuchi.inference.logits_store import LogitsStore
 
     target = folder / "store" / path.name
     kept = target.read_bytes()
@@ -106,7 +106,7 @@ def _call_store(path: Path, folder: Path) -> object:
 
 def _master_seeds(folder: Path) -> list[tuple[str, bytes]]:
     from kikuchi.simulate import kinematical_master, load_structure
-    from kikuchi.simulate.master_file import save_master
+    from kikuchi.simulate.masters.master_file import save_master
 
     structure = load_structure("Ni")
     save_master(folder / "seed.npz", kinematical_master(structure, half_size=10), structure)
@@ -117,7 +117,7 @@ def _master_seeds(folder: Path) -> list[tuple[str, bytes]]:
 
 
 def _exemplar_seeds(folder: Path) -> list[tuple[str, bytes]]:
-    from kikuchi.exemplars import EXEMPLARS, Exemplars, write_exemplars
+    from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, write_exemplars
 
     rng = np.random.default_rng(0)
     features = tuple(rng.random((6, size)) for size in (5, 4))
@@ -129,7 +129,7 @@ def _exemplar_seeds(folder: Path) -> list[tuple[str, bytes]]:
 
 
 def _call_exemplars(path: Path, folder: Path) -> object:
-    from kikuchi.exemplars import read_exemplars
+    from kikuchi.bundle.exemplars import read_exemplars
 
     return read_exemplars(folder, 2)
 

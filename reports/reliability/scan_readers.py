@@ -56,7 +56,7 @@ def _call_image(path: Path, folder: Path) -> object:
 
 
 def _call_xml(path: Path, folder: Path) -> object:
-    from kikuchi.scans.aztec_tag import aztec_geometry, parse_aztec_xml
+    from kikuchi.scans.readers.aztec_tag import aztec_geometry, parse_aztec_xml
 
     values = parse_aztec_xml(path.read_bytes().decode("latin-1"))
     return aztec_geometry(values, (60, 80))

@@ -5,7 +5,7 @@ from pathlib import Path
 from reader import NUMBERS, Reader
 from scan_readers import write_png
 
-from kikuchi import files
+import kikuchi
 
 FORMAT_1 = Path(__file__).resolve().parents[2] / "tests" / "data" / "format_1"
 
@@ -19,7 +19,7 @@ def _dataset_seeds(folder: Path) -> list[tuple[str, bytes]]:
 
 
 def _recipe_seeds(folder: Path) -> list[tuple[str, bytes]]:
-    shipped = Path(files.__file__).parent / "recipes"
+    shipped = Path(kikuchi.__file__).parent / "recipes"
     return [("recipe.toml", path.read_bytes()) for path in sorted(shipped.glob("*.toml"))]
 
 
@@ -73,13 +73,13 @@ def _call_dataset(path: Path, folder: Path) -> object:
 
 
 def _call_recipe(path: Path, folder: Path) -> object:
-    from kikuchi.recipe import load_recipe
+    from kikuchi.recipes.schema import load_recipe
 
     return load_recipe(path)
 
 
 def _call_spec(path: Path, folder: Path) -> object:
-    from kikuchi.simulate.spec import load_spec
+    from kikuchi.simulate.scenes.spec import load_spec
 
     return load_spec(path)
 
@@ -91,13 +91,13 @@ def _call_structure(path: Path, folder: Path) -> object:
 
 
 def _call_grain_list(path: Path, folder: Path) -> object:
-    from kikuchi.scans.grain_list import read_grain_list
+    from kikuchi.scans.readers.grain_list import read_grain_list
 
     return read_grain_list(path)
 
 
 def _structure_seeds(folder: Path) -> list[tuple[str, bytes]]:
-    from kikuchi.simulate.structures import STRUCTURE_FOLDER
+    from kikuchi.simulate.crystals.structures import STRUCTURE_FOLDER
 
     shipped = sorted(STRUCTURE_FOLDER.glob("*.toml"))
     return [("structure.toml", path.read_bytes()) for path in shipped[:6]]
@@ -151,7 +151,7 @@ CIF_WORDS = (b"loop_", b"_cell_length_a", b"?", b".", b"'", b";\n", b"x,y,z", b"
 
 
 def _call_labels(path: Path, folder: Path) -> object:
-    from kikuchi.labelling import read_labels
+    from kikuchi.workflows.label import read_labels
 
     data = read_labels(path)
     return data.classes, data.labels(data.classes)
@@ -166,7 +166,7 @@ def _labels_seeds(folder: Path) -> list[tuple[str, bytes]]:
 
 
 def _call_history(path: Path, folder: Path) -> object:
-    from kikuchi.histories import read_history
+    from kikuchi.members.history import read_history
 
     return read_history(path.parent)
 

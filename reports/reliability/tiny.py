@@ -48,7 +48,7 @@ def write_inputs(
 
 def write_stripes(path: Path, n: int, *, horizontal: bool, seed: int, side: int = 40) -> Path:
     """Write a scan of `n` noisy striped patterns in one row."""
-    from kikuchi.simulate.writer import write_scan
+    from kikuchi.simulate.scenes.writer import write_scan
 
     rng = np.random.default_rng(seed)
     wave = np.sin(np.arange(side) / 2)

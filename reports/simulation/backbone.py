@@ -8,8 +8,8 @@ goes on from its checkpoint when it was interrupted; ``backbone.weights.h5`` in 
 import argparse
 from pathlib import Path
 
-from kikuchi.pretraining import CrystalStream, pretrain
-from kikuchi.progress import Lines
+from kikuchi._support.progress import Lines
+from kikuchi.training.pretrain import CrystalStream, pretrain
 
 
 def main() -> None:

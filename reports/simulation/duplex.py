@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
+from kikuchi._support.versions import versions
 from kikuchi.simulate import simulate
-from kikuchi.simulate.spec import spec_from_dict
-from kikuchi.versions import versions
+from kikuchi.simulate.scenes.spec import spec_from_dict
 
 HERE = Path(__file__).parent
 

@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.errors import InputError
-from kikuchi.simulate.bloch_waves import Scattering, bloch_wave_master
-from kikuchi.simulate.isotypes import isotype_groups, random_isotype
-from kikuchi.simulate.master_file import save_master
-from kikuchi.simulate.random_crystals import random_crystal
-from kikuchi.simulate.structure_factors import affordable_spacing
-from kikuchi.simulate.structures import Structure, load_structure, structure_names
+from kikuchi.simulate.crystals.isotypes import isotype_groups, random_isotype
+from kikuchi.simulate.crystals.random_crystals import random_crystal
+from kikuchi.simulate.crystals.structures import Structure, load_structure, structure_names
+from kikuchi.simulate.masters.bloch_waves import Scattering, bloch_wave_master
+from kikuchi.simulate.masters.master_file import save_master
+from kikuchi.simulate.masters.structure_factors import affordable_spacing
 
 FIRST_GROUPS = (221, 223, 225, 227, 229, 230)
 OTHER_GROUPS = (222, 224, 226, 228)

@@ -21,13 +21,13 @@ from PIL import Image
 from scipy.ndimage import convolve
 from skimage.transform import resize
 
-from kikuchi.simulate.acquisition import simulate_patterns
-from kikuchi.simulate.distribution import constant
-from kikuchi.simulate.kinematical import kinematical_master
-from kikuchi.simulate.master import MasterPattern
-from kikuchi.simulate.microscope import Microscope
-from kikuchi.simulate.stream import varied_detector, varied_microscope
-from kikuchi.simulate.structures import load_structure
+from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.detector.acquisition import simulate_patterns
+from kikuchi.simulate.detector.distribution import constant
+from kikuchi.simulate.detector.microscope import Microscope
+from kikuchi.simulate.masters.kinematical import kinematical_master
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.training.batches import varied_detector, varied_microscope
 
 COLUMNS = 8
 

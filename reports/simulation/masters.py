@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi.simulate.bloch_waves import bloch_wave_master
-from kikuchi.simulate.kinematical import BandProfile, kinematical_master
-from kikuchi.simulate.load import load_master
-from kikuchi.simulate.structures import load_structure
-from kikuchi.versions import versions
+from kikuchi._support.versions import versions
+from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
+from kikuchi.simulate.masters.kinematical import BandProfile, kinematical_master
+from kikuchi.simulate.masters.load import load_master
 
 HALF = 50
 PUBLIC = {

@@ -21,6 +21,7 @@ from trunk import CHANCES, CLASSES, DETECTOR, MICROSCOPE, PREPARATION, Lines, ma
 from ensemble.calibration import fit_calibration
 from ensemble.metrics import score_card
 from ensemble.softmax import softmax
+from kikuchi._support.versions import versions
 from kikuchi.members import (
     MemberSpec,
     Training,
@@ -30,17 +31,16 @@ from kikuchi.members import (
     save_member,
     train_member,
 )
-from kikuchi.pretraining import CUBIC
 from kikuchi.scans import prepare
-from kikuchi.simulate.bloch_waves import bloch_wave_master
-from kikuchi.simulate.distribution import constant
-from kikuchi.simulate.load import load_master
-from kikuchi.simulate.master import MasterPattern
-from kikuchi.simulate.stream import labelled_batch
-from kikuchi.simulate.structure_factors import affordable_spacing
-from kikuchi.simulate.structures import PAPER_MATERIALS, load_structure
-from kikuchi.streams import MasterStream
-from kikuchi.versions import versions
+from kikuchi.simulate.crystals.structures import PAPER_MATERIALS, load_structure
+from kikuchi.simulate.detector.distribution import constant
+from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
+from kikuchi.simulate.masters.load import load_master
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.masters.structure_factors import affordable_spacing
+from kikuchi.simulate.training.batches import labelled_batch
+from kikuchi.training.pretrain import CUBIC
+from kikuchi.training.stream import MasterStream
 
 #: Signal five times the counting noise of a pixel, on the background of the microscopes that trained.
 MODERATE = MICROSCOPE.model_copy(update={"contrast": constant(0.1), "dose": constant(2500)})

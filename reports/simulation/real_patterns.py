@@ -21,10 +21,10 @@ from orix.crystal_map import PhaseList
 from orix.sampling import get_sample_fundamental
 
 import kikuchi
+from kikuchi._support.versions import versions
 from kikuchi.scans import Scan, open_scan
-from kikuchi.simulate.bloch_waves import bloch_wave_master
-from kikuchi.simulate.structures import load_structure
-from kikuchi.versions import versions
+from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
 
 CANDIDATES = ("Ni", "Si", "Fe", "Ni3Al", "Cr3Si")
 DICTIONARY_STEP = 4.0  # degrees

@@ -16,15 +16,15 @@ import numpy as np
 from trunk import CHANCES, CLASSES, DETECTOR, MICROSCOPE, Lines, held_out, index, masters_of
 
 import kikuchi
-from kikuchi.bundle import SHIPPED_FOLDER
-from kikuchi.recipe import parse_recipe
+from kikuchi.bundle.bundle import SHIPPED_FOLDER
+from kikuchi.recipes.schema import parse_recipe
 from kikuchi.scans import Dataset, Material, scan_from_array
-from kikuchi.simulate.bloch_waves import bloch_wave_master
-from kikuchi.simulate.load import load_master
-from kikuchi.simulate.master_file import save_master
-from kikuchi.simulate.stream import labelled_batch
-from kikuchi.simulate.structure_factors import affordable_spacing
-from kikuchi.simulate.structures import load_structure, structure_names
+from kikuchi.simulate.crystals.structures import load_structure, structure_names
+from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
+from kikuchi.simulate.masters.load import load_master
+from kikuchi.simulate.masters.master_file import save_master
+from kikuchi.simulate.masters.structure_factors import affordable_spacing
+from kikuchi.simulate.training.batches import labelled_batch
 
 VOLTAGES = (10, 15, 20, 25, 30)  # kV, of the package's own structures
 #: Public dynamical masters (EMsoft-org SHTdatabase, BSD-3, doi:10.5281/zenodo.3515408) that the members are shown, with

@@ -18,13 +18,13 @@ import kikuchipy
 import numpy as np
 from orix.quaternion import Rotation
 
-from kikuchi.simulate.acquisition import available_workers, simulate_patterns
-from kikuchi.simulate.geometry import Geometry
-from kikuchi.simulate.master import MasterPattern
-from kikuchi.simulate.microscope import Detector, Microscope
-from kikuchi.simulate.orientations import random_orientations
-from kikuchi.simulate.projection import project
-from kikuchi.simulate.stream import varied_detector, varied_microscope
+from kikuchi.simulate.detector.acquisition import available_workers, simulate_patterns
+from kikuchi.simulate.detector.geometry import Geometry
+from kikuchi.simulate.detector.microscope import Detector, Microscope
+from kikuchi.simulate.detector.orientations import random_orientations
+from kikuchi.simulate.detector.projection import project
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.training.batches import varied_detector, varied_microscope
 
 SHAPE = (64, 64)
 PATTERNS = 2048

@@ -20,10 +20,10 @@ import numpy as np
 from phase_disjoint import MODERATE, PREPARATION
 from trunk import DETECTOR
 
+from kikuchi._support.versions import versions
 from kikuchi.members import MemberSpec, Training, build_member, load_backbone_weights, predict, train_member
-from kikuchi.simulate.load import load_master
-from kikuchi.streams import MasterStream
-from kikuchi.versions import versions
+from kikuchi.simulate.masters.load import load_master
+from kikuchi.training.stream import MasterStream
 
 PHASES = (
     "Ni3Al_gamma_prime_sg221",

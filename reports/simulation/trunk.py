@@ -5,7 +5,8 @@
 On random crystals and isotypes, first at one learning rate, then with wider recording conditions while the rate falls
 to zero. Every isotype comes twice, once with its intensities bent by a random exponent: how bright zone axes are is
 what two programs agree on least (the skewness of our Bloch waves is up to twice EMsoft's). While it trains, the network
-is also asked what every part of the screen looks at (`kikuchi.members.guide`). 6400 patterns an epoch, never the same
+is also asked what every part of the screen looks at (`kikuchi.members.auxiliary_task`).
+6400 patterns an epoch, never the same
 twice. Resumable after every epoch; fills the library of master patterns first. The crystals that `held_out` names take
 no part: they validate here, and calibrate and test what is made of the trunk.
 """
@@ -18,7 +19,7 @@ import library
 import numpy as np
 import torch
 
-from kikuchi.histories import write_history
+from kikuchi._support.progress import Lines, Progress
 from kikuchi.members import (
     Epoch,
     MemberSpec,
@@ -28,13 +29,13 @@ from kikuchi.members import (
     save_member,
     train_member,
 )
-from kikuchi.progress import Lines, Progress
+from kikuchi.members.history import write_history
 from kikuchi.scans import Preparation
-from kikuchi.simulate.distribution import Distribution, between, log_between
-from kikuchi.simulate.load import load_master
-from kikuchi.simulate.master import MasterPattern
-from kikuchi.simulate.microscope import Detector
-from kikuchi.streams import WIDE, MasterStream
+from kikuchi.simulate.detector.distribution import Distribution, between, log_between
+from kikuchi.simulate.detector.microscope import Detector
+from kikuchi.simulate.masters.load import load_master
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.training.stream import WIDE, MasterStream
 
 CLASSES = tuple(range(221, 231))
 #: 222, 224, 226 and 228 are rare: as often as the others, they would draw many answers that are theirs by no crystal.

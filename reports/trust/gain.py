@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 import kikuchi
-from kikuchi.progress import Lines
-from kikuchi.recipe import parse_recipe
+from kikuchi._support.progress import Lines
+from kikuchi._support.versions import versions
+from kikuchi.recipes.schema import parse_recipe
 from kikuchi.simulate import simulate
-from kikuchi.simulate.structures import PAPER_MATERIALS, load_structure
-from kikuchi.versions import versions
+from kikuchi.simulate.crystals.structures import PAPER_MATERIALS, load_structure
 
 HERE = Path(__file__).parent
 

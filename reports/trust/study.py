@@ -21,8 +21,8 @@ from populations import CLASSES, Population, draw_labels, grained, independent
 from ensemble.abstention import decide, fit_abstention
 from ensemble.abstention.conformal import conformal_sets, fit_conformal
 from ensemble.calibration import fit_calibration
-from ensemble.fractions import ABSTAINED, outcomes, phase_fractions
 from ensemble.metrics import coverage_at_risk
+from ensemble.phase_fractions import ABSTAINED, outcomes, phase_fractions
 from ensemble.pooling import combine
 
 HERE = Path(__file__).resolve().parent

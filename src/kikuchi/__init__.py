@@ -11,53 +11,53 @@ from typing import TYPE_CHECKING, Any
 from ensemble.errors import InputError
 
 if TYPE_CHECKING:
-    from kikuchi.bundle import Bundle
-    from kikuchi.demonstration import demo
-    from kikuchi.describing import describe_bundle, describe_map, facts
-    from kikuchi.evaluating import describe_evaluation, evaluate
-    from kikuchi.explaining import describe_explanations, explain_map, explain_members
-    from kikuchi.extending import Extension, extend
-    from kikuchi.fitting import fit
-    from kikuchi.gained import describe_changes
-    from kikuchi.labelling import suggest
-    from kikuchi.learning_curve import describe_curve, learn_curve, summarise_curve
-    from kikuchi.mapping import map_scan
+    from kikuchi.bundle.bundle import Bundle
+    from kikuchi.incremental.comparison import describe_changes
     from kikuchi.maps import PhaseMap, summarise, write_map
-    from kikuchi.recipe import Recipe, load_recipe
+    from kikuchi.recipes.schema import Recipe, load_recipe
     from kikuchi.scans import Scan, load_dataset, open_scan
-    from kikuchi.verifying import describe_verification, verify
+    from kikuchi.workflows.demo import demo
+    from kikuchi.workflows.evaluate import describe_evaluation, evaluate
+    from kikuchi.workflows.explain import describe_explanations, explain_map, explain_members
+    from kikuchi.workflows.extend import Extension, extend
+    from kikuchi.workflows.fit import fit
+    from kikuchi.workflows.info import describe_bundle, describe_map, facts
+    from kikuchi.workflows.label import suggest
+    from kikuchi.workflows.learning_curve import describe_curve, learn_curve, summarise_curve
+    from kikuchi.workflows.map import map_scan
+    from kikuchi.workflows.verify import describe_verification, verify
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Bundle": "bundle",
-    "Extension": "extending",
+    "Bundle": "bundle.bundle",
+    "Extension": "workflows.extend",
     "PhaseMap": "maps",
-    "Recipe": "recipe",
+    "Recipe": "recipes.schema",
     "Scan": "scans",
-    "demo": "demonstration",
-    "describe_bundle": "describing",
-    "describe_changes": "gained",
-    "describe_curve": "learning_curve",
-    "describe_evaluation": "evaluating",
-    "describe_explanations": "explaining",
-    "describe_map": "describing",
-    "describe_verification": "verifying",
-    "evaluate": "evaluating",
-    "explain_map": "explaining",
-    "explain_members": "explaining",
-    "extend": "extending",
-    "facts": "describing",
-    "fit": "fitting",
-    "learn_curve": "learning_curve",
+    "demo": "workflows.demo",
+    "describe_bundle": "workflows.info",
+    "describe_changes": "incremental.comparison",
+    "describe_curve": "workflows.learning_curve",
+    "describe_evaluation": "workflows.evaluate",
+    "describe_explanations": "workflows.explain",
+    "describe_map": "workflows.info",
+    "describe_verification": "workflows.verify",
+    "evaluate": "workflows.evaluate",
+    "explain_map": "workflows.explain",
+    "explain_members": "workflows.explain",
+    "extend": "workflows.extend",
+    "facts": "workflows.info",
+    "fit": "workflows.fit",
+    "learn_curve": "workflows.learning_curve",
     "load_dataset": "scans",
-    "load_recipe": "recipe",
-    "map_scan": "mapping",
+    "load_recipe": "recipes.schema",
+    "map_scan": "workflows.map",
     "open_scan": "scans",
-    "suggest": "labelling",
+    "suggest": "workflows.label",
     "summarise": "maps",
-    "verify": "verifying",
-    "summarise_curve": "learning_curve",
+    "verify": "workflows.verify",
+    "summarise_curve": "workflows.learning_curve",
     "write_map": "maps",
 }
 

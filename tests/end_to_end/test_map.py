@@ -132,9 +132,9 @@ def test_every_rule_answers_like_its_definition(workshop, tmp_path):
 
 def test_an_interrupted_map_goes_on_to_the_same_result(workshop, tmp_path, monkeypatch):
     import kikuchi
-    from kikuchi import running
+    from kikuchi.inference import run_scan
 
-    monkeypatch.setattr(running, "CHUNK", 50)
+    monkeypatch.setattr(run_scan, "CHUNK", 50)
     scan, bundle = kikuchi.open_scan(workshop / "scans" / "Ni.h5"), kikuchi.Bundle.load(workshop / "run")
     whole = kikuchi.map_scan(scan, bundle, tmp_path / "whole")
     read = type(scan).read

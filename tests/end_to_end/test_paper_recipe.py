@@ -8,7 +8,7 @@ import numpy as np
 
 import kikuchi
 from kikuchi.members import build_backbone
-from kikuchi.recipe import Recipe
+from kikuchi.recipes.schema import Recipe
 from tests.end_to_end.conftest import run
 
 

@@ -8,11 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 import kikuchi
-from kikuchi.bundle import SHIPPED_FOLDER
-from kikuchi.simulate.kinematical import kinematical_master
-from kikuchi.simulate.stream import labelled_batch, varied_detector
-from kikuchi.simulate.structures import load_structure
-from kikuchi.streams import WIDE
+from kikuchi.bundle.bundle import SHIPPED_FOLDER
+from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.masters.kinematical import kinematical_master
+from kikuchi.simulate.training.batches import labelled_batch, varied_detector
+from kikuchi.training.stream import WIDE
 
 
 @pytest.fixture(scope="module")

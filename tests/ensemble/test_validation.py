@@ -13,15 +13,16 @@ from ensemble.abstention import (
     generalised_entropy,
 )
 from ensemble.abstention.conformal import conformal_sets, fit_conformal
-from ensemble.abstention.guarantee import answers_needed, certify, risk_bound, threshold_sequence
-from ensemble.abstention.levels import answer_levels, fit_levels
+from ensemble.abstention.hierarchical import answer_levels, fit_levels
+from ensemble.abstention.risk_control import answers_needed, certify, risk_bound, threshold_sequence
 from ensemble.abstention.splitting import split_groups, stratified_groups
+from ensemble.active_learning import choose_queries
 from ensemble.bayesian import fit_heads
 from ensemble.calibration import fit_calibration
 from ensemble.calibration.temperature import apply_temperature
 from ensemble.diversity import disagreement, double_fault, q_statistic
+from ensemble.early_exit import Cascade, VoteStop, best_order, filled, fit_cascade, stopped
 from ensemble.errors import InputError
-from ensemble.fractions import effective_sample_size, outcomes, phase_fractions, square_blocks
 from ensemble.grain_pooling import GrainPooling, majority
 from ensemble.hierarchy import Hierarchy, HierarchyCalibration
 from ensemble.learning_curves import PowerLaw, fit_power_law
@@ -39,9 +40,8 @@ from ensemble.metrics import (
     risk_at_coverage,
 )
 from ensemble.metrics.calibration_error import bin_confidences
+from ensemble.phase_fractions import effective_sample_size, outcomes, phase_fractions, square_blocks
 from ensemble.pooling import DropoutDraws, choose_rule, combine, log_loss_weights
-from ensemble.querying import choose_queries
-from ensemble.stopping import Cascade, VoteStop, best_order, filled, fit_cascade, stopped
 from ensemble.uncertainty import decompose, entropy, expected_entropy, variation_ratio
 
 NAN, INF = np.nan, np.inf

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi import probing
+from kikuchi._support import hdf5_probe
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "reports" / "reliability"))
@@ -19,7 +19,7 @@ INPUTS = sorted((ROOT / "tests" / "data" / "findings").glob("*/*"))
 @pytest.mark.parametrize("finding", INPUTS, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_a_finding_of_the_fuzzer_stays_mended(finding, tmp_path, monkeypatch):
     # What HDF5 does not come to an end of takes that long.
-    monkeypatch.setattr(probing, "CPU_SECONDS", 2)
+    monkeypatch.setattr(hdf5_probe, "CPU_SECONDS", 2)
     reader = READERS[finding.parent.name]
     seeds = reader.seeds(tmp_path)
     name = finding.name.split("-", 1)[1]

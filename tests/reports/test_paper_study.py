@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi import files
+from kikuchi._support import atomic
 from kikuchi.simulate import load_structure
 
 STUDY = Path(__file__).resolve().parents[2] / "reports" / "paper"
@@ -72,14 +72,14 @@ def test_more_trials_begin_with_the_networks_of_fewer(tmp_path, study):
     seeds = [[s.seed for s, _ in recipe.member_specs(6, 1)] for recipe in (few, more)]
     assert names[1][:4] == names[0] and seeds[1][:4] == seeds[0]
 
-    files.write_json(
+    atomic.write_json(
         tmp_path / "run-2" / "fit.json", {"recipe": few.model_dump(mode="json"), "seed": 1, "dataset": "d"}
     )
-    files.write_json(tmp_path / "run-2" / "members" / "scratch-1" / "member.json", {"kept": True})
+    atomic.write_json(tmp_path / "run-2" / "members" / "scratch-1" / "member.json", {"kept": True})
     protocol.take_over(more, 2, tmp_path / "other-seed", tmp_path)
     assert not (tmp_path / "other-seed").exists()
     protocol.take_over(more, 1, tmp_path / "run-3", tmp_path)
-    assert files.read_json(tmp_path / "run-3" / "fit.json", remedy="")["dataset"] == "d"
+    assert atomic.read_json(tmp_path / "run-3" / "fit.json", remedy="")["dataset"] == "d"
     assert (tmp_path / "run-3" / "members" / "scratch-1" / "member.json").is_file()
 
 

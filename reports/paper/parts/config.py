@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ensemble.errors import InputError
-from kikuchi.recipe import Recipe, first_complaint
+from kikuchi.recipes.schema import Recipe, first_complaint
 from kikuchi.simulate import PAPER_MATERIALS, Detector, Microscope
-from kikuchi.simulate.spec import MapTable
+from kikuchi.simulate.scenes.spec import MapTable
 
 #: Input sizes that the compact network is for; larger ones take Xception.
 LARGEST_COMPACT = 64

@@ -5,19 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.abstention.guarantee import certify, risk_bound, threshold_sequence
+from ensemble.abstention.risk_control import certify, risk_bound, threshold_sequence
 from ensemble.calibration import fit_calibration
 from ensemble.diversity import disagreement, double_fault, q_statistic
 from ensemble.metrics import aurc, expected_calibration_error, log_loss
 from ensemble.pooling import DropoutDraws, combine, log_loss_weights
-from kikuchi.bundle import Bundle
-from kikuchi.deciding import RULES
-from kikuchi.evaluation.abstaining import enrichment, error_rate, promise, statuses
-from kikuchi.evaluation.contenders import Contender, best_single
-from kikuchi.evaluation.patterns import own_test_patterns
+from kikuchi._support.progress import Progress
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.decision import RULES
+from kikuchi.bundle.outputs import HeldOut
+from kikuchi.evaluation.predictors import Contender, best_single
 from kikuchi.evaluation.scores import score_all
-from kikuchi.outputs import HeldOut
-from kikuchi.progress import Progress
+from kikuchi.evaluation.selective_scores import enrichment, error_rate, promise, statuses
+from kikuchi.evaluation.test_sets import own_test_patterns
 from parts.everybody import NOT_SINGLE, everybody
 from parts.protocol import spread
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from ensemble.pooling import DropoutDraws
-from kikuchi.bundle import Bundle
-from kikuchi.deciding import fit_decision
-from kikuchi.evaluation.contenders import BEST_SINGLE, RULE, Contender, combine_and_decide, contenders
-from kikuchi.evaluation.patterns import Labelled
-from kikuchi.outputs import MemberOutputs
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.decision import fit_decision
+from kikuchi.bundle.outputs import MemberOutputs
+from kikuchi.evaluation.predictors import BEST_SINGLE, RULE, Contender, combine_and_decide, contenders
+from kikuchi.evaluation.test_sets import Labelled
 
 #: Kind of an ensemble of one approach.
 ONE_APPROACH = "one approach"

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kikuchi import files
-from kikuchi.bundle import Bundle
-from kikuchi.evaluation.contenders import BEST_SINGLE_NAME
+from kikuchi._support import atomic
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.evaluation.predictors import BEST_SINGLE_NAME
+from kikuchi.html.figures import LINE_COLOURS, loss_history
 from kikuchi.maps.colours import ENTROPY_COLOURS, NO_PATTERN_COLOUR, SPACE_GROUP_COLOURS, STATUS_TONES, rgb_of
-from kikuchi.reports.figures import LINE_COLOURS, loss_history
 from kikuchi.scans import open_scan
 from kikuchi.simulate import load_structure
 from parts.config import Map, Study
@@ -28,7 +28,7 @@ AL_COUNTS = 200
 
 def save(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG."""
-    with files.replaced(path) as partial:
+    with atomic.replaced(path) as partial:
         figure.savefig(partial, dpi=110)
 
 
@@ -217,7 +217,7 @@ def _aluminium(truth: dict[str, np.ndarray], seed: int) -> np.ndarray:
 
 
 def _atomic_share(name: str, element: str) -> float:
-    from kikuchi.simulate.structures import atomic_number
+    from kikuchi.simulate.crystals.structures import atomic_number
 
     atoms = load_structure(name).atoms
     return float(atoms.occupancies[atoms.numbers == atomic_number(element)].sum() / atoms.occupancies.sum())

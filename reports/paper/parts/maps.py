@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from ensemble.errors import InputError
-from ensemble.fractions import outcomes, phase_fractions, square_blocks
 from ensemble.metrics import bootstrap_interval, expected_calibration_error, log_loss
-from kikuchi.bundle import Bundle
-from kikuchi.evaluation.abstaining import enrichment, error_rate, statuses
-from kikuchi.evaluation.contenders import BEST_SINGLE, RULE, Contender
-from kikuchi.evaluation.patterns import Labelled, own_test_patterns
-from kikuchi.mapping import BLOCKS_A_SIDE, STORE, map_scan
-from kikuchi.progress import Progress
+from ensemble.phase_fractions import outcomes, phase_fractions, square_blocks
+from kikuchi._support.progress import Progress
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.evaluation.predictors import BEST_SINGLE, RULE, Contender
+from kikuchi.evaluation.selective_scores import enrichment, error_rate, statuses
+from kikuchi.evaluation.test_sets import Labelled, own_test_patterns
+from kikuchi.inference.logits_store import LogitsStore
 from kikuchi.scans import open_scan
-from kikuchi.store import LogitsStore
+from kikuchi.workflows.map import BLOCKS_A_SIDE, STORE, map_scan
 from parts.config import Map, Study
 from parts.everybody import NOT_SINGLE, ONE_APPROACH, everybody
 from parts.patterns import map_scan_file, stem, truth_of

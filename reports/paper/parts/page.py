@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kikuchi import files
-from kikuchi.evaluation.contenders import BEST_SINGLE_NAME
+from kikuchi._support import atomic
+from kikuchi.evaluation.predictors import BEST_SINGLE_NAME
 
 Results = dict[str, dict[str, Any]]
 
@@ -39,7 +39,7 @@ def write_page(page: Path, results: Results) -> None:
         return f"<!-- {kind}: {what} -->{inside}<!-- end -->"
 
     pattern = r"<!-- (?P<kind>table|figure): (?P<what>[^>]+?) -->(?P<inside>.*?)<!-- end -->"
-    files.write_text(page, re.sub(pattern, filled, text, flags=re.DOTALL))
+    atomic.write_text(page, re.sub(pattern, filled, text, flags=re.DOTALL))
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -18,9 +18,9 @@ from kikuchi.simulate import (
     simulate_map,
     structure_names,
 )
-from kikuchi.simulate.bloch_waves import bloch_wave_master
-from kikuchi.simulate.simulation import build_microstructure
-from kikuchi.simulate.structure_factors import affordable_spacing
+from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
+from kikuchi.simulate.masters.structure_factors import affordable_spacing
+from kikuchi.simulate.scenes.simulation import build_microstructure
 from parts.config import Map, Masters, Study
 
 #: Settings of the Bloch waves: as in the library of random crystals that backbones are pre-trained on.

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kikuchi import files
-from kikuchi.evaluation.abstaining import error_rate
+from kikuchi._support import atomic
+from kikuchi.evaluation.selective_scores import error_rate
 from kikuchi.simulate import MasterPattern, load_structure
 from parts.config import Map, Study
 from parts.patterns import map_scan_file, master, stem, truth_of
@@ -48,7 +48,7 @@ def peers(entry: Map, study: Study, work: Path, number: int) -> dict[str, Any]:
         ),
     }
     answers = {name: np.where((phase < 0) | (phase > 1), -1, phase) for name, phase in answers.items()}
-    with files.replaced(peers_file(entry, work)) as partial:
+    with atomic.replaced(peers_file(entry, work)) as partial:
         np.savez_compressed(partial, allow_pickle=False, **answers)
     return {
         "name": entry.name,

@@ -8,12 +8,12 @@ import numpy as np
 
 import kikuchi
 from ensemble.metrics import class_report
-from kikuchi import files
-from kikuchi.bundle import Bundle
-from kikuchi.evaluation.patterns import Labelled, own_test_patterns
-from kikuchi.histories import read_history
-from kikuchi.progress import Progress
-from kikuchi.recipe import Recipe
+from kikuchi._support import atomic
+from kikuchi._support.progress import Progress
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.evaluation.test_sets import Labelled, own_test_patterns
+from kikuchi.members.history import read_history
+from kikuchi.recipes.schema import Recipe
 from parts.config import Study
 
 
@@ -45,13 +45,13 @@ def take_over(recipe: Recipe, seed: int, out: Path, work: Path) -> None:
     for other in sorted(work.glob("run-*"), key=lambda path: len(list(path.glob("members/*"))), reverse=True):
         if not (other / "fit.json").is_file():
             continue
-        there = files.read_json(other / "fit.json", remedy="delete the folder")
+        there = atomic.read_json(other / "fit.json", remedy="delete the folder")
         fewer = there["recipe"]["member"]
         same = there["recipe"] | {"member": wanted["member"]} == wanted and there["seed"] == seed
         if same and fewer == wanted["member"][: len(fewer)]:
             for folder in other.glob("members/*/member.json"):
                 shutil.copytree(folder.parent, out / "members" / folder.parent.name)
-            files.write_json(out / "fit.json", there | {"recipe": wanted})
+            atomic.write_json(out / "fit.json", there | {"recipe": wanted})
             return
 
 
@@ -157,4 +157,4 @@ def weights_used(study: Study) -> dict[str, str]:
     from kikuchi.members.weights import SHIPPED
 
     path = SHIPPED[study.built()] if study.weights == "kikuchi" else Path(study.weights)
-    return {"weights": study.weights} | ({"sha256": files.sha256(path)} if path.is_file() else {})
+    return {"weights": study.weights} | ({"sha256": atomic.sha256(path)} if path.is_file() else {})

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from ensemble.metrics import aurc, bootstrap_interval, expected_calibration_error, log_loss
-from kikuchi.bundle import Bundle
-from kikuchi.evaluation.abstaining import error_rate
-from kikuchi.evaluation.contenders import BEST_SINGLE, Contender
-from kikuchi.evaluation.patterns import Labelled, dataset_patterns, own_test_patterns
-from kikuchi.outputs import HeldOut, joined, read_held_out, write_held_out
-from kikuchi.progress import Progress
+from kikuchi._support.progress import Progress
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.outputs import HeldOut, joined, read_held_out, write_held_out
+from kikuchi.evaluation.predictors import BEST_SINGLE, Contender
+from kikuchi.evaluation.selective_scores import error_rate
+from kikuchi.evaluation.test_sets import Labelled, dataset_patterns, own_test_patterns
 from kikuchi.simulate import Detector, Microscope
-from kikuchi.simulate.distribution import Distribution, constant
+from kikuchi.simulate.detector.distribution import Distribution, constant
 from parts.config import Masters, Recording, Study
 from parts.everybody import NOT_SINGLE, everybody
 from parts.patterns import simulated, stem

@@ -8,11 +8,11 @@ import numpy as np
 from ensemble.abstention import STATUS_NAMES
 from ensemble.metrics import auroc
 from ensemble.softmax import softmax
-from kikuchi.bundle import Bundle
-from kikuchi.evaluation.contenders import best_single
-from kikuchi.evaluation.patterns import Labelled, own_test_patterns
-from kikuchi.evaluation.unfamiliarity import separation, unfamiliar_scores
-from kikuchi.progress import Progress
+from kikuchi._support.progress import Progress
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.evaluation.ood_scores import separation, unfamiliar_scores
+from kikuchi.evaluation.predictors import best_single
+from kikuchi.evaluation.test_sets import Labelled, own_test_patterns
 from parts.shift import outputs_of, together
 
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ensemble.errors import InputError
-from kikuchi.engines.threads import SHARE, cores
-from kikuchi.versions import versions
+from kikuchi._support.threads import SHARE, cores
+from kikuchi._support.versions import versions
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster

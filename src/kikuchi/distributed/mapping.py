@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensemble.abstention import Familiarity
+from ensemble.early_exit import Stopping
 from ensemble.errors import InputError
 from ensemble.pooling import DropoutDraws
-from ensemble.stopping import Stopping
-from kikuchi import files
-from kikuchi.bundle import MANIFEST, Bundle
+from kikuchi._support import atomic
+from kikuchi._support.progress import Progress
+from kikuchi.bundle.bundle import MANIFEST, Bundle
+from kikuchi.bundle.outputs import MemberOutputs, joined
+from kikuchi.distributed.broadcast import held, shipped
 from kikuchi.distributed.cluster import number_of_workers
-from kikuchi.distributed.shipping import held, shipped
 from kikuchi.distributed.tasks import completed
-from kikuchi.engines import STUDENTS, Runner
-from kikuchi.outputs import MemberOutputs, joined
-from kikuchi.progress import Progress
-from kikuchi.running import write_chunk
+from kikuchi.inference import STUDENTS, Runner
+from kikuchi.inference.logits_store import LogitsStore
+from kikuchi.inference.run_scan import write_chunk
 from kikuchi.scans import Scan, background_for, open_scan
-from kikuchi.store import LogitsStore
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -82,7 +82,7 @@ def map_on_cluster(
     scan, bundle, store
         What is mapped, by whom, and where to.
     engine
-        See `kikuchi.engines.CHOICES`.
+        See `kikuchi.inference.CHOICES`.
     progress
         Listener of the work.
     """
@@ -213,7 +213,7 @@ class _Place:
 
 def _packed(bundle: Bundle, engine: str) -> dict[str, bytes]:
     """Read every file of a bundle, and the exports that its engine needs."""
-    from kikuchi.engines.shelf import shelf_folder
+    from kikuchi.inference.exports import shelf_folder
 
     content = {name: (bundle.path / name).read_bytes() for name in [MANIFEST, *bundle.manifest["files"]]}
     shelf = shelf_folder(bundle, engine)
@@ -227,7 +227,7 @@ def _packed(bundle: Bundle, engine: str) -> dict[str, bytes]:
 def _unpacked(cargo: Cargo, folder: Path) -> Bundle:
     """Write a bundle's files and open it, which checks every one against its SHA-256."""
     for name, content in cargo.bundle.items():
-        with files.replaced(folder / name) as partial:
+        with atomic.replaced(folder / name) as partial:
             partial.write_bytes(content)
     bundle = Bundle.load(folder)
     if bundle.fingerprint != cargo.fingerprint:

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kikuchi import files
+from kikuchi._support import atomic
+from kikuchi._support.progress import Progress
+from kikuchi.distributed.broadcast import held, shipped
 from kikuchi.distributed.cluster import has_gpus, number_of_workers
-from kikuchi.distributed.shipping import held, shipped
 from kikuchi.distributed.tasks import completed
 from kikuchi.members import Epoch, MemberSpec, Training, build_member
-from kikuchi.progress import Progress
-from kikuchi.recipe import MemberGroup
-from kikuchi.training import Parts, begun, epoch_line, train_one
+from kikuchi.recipes.schema import MemberGroup
+from kikuchi.training.train_ensemble import Parts, begun, epoch_line, train_one
 
 if TYPE_CHECKING:
     from distributed import Client
 
-#: What `kikuchi.fitting` writes into the folder first: a worker that reads the same there sees the same folder.
+#: What `kikuchi.workflows.fit` writes into the folder first: a worker that reads the same there sees the same folder.
 CLAIM = "fit.json"
 
 #: Written last into a member's folder.
@@ -54,7 +54,7 @@ def train_on_cluster(
     progress
         Listener of the work; hears of epochs as the workers finish them.
     """
-    claim = (str(folder.absolute()), files.sha256(folder / CLAIM))
+    claim = (str(folder.absolute()), atomic.sha256(folder / CLAIM))
     with (
         shipped(client, parts) as cargo,
         _listening(client, cargo, progress),
@@ -70,7 +70,7 @@ def train_on_cluster(
         for name, written in completed(client, train_task, tasks, in_flight=in_flight, resources=resources):
             place = folder / "members" / name
             for file, content in sorted(written.items(), key=lambda item: item[0] == LAST):
-                with files.replaced(place / file) as partial:
+                with atomic.replaced(place / file) as partial:
                     partial.write_bytes(content)
             step(1)
 
@@ -112,7 +112,7 @@ def train_task(
 
 def _same(path: Path, digest: str) -> bool:
     try:
-        return files.sha256(path) == digest
+        return atomic.sha256(path) == digest
     except OSError:
         return False
 

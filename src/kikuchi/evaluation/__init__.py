@@ -1,5 +1,5 @@
 """How good a bundle is: who answers, scored, tabulated and drawn."""
 
-from kikuchi.evaluation.leaving_out import leave_one_out
+from kikuchi.workflows.leave_one_class_out import leave_one_out
 
 __all__ = ["leave_one_out"]

@@ -6,8 +6,8 @@ import numpy as np
 
 from ensemble.abstention import STATUS_NAMES
 from ensemble.metrics import class_report
-from kikuchi.evaluation.contenders import Contender
-from kikuchi.evaluation.patterns import Labelled
+from kikuchi.evaluation.predictors import Contender
+from kikuchi.evaluation.test_sets import Labelled
 
 #: Names of the columns of `decided` after the classes.
 REASONS = STATUS_NAMES[1:]

@@ -12,9 +12,9 @@ from ensemble.metrics import (
     expected_calibration_error,
 )
 from ensemble.metrics.proper import brier_per_pattern, log_loss_per_pattern
-from kikuchi.evaluation.abstaining import error_rate
-from kikuchi.evaluation.contenders import BEST_SINGLE, RULE, Contender
-from kikuchi.progress import Progress
+from kikuchi._support.progress import Progress
+from kikuchi.evaluation.predictors import BEST_SINGLE, RULE, Contender
+from kikuchi.evaluation.selective_scores import error_rate
 
 #: Scores of the probabilities (over patterns of known space groups), then of abstaining (over all patterns).
 SCORES = (
@@ -126,7 +126,7 @@ def score_all(
     Parameters
     ----------
     everybody
-        Of `kikuchi.evaluation.contenders.contenders`.
+        Of `kikuchi.evaluation.predictors.contenders`.
     labels
         True class indices, (N,), -1 where unknown.
     risk

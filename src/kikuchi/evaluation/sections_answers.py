@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kikuchi.evaluation.cells import cell, figure, percent, percent_interval, times
+from kikuchi.evaluation.formatting import cell, figure, percent, percent_interval, times
 
 _HEADINGS = {
     "accuracy": "accuracy",

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from kikuchi.evaluation.cells import cell, digits, figure
 from kikuchi.evaluation.classes import MEASURES
+from kikuchi.evaluation.formatting import cell, digits, figure
 
 _CALIBRATION_HEADINGS = {
     "log_loss": "log-loss (nats)",

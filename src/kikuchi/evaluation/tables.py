@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kikuchi import files
+from kikuchi._support import atomic
 from kikuchi.evaluation.classes import MEASURES, REASONS
 
 Row = Mapping[str, Any]
@@ -75,7 +75,7 @@ def write_tables(evaluation: Row, out: Path) -> list[Path]:
 
 def write_csv(path: Path, rows: Sequence[Row]) -> Path:
     """Write rows that share their columns, at least one; None becomes an empty cell."""
-    with files.replaced(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+    with atomic.replaced(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

@@ -1,10 +1,10 @@
 """Why the members disagree: Shapley values, margins, epistemic uncertainty, kernels, activation maps."""
 
-from kikuchi.explain.background import Background, choose_background, read_background, write_background
-from kikuchi.explain.choose import Chosen, choose
-from kikuchi.explain.margin import Disagreement, Ensemble, disputed_pair, explain_disagreement
+from kikuchi.bundle.background import Background, choose_background, read_background, write_background
+from kikuchi.explain.disagreement import Disagreement, Ensemble, disputed_pair, explain_disagreement
+from kikuchi.explain.point_selection import Chosen, choose
 from kikuchi.explain.shapley import Attribution, Shapley
-from kikuchi.explain.uncertainty import Uncertainty, UncertaintyAttribution
+from kikuchi.explain.uncertainty_attribution import Uncertainty, UncertaintyAttribution
 
 __all__ = [
     "Attribution",

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from kikuchi.simulate.geometry import Geometry
-    from kikuchi.simulate.structures import Structure
+    from kikuchi.simulate.crystals.structures import Structure
+    from kikuchi.simulate.detector.geometry import Geometry
 
 #: Planes whose structure factor is this share of the strongest one's draw the bands that are looked at.
 STRONG = 0.5
@@ -68,7 +68,7 @@ def planes_of(structure: "Structure", voltage_kv: float) -> Planes:
     voltage_kv
         Accelerating voltage, kV.
     """
-    from kikuchi.simulate.structure_factors import electron_wavelength, reflectors
+    from kikuchi.simulate.masters.structure_factors import electron_wavelength, reflectors
 
     found = reflectors(structure, min_relative=STRONG)
     # Higher orders of one plane have wider bands about the same line: the first one is what is seen.
@@ -94,7 +94,7 @@ def physics_of(planes: Planes, rotation: np.ndarray, geometry: "Geometry") -> Ph
     geometry
         Of one pattern.
     """
-    from kikuchi.simulate.orientations import rotation_matrices
+    from kikuchi.simulate.detector.orientations import rotation_matrices
 
     matrix = rotation_matrices(np.atleast_2d(rotation))[0]
     directions = geometry.directions()[0] @ matrix.T  # v_crystal = R v_sample

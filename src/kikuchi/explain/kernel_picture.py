@@ -102,7 +102,7 @@ def wish_picture(
     Parameters
     ----------
     wishes
-        From `kikuchi.explain.maximise.maximise`, for every member that is drawn.
+        From `kikuchi.explain.activation_maximisation.maximise`, for every member that is drawn.
     names
         Of these members.
     classes

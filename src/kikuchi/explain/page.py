@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kikuchi.reports import write_evaluation_report
+from kikuchi.html import write_evaluation_report
 
 _METHODS = {
     "deep": "DeepSHAP (Lundberg & Lee 2017)",
@@ -12,7 +12,7 @@ _METHODS = {
 
 
 def write_page(result: dict[str, Any], folder: Path) -> Path:
-    """Write ``report.html`` from what `kikuchi.explaining.explain` found and drew.
+    """Write ``report.html`` from what `kikuchi.workflows.explain.explain` found and drew.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def write_page(result: dict[str, Any], folder: Path) -> Path:
 
 
 def write_members_page(result: dict[str, Any], folder: Path) -> Path:
-    """Write ``report.html`` from what `kikuchi.explaining.explain_members` found and drew.
+    """Write ``report.html`` from what `kikuchi.workflows.explain.explain_members` found and drew.
 
     Parameters
     ----------

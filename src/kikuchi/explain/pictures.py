@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kikuchi.explain.margin import Disagreement, on_grid
+from kikuchi.explain.disagreement import Disagreement, on_grid
 from kikuchi.explain.shapley import Attribution
 
 if TYPE_CHECKING:

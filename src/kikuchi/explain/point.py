@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from kikuchi.bundle import Bundle
-from kikuchi.explain.mapped import patterns_of_members
-from kikuchi.explain.margin import Disagreement, Ensemble, disputed_pair, explain_disagreement
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.explain.disagreement import Disagreement, Ensemble, disputed_pair, explain_disagreement
+from kikuchi.explain.faithfulness import perturb, randomised_weights, rank_correlation
+from kikuchi.explain.ground_truth import Truth, shares
+from kikuchi.explain.inputs import patterns_of_members
+from kikuchi.explain.paper_figures import draw_overlay
 from kikuchi.explain.pictures import disagreement_card, png
-from kikuchi.explain.portraits import draw_overlay
-from kikuchi.explain.trust import perturb, randomised_weights, rank_correlation
-from kikuchi.explain.truth import Truth, shares
 from kikuchi.maps import PhaseMap
 from kikuchi.scans import Scan
 

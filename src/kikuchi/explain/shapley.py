@@ -1,6 +1,6 @@
 """Shapley values of a member's logits: DeepSHAP and expected gradients, held to the library `shap` by tests.
 
-DeepSHAP (Lundberg & Lee, NeurIPS 2017) is what the paper uses; `kikuchi.explain.deep` has it for TensorFlow, and on
+DeepSHAP (Lundberg & Lee, NeurIPS 2017) is what the paper uses; `kikuchi.explain.deepshap` has it for TensorFlow, and on
 torch it is refused: the rules of `shap` go by the class names of `torch.nn` there and meet none of Keras' layers.
 Expected gradients (Erion et al., Nat. Mach. Intell. 2021) run on both; `shap` draws their places at random, which
 misses the sum.
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, Optional
 import numpy as np
 
 from ensemble.errors import InputError
-from kikuchi.explain.deep import DeepShap
+from kikuchi.explain.deepshap import DeepShap
+from kikuchi.explain.expected_gradients import along_lines
 from kikuchi.explain.gradients import Gradients, at_once
-from kikuchi.explain.lines import along_lines
 
 if TYPE_CHECKING:
     import keras

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi.files import replaced
-from kikuchi.maps.crystal_symmetry import edax_symmetry_code, phase_name, symbol, unit_cell
+from kikuchi._support.atomic import replaced
+from kikuchi.crystallography.vendor_codes import edax_symmetry_code, phase_name, symbol, unit_cell
 from kikuchi.maps.file_phases import euler_angles, file_phases
 from kikuchi.maps.full_grid import FullGrid, full_grid
 from kikuchi.maps.headline import headline

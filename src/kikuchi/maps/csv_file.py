@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi.files import replaced
+from kikuchi._support.atomic import replaced
 from kikuchi.maps.phase_map import (
     PhaseMap,
     candidate_texts,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi.files import replaced
-from kikuchi.maps.crystal_symmetry import ctf_laue_code, phase_name, unit_cell
+from kikuchi._support.atomic import replaced
+from kikuchi.crystallography.vendor_codes import ctf_laue_code, phase_name, unit_cell
 from kikuchi.maps.file_phases import euler_angles, file_phases
 from kikuchi.maps.full_grid import FullGrid, full_grid
 from kikuchi.maps.headline import headline

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi.files import replaced
+from kikuchi._support.atomic import replaced
+from kikuchi._support.json import plain
+from kikuchi.crystallography.vendor_codes import phase_name, unit_cell
 from kikuchi.maps.colours import SPACE_GROUP_COLOURS
-from kikuchi.maps.crystal_symmetry import phase_name, unit_cell
 from kikuchi.maps.csv_file import MEASURES
 from kikuchi.maps.file_phases import euler_angles, file_phases
 from kikuchi.maps.full_grid import full_grid
 from kikuchi.maps.phase_map import PhaseMap, coded_words, voted_space_groups
-from kikuchi.maps.plain import plain
 
 DETAILS = "kikuchi_ensemble"
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.abstention import STATUS_NAMES, Status
+from kikuchi.crystallography.vendor_codes import symbol
 from kikuchi.maps.colours import SPACE_GROUP_COLOURS, STATUS_TONES
-from kikuchi.maps.crystal_symmetry import symbol
 from kikuchi.maps.tally import Tally
 
 LONGEST_LEGEND = 14

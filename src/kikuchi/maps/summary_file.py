@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.fractions import Fractions
-from kikuchi.files import replaced
+from ensemble.phase_fractions import Fractions
+from kikuchi._support.atomic import replaced
+from kikuchi._support.json import plain
 from kikuchi.maps.phase_map import PhaseMap
-from kikuchi.maps.plain import plain
 from kikuchi.maps.tally import status_rows, tally, tally_rows
 
 _FROM_META = ("rule", "calibration", "abstention", "promised_risk", "measured_risk", "timings", "versions")

@@ -74,7 +74,7 @@ def tally_rows(counts: Tally) -> list[dict[str, object]]:
         ``space_group``, ``symbol``, ``solved`` and ``first`` (the ensemble with and without abstaining) and
         ``members`` by name, each with ``count`` and ``share``.
     """
-    from kikuchi.maps.crystal_symmetry import symbol
+    from kikuchi.crystallography.vendor_codes import symbol
 
     def entry(count: int) -> dict[str, float]:
         return {"count": int(count), "share": float(count / counts.n)}

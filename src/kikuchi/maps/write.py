@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ensemble.fractions import Fractions
-from kikuchi.files import replaced
+from ensemble.phase_fractions import Fractions
+from kikuchi._support.atomic import replaced
 from kikuchi.maps.ang_file import write_ang
 from kikuchi.maps.csv_file import write_csv
 from kikuchi.maps.ctf_file import write_ctf

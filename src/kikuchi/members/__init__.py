@@ -4,9 +4,9 @@ Keras is imported when a function needs it, so that importing this package is fr
 """
 
 from kikuchi.members.architectures import build_backbone, build_member
-from kikuchi.members.frozen import features_of, fit_head, train_frozen
-from kikuchi.members.guide import guide_cells
-from kikuchi.members.head import HeadDraws, dropout_draws, head_draws, member_draws
+from kikuchi.members.auxiliary_task import guide_cells
+from kikuchi.members.draws import HeadDraws, dropout_draws, head_draws, member_draws
+from kikuchi.members.linear_probe import features_of, fit_head, train_frozen
 from kikuchi.members.predict import predict
 from kikuchi.members.spec import ARCHITECTURES, HEADS, KINDS, MemberSpec
 from kikuchi.members.storage import load_member, read_spec, save_member

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kikuchi import files
-from kikuchi.arrays import read_archive
+from kikuchi._support import atomic
+from kikuchi._support.archive import read_archive
 
 if TYPE_CHECKING:
     import keras
 
-    from kikuchi.members.steps import Steps
+    from kikuchi.members.backend import Steps
 
 NAME = "checkpoint.npz"
 
@@ -36,7 +36,7 @@ def save(
     arrays |= {f"optimizer_{i:04d}": a for i, a in enumerate(steps.state())}
     arrays |= {f"best_{i:04d}": w for i, w in enumerate(best)}
     arrays["rows"] = np.asarray(rows, np.float64)
-    with files.replaced(work / NAME) as partial:
+    with atomic.replaced(work / NAME) as partial:
         np.savez(partial, allow_pickle=False, **arrays)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ensemble.errors import InputError
-from kikuchi import files
-from kikuchi.arrays import check_hdf5
+from kikuchi._support import atomic
+from kikuchi._support.archive import check_hdf5
 from kikuchi.members.architectures import build_member
 from kikuchi.members.spec import MemberSpec
 
@@ -27,9 +27,9 @@ def save_member(model: "keras.Model", spec: MemberSpec, folder: Path) -> None:
     folder
         Made if missing.
     """
-    with files.replaced(folder / WEIGHTS) as partial:
+    with atomic.replaced(folder / WEIGHTS) as partial:
         model.save_weights(partial)
-    files.write_json(folder / DESCRIPTION, spec.to_dict())
+    atomic.write_json(folder / DESCRIPTION, spec.to_dict())
 
 
 def read_spec(folder: Path) -> MemberSpec:

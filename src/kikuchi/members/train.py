@@ -11,8 +11,8 @@ import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi.members import checkpoint
+from kikuchi.members.backend import ENGINES, Steps, set_masks, steps_of, without_gradients
 from kikuchi.members.predict import predict
-from kikuchi.members.steps import ENGINES, Steps, set_masks, steps_of, without_gradients
 
 if TYPE_CHECKING:
     import keras
@@ -38,8 +38,8 @@ class Training:
     warm_down
         Lower the learning rate along a half cosine to zero over `epochs`. Not in the paper.
     guidance
-        Weight of the loss of what the parts of the screen look at (`kikuchi.members.guide`), where the training data
-        tell it; 0 is none. Not in the paper.
+        Weight of the loss of what the parts of the screen look at (`kikuchi.members.auxiliary_task`), where the
+        training data tell it; 0 is none. Not in the paper.
     engine
         What does the arithmetic: ``"keras"``, ``"torch"``, or ``"auto"``, which takes whichever is faster on this
         machine (`kikuchi.members.steps_of`).
@@ -131,7 +131,7 @@ def train_member(
         probabilities (n, T, K) that T teachers give, of whom its T K logits have one part after another. To train on
         data without end, `train` is a function from the epoch's number (from 1) to such a pair; the next epoch's is
         made in a thread while this one's is learned. Under guidance `train` has, or gives, a third array: what the
-        parts of the screen look at, (n, cells, cells, 8) as `kikuchi.simulate.sights` tells it.
+        parts of the screen look at, (n, cells, cells, 8) as `kikuchi.simulate.training.zone_axis_targets` tells it.
     training
         The schedule.
     seed

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ensemble.errors import InputError
-from kikuchi.arrays import check_hdf5
+from kikuchi._support.archive import check_hdf5
 from kikuchi.members.architectures import build_backbone
 from kikuchi.members.storage import DESCRIPTION, load_member
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import keras
 
 #: Backbones of one channel, pre-trained on simulated crystals, by architecture: the compact one by
-#: `kikuchi.pretraining`, the small one by ``reports/simulation/trunk.py``.
+#: `kikuchi.training.pretrain`, the small one by ``reports/simulation/trunk.py``.
 SHIPPED = {name: Path(__file__).parent / "data" / f"{name}.weights.h5" for name in ("compact", "small")}
 
 _LOCAL = 'give a local file: weights = "path/to/xception_weights_tf_dim_ordering_tf_kernels_notop.h5"'

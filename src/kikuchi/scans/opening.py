@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.errors import InputError
-from kikuchi.scans.grid import full_grid
-from kikuchi.scans.hyperspy_file import HYPERSPY_SUFFIX, open_hyperspy
-from kikuchi.scans.image_files import ImageFiles
-from kikuchi.scans.image_folder import images_in, open_images
-from kikuchi.scans.images import IMAGE_SUFFIXES
+from kikuchi.scans.readers.grid import full_grid
+from kikuchi.scans.readers.hyperspy_file import HYPERSPY_SUFFIX, open_hyperspy
+from kikuchi.scans.readers.image_files import ImageFiles
+from kikuchi.scans.readers.image_folder import images_in, open_images
+from kikuchi.scans.readers.images import IMAGE_SUFFIXES
+from kikuchi.scans.readers.signal_scan import SIGNAL_SUFFIXES, open_signal
+from kikuchi.scans.readers.sources import ArrayPatterns
+from kikuchi.scans.readers.tiff_stack import open_tiff_stack, pages_of
 from kikuchi.scans.scan import Scan
-from kikuchi.scans.signal_scan import SIGNAL_SUFFIXES, open_signal
-from kikuchi.scans.sources import ArrayPatterns
-from kikuchi.scans.tiff_stack import open_tiff_stack, pages_of
 
 _MAP_SUFFIXES = (".ang", ".ctf", ".cpr", ".crc", ".osc")
 

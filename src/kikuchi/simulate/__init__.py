@@ -1,18 +1,18 @@
 """Labelled EBSD scans from crystal structures and master patterns."""
 
-from kikuchi.simulate.bloch_waves import bloch_wave_master
-from kikuchi.simulate.cache import cached_master
-from kikuchi.simulate.dynamical import dynamical_master
-from kikuchi.simulate.isotypes import random_isotype
-from kikuchi.simulate.kinematical import BandProfile, kinematical_master
-from kikuchi.simulate.labelled import simulate_labelled, simulate_map
-from kikuchi.simulate.load import load_master
-from kikuchi.simulate.master import MasterPattern
-from kikuchi.simulate.master_file import save_master
-from kikuchi.simulate.microscope import Detector, Microscope
-from kikuchi.simulate.random_crystals import random_crystal
-from kikuchi.simulate.simulation import simulate
-from kikuchi.simulate.structures import PAPER_MATERIALS, Structure, load_structure, structure_names
+from kikuchi.simulate.crystals.isotypes import random_isotype
+from kikuchi.simulate.crystals.random_crystals import random_crystal
+from kikuchi.simulate.crystals.structures import PAPER_MATERIALS, Structure, load_structure, structure_names
+from kikuchi.simulate.detector.microscope import Detector, Microscope
+from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
+from kikuchi.simulate.masters.cache import cached_master
+from kikuchi.simulate.masters.dynamical import dynamical_master
+from kikuchi.simulate.masters.kinematical import BandProfile, kinematical_master
+from kikuchi.simulate.masters.load import load_master
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.masters.master_file import save_master
+from kikuchi.simulate.scenes.labelled import simulate_labelled, simulate_map
+from kikuchi.simulate.scenes.simulation import simulate
 
 __all__ = [
     "PAPER_MATERIALS",

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensemble.abstention import STATUS_NAMES, AbstentionRule, Status, decide, fit_abstention
-from ensemble.abstention.guarantee import Certificate
+from ensemble.abstention.risk_control import Certificate
 from ensemble.errors import InputError
 from ensemble.pooling import combine
 

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kikuchi import running
-from kikuchi.bundle import Bundle
+from kikuchi.bundle.bundle import Bundle
 from kikuchi.distributed import mapping
-from kikuchi.engines import Runner
+from kikuchi.inference import Runner, run_scan
 from kikuchi.scans import open_scan
-from kikuchi.simulate.writer import write_scan
+from kikuchi.simulate.scenes.writer import write_scan
 
 OLD = Path(__file__).resolve().parents[2] / "data" / "format_1" / "bundle"
 
@@ -54,7 +53,7 @@ def work(tmp_path, monkeypatch):
         return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
 
     monkeypatch.setattr(Bundle, "runner", runner)
-    monkeypatch.setattr(running, "CHUNK", 8)
+    monkeypatch.setattr(run_scan, "CHUNK", 8)
     mapping._PLACES.clear()
     return scan, Bundle.load(OLD), tmp_path
 
@@ -73,45 +72,45 @@ def assert_equal(one, other):
 
 def test_chunks_on_workers_are_those_without(client, work):
     path, bundle, folder = work
-    alone, _ = running.run_store(open_scan(path), bundle, folder / "alone")
-    shared, _ = running.run_store(open_scan(path), bundle, folder / "shared", client=client)
+    alone, _ = run_scan.run_store(open_scan(path), bundle, folder / "alone")
+    shared, _ = run_scan.run_store(open_scan(path), bundle, folder / "shared", client=client)
     assert stored(alone)["logits"].std() > 0
     assert_equal(alone, shared)
 
 
 def test_members_as_tasks_are_the_same_as_all_at_once(client, work, monkeypatch):
     path, bundle, folder = work
-    monkeypatch.setattr(running, "CHUNK", 40)  # two chunks for two workers: fewer than keep them busy
+    monkeypatch.setattr(run_scan, "CHUNK", 40)  # two chunks for two workers: fewer than keep them busy
     seen = []
     put = mapping._put_together
     monkeypatch.setattr(mapping, "_put_together", lambda several: seen.append(set(several)) or put(several))
-    alone, _ = running.run_store(open_scan(path), bundle, folder / "alone")
-    shared, _ = running.run_store(open_scan(path), bundle, folder / "shared", client=client)
+    alone, _ = run_scan.run_store(open_scan(path), bundle, folder / "alone")
+    shared, _ = run_scan.run_store(open_scan(path), bundle, folder / "shared", client=client)
     assert seen == [{0, 1}, {0, 1}]
     assert_equal(alone, shared)
 
 
 def test_patterns_are_sent_to_workers_that_do_not_see_the_scan(client, work, monkeypatch):
     path, bundle, folder = work
-    alone, _ = running.run_store(open_scan(path), bundle, folder / "alone")
+    alone, _ = run_scan.run_store(open_scan(path), bundle, folder / "alone")
     scan = open_scan(path)
 
     def nothing(_):
         raise OSError("no such host")
 
     monkeypatch.setattr(mapping, "open_scan", nothing)
-    shared, _ = running.run_store(scan, bundle, folder / "shared", client=client)
+    shared, _ = run_scan.run_store(scan, bundle, folder / "shared", client=client)
     assert_equal(alone, shared)
 
 
 def test_a_map_begun_alone_goes_on_with_workers(client, work):
     path, bundle, folder = work
-    alone, _ = running.run_store(open_scan(path), bundle, folder / "alone")
+    alone, _ = run_scan.run_store(open_scan(path), bundle, folder / "alone")
     shutil.copytree(folder / "alone", folder / "half")
     done = np.load(folder / "half" / "done.npy")
     done[3:] = 0
     np.save(folder / "half" / "done.npy", done)
-    half, _ = running.run_store(open_scan(path), bundle, folder / "half", client=client)
+    half, _ = run_scan.run_store(open_scan(path), bundle, folder / "half", client=client)
     assert_equal(alone, half)
 
 

@@ -9,10 +9,10 @@ import pytest
 from distributed import LocalCluster
 
 from ensemble.errors import InputError
+from kikuchi._support.threads import SHARE, cores
 from kikuchi.distributed import cluster, connected
-from kikuchi.distributed.shipping import held, shipped
+from kikuchi.distributed.broadcast import held, shipped
 from kikuchi.distributed.tasks import completed
-from kikuchi.engines.threads import SHARE, cores
 
 
 def square(x):

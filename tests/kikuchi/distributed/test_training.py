@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from kikuchi import files
+from kikuchi._support import atomic
+from kikuchi._support.progress import Progress
 from kikuchi.distributed import training
 from kikuchi.members import Epoch, MemberSpec, Training
-from kikuchi.progress import Progress
 
 
 class Listener(Progress):
@@ -39,7 +39,7 @@ def members(monkeypatch):
 
 @pytest.mark.parametrize("seen", [True, False], ids=["the folder is seen", "the files are sent"])
 def test_members_lie_in_the_bundle_whoever_trained_them(client, members, tmp_path, monkeypatch, seen):
-    files.write_json(tmp_path / "fit.json", {"seed": 1})
+    atomic.write_json(tmp_path / "fit.json", {"seed": 1})
     if not seen:
         monkeypatch.setattr(training, "_same", lambda path, digest: False)
     heard = Listener()
@@ -58,9 +58,9 @@ def test_members_lie_in_the_bundle_whoever_trained_them(client, members, tmp_pat
 
 
 def test_another_folder_of_the_same_name_is_not_taken_for_the_clients(tmp_path):
-    files.write_json(tmp_path / "fit.json", {"seed": 1})
-    digest = files.sha256(tmp_path / "fit.json")
+    atomic.write_json(tmp_path / "fit.json", {"seed": 1})
+    digest = atomic.sha256(tmp_path / "fit.json")
     assert training._same(tmp_path / "fit.json", digest)
-    files.write_json(tmp_path / "fit.json", {"seed": 2})
+    atomic.write_json(tmp_path / "fit.json", {"seed": 2})
     assert not training._same(tmp_path / "fit.json", digest)
     assert not training._same(tmp_path / "nowhere" / "fit.json", digest)

@@ -11,13 +11,13 @@ from scipy.special import softmax
 import kikuchi
 from ensemble.abstention import fit_familiarity
 from ensemble.pooling import DropoutDraws
-from kikuchi import files
-from kikuchi.deciding import fit_decision
+from kikuchi._support import atomic
+from kikuchi.bundle.decision import fit_decision
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, write_held_out
 from kikuchi.evaluation import scores
-from kikuchi.histories import write_history
 from kikuchi.members import Epoch, History, MemberSpec, build_member, predict, save_member
-from kikuchi.outputs import HeldOut, MemberOutputs, write_held_out
-from kikuchi.recipe import Recipe
+from kikuchi.members.history import write_history
+from kikuchi.recipes.schema import Recipe
 from kikuchi.scans.split import pattern_hash
 
 CLASSES = (221, 225, 229)
@@ -62,11 +62,11 @@ def write_bundle(folder, held_out, classes=CLASSES, fitted_hashes=()):
     noise = np.random.default_rng(1).normal(0, 0.3, (30, 32, 32)).astype(np.float32)
     features = predict(model, noise)[1]
     decisions = {rule: fit_decision(held_out, rule, RECIPE) for rule in RULES}
-    files.write_json(folder / "calibration.json", {r: c.to_dict() for r, (c, _) in decisions.items()})
-    files.write_json(folder / "abstention.json", {r: a.to_dict() for r, (_, a) in decisions.items()})
+    atomic.write_json(folder / "calibration.json", {r: c.to_dict() for r, (c, _) in decisions.items()})
+    atomic.write_json(folder / "abstention.json", {r: a.to_dict() for r, (_, a) in decisions.items()})
     np.savez(folder / "features.npz", **fit_familiarity([features] * len(members)).to_arrays())
     write_held_out(folder / "held_out.npz", held_out)
-    files.write_json(folder / "splits.json", {"train": list(fitted_hashes)})
+    atomic.write_json(folder / "splits.json", {"train": list(fitted_hashes)})
     written = [p for p in folder.rglob("*") if p.is_file()]
     manifest = {
         "format_version": 1,
@@ -78,9 +78,9 @@ def write_bundle(folder, held_out, classes=CLASSES, fitted_hashes=()):
         "voltages_kv": [20.0],
         "rule": "average",
         "recipe": RECIPE.model_dump(mode="json"),
-        "files": {p.relative_to(folder).as_posix(): files.sha256(p) for p in written},
+        "files": {p.relative_to(folder).as_posix(): atomic.sha256(p) for p in written},
     }
-    files.write_json(folder / "bundle.json", manifest)
+    atomic.write_json(folder / "bundle.json", manifest)
     return kikuchi.Bundle.load(folder)
 
 

@@ -10,7 +10,7 @@ from scipy.stats import beta
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 import kikuchi
-from kikuchi.evaluation.abstaining import error_rate
+from kikuchi.evaluation.selective_scores import error_rate
 from tests.kikuchi.evaluation.conftest import CLASSES, RULES, row, synthetic_held_out, write_bundle
 
 

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 import kikuchi
 from kikuchi.evaluation import leave_one_out, scores
-from kikuchi.evaluation.unfamiliarity import separation, unfamiliar_scores
+from kikuchi.evaluation.ood_scores import separation, unfamiliar_scores
 from kikuchi.scans.split import pattern_hash
 from tests.kikuchi.evaluation.conftest import CLASSES, RECIPE, synthetic_held_out, write_bundle
 
@@ -99,8 +99,8 @@ def test_leave_one_out_judges_each_space_group_by_a_bundle_without_it(images, tm
         fitted.append(dataset.classes)
         return write_bundle(out, synthetic_held_out(members=1), classes=(*dataset.classes, 230))
 
-    monkeypatch.setattr("kikuchi.evaluation.leaving_out.fit", fit)
-    monkeypatch.setattr("kikuchi.evaluation.unfamiliarity._RESAMPLES", 50)
+    monkeypatch.setattr("kikuchi.workflows.leave_one_class_out.fit", fit)
+    monkeypatch.setattr("kikuchi.evaluation.ood_scores._RESAMPLES", 50)
     path = tmp_path / "three.toml"
     third = '[[material]]\nname = "Fe"\nspace_group = 229\nscan = "{}"\n'
     folder = images[0].parent

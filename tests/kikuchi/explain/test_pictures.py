@@ -8,7 +8,7 @@ from kikuchi.explain import Attribution, Disagreement, UncertaintyAttribution
 from kikuchi.explain.kernel_picture import kernel_picture
 from kikuchi.explain.kernels import Match
 from kikuchi.explain.pictures import disagreement_card, png, shapley_overlay, smoothed
-from kikuchi.explaining import explain_map, read_budget
+from kikuchi.workflows.explain import explain_map, read_budget
 
 
 def attribution(seed, side=16):

@@ -7,7 +7,7 @@ import pytest
 
 from ensemble.errors import InputError
 from kikuchi.explain import Attribution, Shapley
-from kikuchi.explain.deep import DeepShap
+from kikuchi.explain.deepshap import DeepShap
 from kikuchi.explain.shapley import check_method
 from kikuchi.members import build_member
 

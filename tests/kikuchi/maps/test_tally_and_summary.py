@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 
-from ensemble.fractions import Fractions
+from ensemble.phase_fractions import Fractions
 from kikuchi.maps import summarise, tally
 from kikuchi.maps.summary_file import write_summary
 

@@ -4,7 +4,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kikuchi.scans.aztec_tag import aztec_geometry, aztec_metadata, parse_aztec_xml
+from kikuchi.scans.readers.aztec_tag import aztec_geometry, aztec_metadata, parse_aztec_xml
 
 XML = """<?xml version="1.0" encoding="us-ascii"?><oina-image image-type="ebsp"><ebsp-image>
 <pattern-center-x-pu>0.5</pattern-center-x-pu><pattern-center-y-pu>0.4</pattern-center-y-pu>

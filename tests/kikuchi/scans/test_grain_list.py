@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensemble.errors import InputError
-from kikuchi.scans.grain_list import parse_grain_list, read_grain_list
+from kikuchi.scans.readers.grain_list import parse_grain_list, read_grain_list
 
 PATH = Path("Grain List.txt")
 HEADER = "ID\tPhase\tX\tY\tphi1\tPHI\tphi2"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kikuchi.scans.grid import grid_from_positions
+from kikuchi.scans.readers.grid import grid_from_positions
 
 
 def test_steps_rounded_in_a_text_file_are_found():

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kikuchi.scans import open_scan
-from kikuchi.scans.image_files import ImageFiles, natural_key
-from kikuchi.scans.image_folder import images_in
-from kikuchi.scans.placement import place_images
+from kikuchi.scans.readers.image_files import ImageFiles, natural_key
+from kikuchi.scans.readers.image_folder import images_in
+from kikuchi.scans.readers.placement import place_images
 
 
 def _parts(name):

@@ -36,7 +36,7 @@ def test_folder_without_positions_is_a_line_in_the_order_of_numbers(tmp_path):
 
 
 def test_patterns_are_read_only_when_asked_for(tmp_path, monkeypatch):
-    from kikuchi.scans import image_folder
+    from kikuchi.scans.readers import image_folder
 
     scan = open_scan(_write(tmp_path, [f"p_{i}.png" for i in range(5)]))
     read = []

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ensemble.errors import InputError
 from kikuchi.scans import open_scan
-from kikuchi.scans.images import image_header, read_image
+from kikuchi.scans.readers.images import image_header, read_image
 
 RNG = np.random.default_rng(0)
 EIGHT = RNG.integers(0, 256, (40, 50), dtype=np.uint8)

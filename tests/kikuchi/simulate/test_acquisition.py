@@ -5,15 +5,15 @@ from functools import partial
 import numpy as np
 import pytest
 
-from kikuchi.simulate.acquisition import ordered_map, simulate_patterns
-from kikuchi.simulate.distribution import constant
-from kikuchi.simulate.geometry import Geometry
-from kikuchi.simulate.imaging import standardise
-from kikuchi.simulate.master import MasterPattern
-from kikuchi.simulate.microscope import Detector, Microscope
-from kikuchi.simulate.orientations import random_orientations
-from kikuchi.simulate.projection import project
-from kikuchi.simulate.stream import PatternStream
+from kikuchi.simulate.detector.acquisition import ordered_map, simulate_patterns
+from kikuchi.simulate.detector.distribution import constant
+from kikuchi.simulate.detector.geometry import Geometry
+from kikuchi.simulate.detector.imaging import standardise
+from kikuchi.simulate.detector.microscope import Detector, Microscope
+from kikuchi.simulate.detector.orientations import random_orientations
+from kikuchi.simulate.detector.projection import project
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.training.batches import PatternStream
 
 AXIS = np.linspace(-1, 1, 201, dtype=np.float32)
 HALF = 2 + np.cos(25 * AXIS)[:, None] * np.cos(14 * AXIS)[None, :] + 0.5 * AXIS[:, None]

@@ -7,11 +7,11 @@ import pytest
 from scipy.linalg import solve_sylvester
 
 from ensemble.errors import InputError
-from kikuchi.simulate.bloch_waves import Scattering, _Waves, bloch_wave_master
-from kikuchi.simulate.kinematical import kinematical_master
-from kikuchi.simulate.load import load_master
-from kikuchi.simulate.structure_factors import electron_wavelength, structure_factors
-from kikuchi.simulate.structures import load_structure
+from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.masters.bloch_waves import Scattering, _Waves, bloch_wave_master
+from kikuchi.simulate.masters.kinematical import kinematical_master
+from kikuchi.simulate.masters.load import load_master
+from kikuchi.simulate.masters.structure_factors import electron_wavelength, structure_factors
 
 MASTERS = Path(__file__).parents[4] / "shared" / "masters"
 ALL = 10_000  # no limit on beams or excitation

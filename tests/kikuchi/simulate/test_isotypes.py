@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.simulate.isotypes import _filled, _types, isotype_groups, random_isotype
-from kikuchi.simulate.random_crystals import closest_contact
-from kikuchi.simulate.structures import detected_space_group
+from kikuchi.simulate.crystals.isotypes import _filled, _types, isotype_groups, random_isotype
+from kikuchi.simulate.crystals.random_crystals import closest_contact
+from kikuchi.simulate.crystals.structures import detected_space_group
 
 #: Atoms in the conventional cell (Pearson symbols; AFLOW Library of Crystallographic Prototypes).
 PEARSON = {

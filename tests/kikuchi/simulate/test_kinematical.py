@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.simulate.kinematical import BandProfile, kinematical_master
-from kikuchi.simulate.lambert import lambert_coordinates, lambert_directions
-from kikuchi.simulate.structure_factors import (
+from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.masters.kinematical import BandProfile, kinematical_master
+from kikuchi.simulate.masters.lambert import lambert_coordinates, lambert_directions
+from kikuchi.simulate.masters.structure_factors import (
     affordable_spacing,
     electron_wavelength,
     reflectors,
     structure_factors,
 )
-from kikuchi.simulate.structures import load_structure
 
 
 def test_lambert_pixels_cover_equal_areas_of_the_sphere() -> None:

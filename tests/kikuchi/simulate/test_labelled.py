@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.simulate.distribution import Distribution, constant
-from kikuchi.simulate.labelled import Vary, simulate_labelled, simulate_map
-from kikuchi.simulate.master import MasterPattern
-from kikuchi.simulate.microscope import Detector, Microscope
-from kikuchi.simulate.microstructure import add_foreign, disc, make_unreadable, voronoi_grains
+from kikuchi.simulate.detector.distribution import Distribution, constant
+from kikuchi.simulate.detector.microscope import Detector, Microscope
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.scenes.labelled import Vary, simulate_labelled, simulate_map
+from kikuchi.simulate.scenes.microstructure import add_foreign, disc, make_unreadable, voronoi_grains
 
 
 def striped(name: str, space_group: int, waves: float) -> MasterPattern:

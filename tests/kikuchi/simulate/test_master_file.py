@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.simulate.cache import cached_master
-from kikuchi.simulate.cif import read_cif
-from kikuchi.simulate.dynamical import dynamical_master
-from kikuchi.simulate.kinematical import kinematical_master
-from kikuchi.simulate.load import load_master
-from kikuchi.simulate.master import MasterPattern
-from kikuchi.simulate.master_file import read_stored_master, save_master
-from kikuchi.simulate.structures import load_structure
+from kikuchi.simulate.crystals.cif import read_cif
+from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.masters.cache import cached_master
+from kikuchi.simulate.masters.dynamical import dynamical_master
+from kikuchi.simulate.masters.kinematical import kinematical_master
+from kikuchi.simulate.masters.load import load_master
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.masters.master_file import read_stored_master, save_master
 
 
 @pytest.mark.parametrize("name", ["Ni", "Quartz", "Mg", "Fe3C"])

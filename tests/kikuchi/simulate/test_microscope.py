@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from kikuchi.simulate import imaging
-from kikuchi.simulate.distribution import Distribution, between, constant
-from kikuchi.simulate.microscope import Detector, Microscope, degrade
+from kikuchi.simulate.detector import imaging
+from kikuchi.simulate.detector.distribution import Distribution, between, constant
+from kikuchi.simulate.detector.microscope import Detector, Microscope, degrade
 
 ONE = np.ones(1)
 QUIET = Microscope(

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from kikuchi.simulate.geometry import Geometry
-from kikuchi.simulate.master import MasterPattern
-from kikuchi.simulate.orientations import random_orientations
-from kikuchi.simulate.projection import project
+from kikuchi.simulate.detector.geometry import Geometry
+from kikuchi.simulate.detector.orientations import random_orientations
+from kikuchi.simulate.detector.projection import project
+from kikuchi.simulate.masters.master import MasterPattern
 
 SETTINGS = [
     pytest.param((60, 60), (0.42, 0.21, 0.50), (70, 0, 0, 0), id="as the nickel scan"),

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.simulate.random_crystals import CONTACT, closest_contact, random_crystal
-from kikuchi.simulate.structures import Structure, load_structure
-from kikuchi.simulate.symmetry import orbit
-from kikuchi.simulate.wyckoff import snap_to_special
+from kikuchi.simulate.crystals.random_crystals import CONTACT, closest_contact, random_crystal
+from kikuchi.simulate.crystals.structures import Structure, load_structure
+from kikuchi.simulate.crystals.symmetry import orbit
+from kikuchi.simulate.crystals.wyckoff import snap_to_special
 
 M3M = tuple(range(221, 231))
 OTHERS = (1, 2, 4, 9, 14, 15, 19, 36, 43, 62, 70, 82, 88, 96, 122, 141, 144, 148, 152, 161, 167, 173, 186, 194, 198,
@@ -77,7 +77,7 @@ def test_no_position_is_occupied_twice(space_group: int) -> None:
 
 
 def test_requests_that_no_crystal_meets_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kikuchi.simulate.random_crystals._ATTEMPTS", 20)
+    monkeypatch.setattr("kikuchi.simulate.crystals.random_crystals._ATTEMPTS", 20)
     with pytest.raises(InputError, match="does not exist"):
         random_crystal(231, np.random.default_rng(0))
     with pytest.raises(InputError, match="no crystal of space group 228 has 3 atoms or fewer"):

@@ -9,9 +9,9 @@ import pytest
 from scipy.special import sph_harm_y
 
 from ensemble.errors import InputError
-from kikuchi.simulate.lambert import lambert_coordinates, lambert_directions
-from kikuchi.simulate.load import load_master
-from kikuchi.simulate.sht import load_sht, read_sht
+from kikuchi.simulate.masters.lambert import lambert_coordinates, lambert_directions
+from kikuchi.simulate.masters.load import load_master
+from kikuchi.simulate.masters.sht import load_sht, read_sht
 
 INVERSION, Z_MIRROR, Y_MIRROR, DOUBLE_ROTATION = 1, 2, 4, 8
 

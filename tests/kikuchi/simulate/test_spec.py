@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.simulate.microstructure import (
+from kikuchi.simulate.scenes.microstructure import (
     NO_PHASE,
     add_foreign,
     add_precipitates,
@@ -13,9 +13,9 @@ from kikuchi.simulate.microstructure import (
     make_unreadable,
     voronoi_grains,
 )
-from kikuchi.simulate.real_map import find_grains, load_microstructure
-from kikuchi.simulate.simulation import simulate
-from kikuchi.simulate.spec import load_spec
+from kikuchi.simulate.scenes.real_map import find_grains, load_microstructure
+from kikuchi.simulate.scenes.simulation import simulate
+from kikuchi.simulate.scenes.spec import load_spec
 
 MATERIALS = """
 seed = 3

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.simulate.structures import (
+from kikuchi.simulate.crystals.structures import (
     PAPER_MATERIALS,
     detected_space_group,
     load_structure,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.simulate.symmetry import (
+from kikuchi.simulate.crystals.symmetry import (
     is_centrosymmetric,
     orbit,
     origin_shift,

@@ -1,0 +1,1 @@
+"""What `fit` leaves on disk: the bundle, its members' outputs, its decision rules."""

@@ -1,0 +1,326 @@
+"""The bundle: the folder `fit` writes, with all that `map` needs. Nothing in it is run on load."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ensemble.abstention import AbstentionRule, Decision, Familiarity, decide
+from ensemble.calibration import Calibration
+from ensemble.early_exit import Stopping
+from ensemble.errors import InputError
+from ensemble.pooling import Combined, DropoutDraws, combine
+from kikuchi._support import atomic
+from kikuchi._support.archive import read_archive
+from kikuchi._support.progress import SILENT, Progress
+from kikuchi.bundle.candidates import Candidates, among_candidates
+from kikuchi.bundle.decision import member_weights
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, read_held_out
+from kikuchi.inference import STUDENTS, Runner, engines_for, student_of
+from kikuchi.members import MemberSpec, load_member, read_spec
+from kikuchi.recipes.schema import Recipe
+from kikuchi.scans import Preparation
+
+if TYPE_CHECKING:
+    import keras
+
+#: 2 keeps patterns whose logits can be computed again; bundles of 1 open as they are.
+VERSION = 2
+_READABLE = (1, 2)
+#: Name of the ensemble that comes with the package: the ten space groups of m-3m, trained on simulated crystals.
+SHIPPED = "shipped"
+SHIPPED_FOLDER = Path(__file__).parent / "data" / "shipped"
+
+MANIFEST = "bundle.json"
+CALIBRATION = "calibration.json"
+ABSTENTION = "abstention.json"
+FEATURES = "features.npz"
+HELD_OUT = "held_out.npz"
+_DAMAGED = "copy the bundle again or refit it"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A fitted ensemble.
+
+    Attributes
+    ----------
+    path
+        Its folder.
+    manifest
+        What ``bundle.json`` holds.
+    recipe
+        What it was fitted by.
+    members
+        Specs of the M members, in order.
+    calibrations, abstentions
+        By rule; `rule` is the one the bundle answers with unless told otherwise.
+    rule
+        ``"vote"``, ``"average"``, ``"geometric"`` or ``"mc-dropout"``.
+    familiarity
+        What unfamiliarity is measured against.
+    stopping, variant, own_held_out
+        Where `kikuchi.inference.predictor.answering` made it answer by another engine or with fewer members: when to
+        stop, what to call that in a store, and what the held-out outputs then are.
+    candidates
+        Where the user named classes, see `among`: the bundle then has these classes only.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+    recipe: Recipe
+    members: tuple[MemberSpec, ...]
+    rule: str
+    calibrations: dict[str, Calibration]
+    abstentions: dict[str, AbstentionRule]
+    familiarity: Familiarity
+    stopping: Stopping | None = None
+    variant: str = ""
+    own_held_out: HeldOut | None = None
+    candidates: Candidates | None = None
+    _models: dict[str, "keras.Model"] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Bundle":
+        """Open a bundle and check every file in it against its SHA-256.
+
+        Parameters
+        ----------
+        path
+            Its folder, or ``"shipped"`` for the ensemble that comes with the package.
+
+        Raises
+        ------
+        InputError
+            There is no bundle, it is unfinished or of a newer format, or a file is missing or altered.
+        """
+        folder = SHIPPED_FOLDER if str(path) == SHIPPED else Path(path)
+        if not (folder / MANIFEST).is_file():
+            unfinished = (folder / "fit.json").is_file()
+            raise InputError(
+                "an unfinished fit" if unfinished else "no bundle here",
+                path=folder,
+                remedy="run the same `ensemble fit` again, it goes on"
+                if unfinished
+                else "give a folder that `ensemble fit` wrote",
+            )
+        manifest = atomic.read_json(folder / MANIFEST, remedy=_DAMAGED)
+        _check_manifest(manifest, folder)
+        try:
+            recipe = Recipe.model_validate(manifest["recipe"])
+            abstention = atomic.read_json(folder / ABSTENTION, remedy=_DAMAGED)
+            calibration = atomic.read_json(folder / CALIBRATION, remedy=_DAMAGED)
+            members = tuple(read_spec(folder / "members" / name) for name in manifest["members"])
+            familiarity = Familiarity.from_arrays(read_archive(folder / FEATURES, remedy=_DAMAGED))
+            bundle = cls(
+                path=folder,
+                manifest=manifest,
+                recipe=recipe,
+                members=members,
+                rule=str(manifest["rule"]),
+                calibrations={r: Calibration.from_dict(d) for r, d in calibration.items()},
+                abstentions={r: AbstentionRule.from_dict(d) for r, d in abstention.items()},
+                familiarity=familiarity,
+            )
+            bundle._try_to_answer()
+            return bundle
+        except InputError as error:
+            raise InputError(
+                error.what, path=error.path or folder, remedy=error.remedy or _DAMAGED
+            ) from error
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, OSError) as error:
+            raise InputError(f"not a complete bundle: {error}", path=folder, remedy=_DAMAGED) from error
+
+    def _try_to_answer(self) -> None:
+        """Decide on one made-up pattern by every rule: hashes vouch for the files, not for what they say."""
+        m, k = len(self.members), len(self.classes)
+        if any(type(c) is not int or not 1 <= c <= 230 for c in self.classes) or k < 2:
+            raise ValueError(f"space groups {self.classes}")
+        if self.rule not in self.calibrations or set(self.calibrations) != set(self.abstentions):
+            raise ValueError(f"rules {sorted(self.calibrations)}, {sorted(self.abstentions)}, {self.rule!r}")
+        self.familiarity.score([np.ones((1, r.shape[1])) for r in self.familiarity.references])
+        even = np.full((m, 1, k), 1 / k, np.float32)
+        draws = DropoutDraws(even, np.zeros((m, 1), np.float32), np.ones((m, 1, k), np.uint16))
+        for rule, calibration in self.calibrations.items():
+            combined = combine(np.zeros((m, 1, k), np.float32), rule, draws=draws)
+            probabilities = calibration.apply(combined.probabilities)
+            decide(
+                combined, probabilities, self.abstentions[rule], unfamiliarity=np.ones(1), quality=np.ones(1)
+            )
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Space-group numbers of the K classes, ascending."""
+        return tuple(self.manifest["classes"])
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the manifest, which itself holds the SHA-256 of every other file."""
+        return atomic.sha256(self.path / MANIFEST)
+
+    def model(self, name: str) -> "keras.Model":
+        """Return a member's network, built and filled once."""
+        if name not in self._models:
+            self._models[name] = load_member(self.path / "members" / name)[0]
+        return self._models[name]
+
+    def preparation(self, member: MemberSpec) -> Preparation:
+        """Return how patterns are prepared for a member: the same in `fit` and in `map`."""
+        return self.recipe.preparation(member.size)
+
+    def member_outputs(
+        self, patterns: np.ndarray, static_background: np.ndarray | None = None
+    ) -> MemberOutputs:
+        """Run every member on patterns as a detector gave them.
+
+        Parameters
+        ----------
+        patterns
+            (N, sy, sx), any dtype.
+        static_background
+            (sy, sx), where the recipe's preparation wants one.
+        """
+        runner = self.runner(patterns=len(patterns))
+        pieces = runner.pieces(slice(0, max(len(patterns), 1)), patterns.shape[1:])
+        outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
+        return outputs if self.candidates is None else self.candidates.narrow(outputs)
+
+    def runner(self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT) -> Runner:
+        """Return the members ready to run.
+
+        Parameters
+        ----------
+        engine
+            See `kikuchi.inference.CHOICES`.
+        patterns
+            How many there are to run, which ``"auto"`` weighs against the cost of an export.
+        progress
+            Hears what is exported, and why Keras is used where it was not asked for.
+        """
+        if engine in STUDENTS:
+            return student_of(self, engine)
+        engines = engines_for(self, engine, patterns=patterns, progress=progress)
+        return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
+
+    def among(
+        self, names: str | Sequence[str | int], *, rule: str | None = None, recipe: Recipe | None = None
+    ) -> "Bundle":
+        """Return the bundle as it answers among some of its classes, calibrated and certified for them anew.
+
+        Parameters
+        ----------
+        names
+            Space groups (``"225,229"``) or materials of the bundle (``"Ni,Ni3Al"``), two groups or more.
+        rule
+            How the members are combined; the bundle's own where None. The result knows no other.
+        recipe
+            Says risk, confidence and familiar share; the bundle's own where None.
+        """
+        return among_candidates(self, names, self.check_rule(rule), recipe or self.recipe)
+
+    def predict_proba(self, patterns: np.ndarray, *, rule: str | None = None) -> np.ndarray:
+        """Return calibrated probabilities of the space groups.
+
+        Parameters
+        ----------
+        patterns
+            (N, sy, sx) as a detector gave them, any size and dtype.
+        rule
+            Another than the bundle's own.
+
+        Returns
+        -------
+        numpy.ndarray
+            (N, K), columns as in `classes`.
+        """
+        outputs = self.member_outputs(np.asarray(patterns))
+        return self.calibrated(outputs, rule)[1]
+
+    def calibrated(self, outputs: MemberOutputs, rule: str | None = None) -> tuple[Combined, np.ndarray]:
+        """Combine the members by a rule and calibrate the pool.
+
+        Returns
+        -------
+        combined, probabilities
+            The pool with its uncertainties before calibration, and the calibrated (N, K).
+        """
+        rule = self.check_rule(rule)
+        combined = self.combined(outputs, rule)
+        return combined, self.calibrations[rule].apply(combined.probabilities)
+
+    def combined(self, outputs: MemberOutputs, rule: str) -> Combined:
+        """Combine the members by a rule, weighted where the recipe says so; not calibrated yet."""
+        weights = member_weights(self.held_out, self.recipe) if len(outputs.logits) > 1 else None
+        return combine(outputs.logits, rule, weights=weights, draws=outputs.draws)
+
+    def decide(
+        self, outputs: MemberOutputs, *, rule: str | None = None, abstention: AbstentionRule | None = None
+    ) -> Decision:
+        """Answer, or say why not, for patterns whose member outputs are known.
+
+        Parameters
+        ----------
+        outputs
+            As `member_outputs` or a logits store gives them.
+        rule
+            Another than the bundle's own.
+        abstention
+            Another than the one fitted with the rule, e.g. from `kikuchi.bundle.decision.fit_decision`.
+        """
+        rule = self.check_rule(rule)
+        combined, probabilities = self.calibrated(outputs, rule)
+        return decide(
+            combined,
+            probabilities,
+            abstention or self.abstentions[rule],
+            unfamiliarity=outputs.unfamiliarity,
+            quality=outputs.quality,
+        )
+
+    def check_rule(self, rule: str | None) -> str:
+        """Return the rule to use; an `InputError` for one this bundle was not calibrated for."""
+        if rule is None:
+            return self.rule
+        if rule not in self.calibrations:
+            raise InputError(f"unknown rule {rule!r}", remedy=f"one of {', '.join(self.calibrations)}")
+        return rule
+
+    @cached_property
+    def held_out(self) -> HeldOut:
+        """Everything the members said of the held-out patterns, with the truth."""
+        return self.own_held_out or read_held_out(self.path / HELD_OUT)
+
+
+def _check_manifest(manifest: Any, folder: Path) -> None:
+    """Refuse what is not a bundle of this format, reaches outside its folder, or was altered."""
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise InputError("not a bundle", path=folder / MANIFEST, remedy=_DAMAGED)
+    version = manifest.get("format_version")
+    if version not in _READABLE:
+        raise InputError(
+            f"bundle of format {version!r}, this version reads up to {VERSION}",
+            path=folder,
+            remedy="install the version that wrote it, or refit",
+        )
+    members = manifest.get("members")
+    if not isinstance(members, list) or not all(isinstance(m, str) and _NAME.fullmatch(m) for m in members):
+        raise InputError("a member's name is not allowed", path=folder / MANIFEST, remedy=_DAMAGED)
+    needed = {CALIBRATION, ABSTENTION, FEATURES, HELD_OUT}
+    needed |= {f"members/{m}/{f}" for m in members for f in ("member.json", "member.weights.h5")}
+    missing = sorted(needed - set(manifest["files"]))
+    if missing:
+        raise InputError("not in the bundle's list of files", path=folder / missing[0], remedy=_DAMAGED)
+    for name, digest in manifest["files"].items():
+        relative = PurePosixPath(name)
+        if relative.is_absolute() or ".." in relative.parts or "\\" in name:
+            raise InputError(f"the file {name!r} lies outside the bundle", path=folder, remedy=_DAMAGED)
+        file = folder / relative
+        if not file.is_file():
+            raise InputError("missing from the bundle", path=file, remedy=_DAMAGED)
+        if atomic.sha256(file) != digest:
+            raise InputError("altered since the bundle was written", path=file, remedy=_DAMAGED)

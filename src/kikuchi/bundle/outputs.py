@@ -1,0 +1,129 @@
+"""What the members say of patterns, before anything is combined; and of held-out patterns, with the truth."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ensemble.errors import InputError
+from ensemble.pooling import DropoutDraws
+from kikuchi._support import atomic
+from kikuchi._support.archive import read_archive
+
+_REMEDY = "copy the bundle again or refit it"
+
+
+@dataclass(frozen=True)
+class MemberOutputs:
+    """What all members say of some patterns, before anything is combined.
+
+    Attributes
+    ----------
+    logits
+        (M, N, K) float32.
+    draws
+        Sufficient statistics of each member's dropout draws.
+    unfamiliarity
+        (N,), about 1 for familiar patterns; higher = stranger.
+    quality
+        (N,), signal against noise of the patterns themselves.
+    """
+
+    logits: np.ndarray
+    draws: DropoutDraws
+    unfamiliarity: np.ndarray
+    quality: np.ndarray
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What the members said of labelled patterns that none of them was trained on.
+
+    Attributes
+    ----------
+    outputs
+        Of all held-out patterns.
+    labels
+        True class indices, (N,).
+    material
+        Index of the material of each pattern, (N,).
+    part
+        0 calibration, 1 certification, 2 test, (N,).
+    group
+        Patterns of one group (a grain, a block of neighbours) are not independent, (N,).
+    """
+
+    outputs: MemberOutputs
+    labels: np.ndarray
+    material: np.ndarray
+    part: np.ndarray
+    group: np.ndarray
+
+    def select(self, chosen: np.ndarray) -> "HeldOut":
+        """Return the patterns where `chosen` is true."""
+        o = self.outputs
+        draws = DropoutDraws(o.draws.mean[:, chosen], o.draws.entropy[:, chosen], o.draws.votes[:, chosen])
+        outputs = MemberOutputs(o.logits[:, chosen], draws, o.unfamiliarity[chosen], o.quality[chosen])
+        return HeldOut(
+            outputs, self.labels[chosen], self.material[chosen], self.part[chosen], self.group[chosen]
+        )
+
+
+def joined(parts: list[MemberOutputs]) -> MemberOutputs:
+    """Put the outputs of several batches one after another."""
+    return MemberOutputs(
+        logits=np.concatenate([p.logits for p in parts], axis=1),
+        draws=DropoutDraws(
+            np.concatenate([p.draws.mean for p in parts], axis=1),
+            np.concatenate([p.draws.entropy for p in parts], axis=1),
+            np.concatenate([p.draws.votes for p in parts], axis=1),
+        ),
+        unfamiliarity=np.concatenate([p.unfamiliarity for p in parts]),
+        quality=np.concatenate([p.quality for p in parts]),
+    )
+
+
+def write_held_out(path: Path, held_out: HeldOut) -> None:
+    """Write held-out outputs as one compressed npz."""
+    o = held_out.outputs
+    with atomic.replaced(path) as partial:
+        np.savez_compressed(
+            partial,
+            allow_pickle=False,
+            logits=o.logits,
+            draw_mean=o.draws.mean,
+            draw_entropy=o.draws.entropy,
+            draw_votes=o.draws.votes,
+            unfamiliarity=o.unfamiliarity,
+            quality=o.quality,
+            labels=held_out.labels,
+            material=held_out.material,
+            part=held_out.part,
+            group=held_out.group,
+        )
+
+
+def read_held_out(path: Path) -> HeldOut:
+    """Read what `write_held_out` wrote.
+
+    Raises
+    ------
+    InputError
+        The file is missing or broken.
+    """
+    try:
+        a = read_archive(path, remedy=_REMEDY)
+        draws = DropoutDraws(a["draw_mean"], a["draw_entropy"], a["draw_votes"])
+        outputs = MemberOutputs(a["logits"], draws, a["unfamiliarity"], a["quality"])
+        held_out = HeldOut(outputs, a["labels"], a["material"], a["part"], a["group"])
+    except KeyError as error:
+        raise InputError(f"holds no {error}", path=path, remedy=_REMEDY) from None
+    m, n, k = a["logits"].shape if a["logits"].ndim == 3 else (0, 0, 0)
+    wanted = {"logits": (m, n, k), "draw_mean": (m, n, k), "draw_votes": (m, n, k), "draw_entropy": (m, n)}
+    numbers = all(array.dtype.kind in "fiu" for array in a.values())
+    if not numbers or any(array.shape != wanted.get(name, (n,)) for name, array in a.items()):
+        raise InputError("its arrays do not belong together", path=path, remedy=_REMEDY)
+    classes = [held_out.labels, held_out.material, held_out.part, held_out.group]
+    if any(c.dtype.kind == "f" for c in classes) or np.any(held_out.labels >= k) or not n:
+        raise InputError("labels that are no classes", path=path, remedy=_REMEDY)
+    return held_out

@@ -1,0 +1,1 @@
+"""Tables of crystallography: extinction classes and the codes of vendors' files."""

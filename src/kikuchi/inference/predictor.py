@@ -1,0 +1,134 @@
+"""A bundle that answers by a faster engine or with fewer members, calibrated and certified as it then runs."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ensemble.abstention import Decision
+from ensemble.early_exit import Cascade, Stopping, VoteStop, filled, stopped
+from ensemble.errors import InputError
+from kikuchi._support.archive import read_archive
+from kikuchi.bundle.decision import fit_decision, member_weights
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
+from kikuchi.inference.engine import MEASURED, STUDENTS
+from kikuchi.inference.exports import Shelf, read_shelf
+from kikuchi.scans import Scan
+
+if TYPE_CHECKING:
+    from kikuchi.bundle.bundle import Bundle
+
+#: What `map --stop` takes.
+STOPS = ("never", "exact", "cascade")
+
+#: Rules whose members may be spared; mc-dropout draws from every one.
+RULES = ("average", "geometric", "vote")
+
+HELD_OUT = "held_out.npz"
+STRANGE = "strange.npz"
+_REMEDY = "run `ensemble quicken RUN DATASET` with the dataset of its fit"
+
+
+def answering(bundle: "Bundle", engine: str, stop: str, rule: str) -> "Bundle":
+    """Return the bundle as it answers by an engine and with an early stop.
+
+    Its held-out outputs are those of that engine, stopped the same way; its calibration, its thresholds and its
+    certificate are fitted to them. So the promise is about what runs.
+
+    Parameters
+    ----------
+    bundle
+        As it was fitted.
+    engine
+        See `kikuchi.inference.CHOICES`.
+    stop
+        ``"never"`` runs every member; ``"exact"`` spares those that cannot change the winner of a vote;
+        ``"cascade"`` those that held-out patterns hardly ever needed.
+    rule
+        How the members are combined.
+
+    Raises
+    ------
+    InputError
+        The engine or the early stop was not prepared by `ensemble quicken`, or does not go with the rule.
+    """
+    if stop not in STOPS:
+        raise InputError(f"unknown stop {stop!r}", remedy=f"one of {', '.join(STOPS)}")
+    if stop == "never" and engine not in MEASURED:
+        return bundle
+    if engine in STUDENTS and (stop != "never" or rule not in RULES):
+        raise InputError(
+            "a student answers at once and has no draws", remedy=f"--stop never, --rule {', '.join(RULES)}"
+        )
+    if stop == "exact" and rule != "vote":
+        raise InputError(f"an exact early stop needs the rule vote, not {rule}", remedy="--rule vote")
+    if stop == "cascade" and rule not in RULES:
+        raise InputError(f"no cascade for {rule}", remedy=f"--rule {', '.join(RULES)}")
+    kind = engine if engine in MEASURED else "onnx"
+    shelf = read_shelf(bundle, kind)
+    if shelf is None or HELD_OUT not in shelf.manifest["files"]:
+        raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)
+    stopping = _stopping(shelf, bundle, stop, rule)
+    held_out = _held_out(shelf, stopping)
+    calibration, abstention = fit_decision(held_out, rule, bundle.recipe, bundle.classes)
+    return replace(
+        bundle,
+        calibrations=bundle.calibrations | {rule: calibration},
+        abstentions=bundle.abstentions | {rule: abstention},
+        stopping=stopping,
+        variant=f"+{kind}" + ("" if stop == "never" else f"+{stop}-{rule}"),
+        own_held_out=held_out,
+    )
+
+
+def check_new(bundle: "Bundle", engine: str, scan: Scan) -> None:
+    """Refuse a scan that a student learned from: it is surer of it than of the patterns that calibrate it.
+
+    Raises
+    ------
+    InputError
+        It is one.
+    """
+    shelf = read_shelf(bundle, engine) if engine in STUDENTS else None
+    if shelf is not None and scan.fingerprint() in shelf.manifest.get("learned_from", {}).get("scans", []):
+        raise InputError(
+            "the student learned from this scan, so that no promise holds for it",
+            path=scan.path,
+            remedy="map it with the members, --engine auto",
+        )
+
+
+def spoken_for(outputs: MemberOutputs) -> MemberOutputs:
+    """Let the members that ran speak for those that were spared, see `ensemble.early_exit.filled`."""
+    return replace(outputs, logits=filled(outputs.logits))
+
+
+def spared(decision: Decision, outputs: MemberOutputs) -> Decision:
+    """Take the votes of members that did not run out of a decision: -1, as for a member that said nothing."""
+    ran = ~np.isnan(np.asarray(outputs.logits)).any(axis=-1)
+    return replace(decision, votes=np.where(ran, decision.votes, -1).astype(decision.votes.dtype))
+
+
+def _stopping(shelf: Shelf, bundle: "Bundle", stop: str, rule: str) -> Stopping | None:
+    if stop == "never":
+        return None
+    if stop == "cascade":
+        return Cascade.from_dict(shelf.manifest["cascades"][rule])
+    weights = member_weights(bundle.held_out, bundle.recipe)
+    return VoteStop(tuple(shelf.manifest["order"]), None if weights is None else tuple(weights.tolist()))
+
+
+def _held_out(shelf: Shelf, stopping: Stopping | None) -> HeldOut:
+    """Return the engine's held-out outputs as a stopped run would have left them."""
+    held_out = read_held_out(shelf.folder / HELD_OUT)
+    if stopping is None:
+        return held_out
+    strange = read_archive(shelf.folder / STRANGE, remedy=_REMEDY)["strange"]
+    logits = stopped(held_out.outputs.logits, stopping)
+    ran = ~np.isnan(logits).any(axis=-1)
+    outputs = replace(
+        held_out.outputs,
+        logits=filled(logits),
+        unfamiliarity=np.where(ran, strange, 0).sum(axis=0) / np.maximum(ran.sum(axis=0), 1),
+    )
+    return replace(held_out, outputs=outputs)

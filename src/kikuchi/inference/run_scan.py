@@ -1,0 +1,150 @@
+"""From a scan to its logits store: patterns are read, prepared, run and written as they come, in overlapping stages."""
+
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kikuchi._support.progress import SILENT, Progress
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.outputs import MemberOutputs, joined
+from kikuchi.inference import Runner
+from kikuchi.inference.logits_store import LogitsStore, StoreIdentity
+from kikuchi.scans import Scan, background_for
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+#: Patterns that the store writes and counts as done at a time.
+CHUNK = 1024
+
+
+def run_store(
+    scan: Scan,
+    bundle: Bundle,
+    path: Path,
+    progress: Progress = SILENT,
+    *,
+    engine: str = "auto",
+    threads: int | None = None,
+    client: "Client | None" = None,
+) -> tuple[LogitsStore, float]:
+    """Run the members on every pattern that the store does not have yet.
+
+    Parameters
+    ----------
+    scan, bundle
+        What to map and by whom.
+    path
+        Folder of the store.
+    progress
+        Listener of the work.
+    engine
+        See `kikuchi.inference.CHOICES`.
+    threads
+        Workers; one for each core where None.
+    client
+        Of a Dask cluster whose workers run the members instead.
+
+    Returns
+    -------
+    store, seconds
+        The full store and how long the members took, 0 where there was nothing left to do.
+    """
+    begin = time.perf_counter()
+    store = LogitsStore.open(path, identity(scan, bundle))
+    missing = store.missing()
+    if not missing:
+        return store, 0.0
+    if client is not None:
+        from kikuchi.distributed.mapping import map_on_cluster
+
+        map_on_cluster(client, scan, bundle, store, engine, progress)
+        return store, time.perf_counter() - begin
+    left = sum(part.stop - part.start for part in missing)
+    runner = bundle.runner(engine, patterns=left, progress=progress)
+    background = background_for(scan, bundle.preparation(bundle.members[0]))
+    pieces = deque((part, runner.pieces(part, scan.signal_shape)) for part in missing)
+    raw = (scan.read(piece) for _, several in list(pieces) for piece in several)
+    done: list[MemberOutputs] = []
+    with progress.bar(f"mapping {scan.name}", left) as step:
+        for outputs in runner.stream(raw, background, threads=threads):
+            done.append(outputs)
+            part, several = pieces[0]
+            if len(done) == len(several):
+                write_chunk(store, scan, part, joined(done))
+                pieces.popleft()
+                done = []
+            step(len(outputs.quality))
+    return store, time.perf_counter() - begin
+
+
+def identity(scan: Scan, bundle: Bundle) -> StoreIdentity:
+    """Return what a store of this scan's outputs by this bundle belongs to."""
+    return StoreIdentity(
+        scan=scan.fingerprint(),
+        bundle=bundle.fingerprint + bundle.variant,
+        members=tuple(m.name for m in bundle.members),
+        n_patterns=scan.n,
+        n_classes=len(bundle.classes),
+        draws=bundle.recipe.combine.draws,
+        chunk=CHUNK,
+    )
+
+
+def run_chunk(
+    scan: Scan,
+    part: slice,
+    runner: Runner,
+    background: np.ndarray | None = None,
+    *,
+    threads: int | None = None,
+) -> MemberOutputs:
+    """Run the members on one part of a scan: what a worker of a cluster does.
+
+    Parameters
+    ----------
+    scan
+        Where the patterns are read from.
+    part
+        Which of them, as `LogitsStore.missing` gives it.
+    runner
+        See `Bundle.runner`.
+    background
+        See `kikuchi.scans.background_for`.
+    threads
+        Workers within this process; one for each core where None.
+    """
+    raw = (scan.read(piece) for piece in runner.pieces(part, scan.signal_shape))
+    return joined(list(runner.stream(raw, background, threads=threads)))
+
+
+def write_chunk(store: LogitsStore, scan: Scan, part: slice, outputs: MemberOutputs) -> None:
+    """Write one part's outputs to the store and mark it done.
+
+    Parameters
+    ----------
+    store
+        Of this scan.
+    scan
+        Whose problems make a pattern's quality 0: one that could not be read came as zeros.
+    part
+        One of the slices that `LogitsStore.missing` gave.
+    outputs
+        Of the patterns in it, in order.
+    """
+    quality = outputs.quality.copy()
+    for index in scan.problems:
+        if part.start <= index < part.stop:
+            quality[index - part.start] = 0
+    store.write(
+        part,
+        logits=outputs.logits,
+        draw_mean=outputs.draws.mean,
+        draw_entropy=outputs.draws.entropy,
+        draw_votes=outputs.draws.votes,
+        unfamiliarity=outputs.unfamiliarity,
+        quality=quality,
+    )

@@ -1,0 +1,1 @@
+"""From decisions to more than points: symmetry levels, grains, evidence pooled over grains."""

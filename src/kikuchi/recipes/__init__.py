@@ -1,0 +1,1 @@
+"""Recipes: which ensemble to fit on which data (TOML files beside their schema)."""

@@ -1,0 +1,259 @@
+"""The recipe: which members to fit on how many patterns, and how they are combined, calibrated and silenced."""
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ensemble.errors import InputError
+from kikuchi.members import MemberSpec, Training
+from kikuchi.scans import Preparation
+from kikuchi.simulate.detector.microscope import Detector, Microscope
+
+PRESETS = ("paper", "quick")
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MemberGroup(_Table):
+    """So many members of one kind; see `kikuchi.members.MemberSpec`.
+
+    `weights` of a transfer group: ``"imagenet"``, ``"kikuchi"`` (pre-trained here on simulated crystals), a local file
+    or another bundle, relative to the recipe. A `frozen` backbone keeps them, and only the head is fitted. `head` says
+    what the rule ``mc-dropout`` draws: masks, or heads from a posterior of the last layer (`ensemble.bayesian`).
+    """
+
+    kind: Literal["scratch", "transfer"]
+    count: int = Field(1, ge=1, le=100)
+    architecture: Literal["compact", "small", "xception"] = "compact"
+    size: int = 64
+    dropout: float = Field(0.5, ge=0, lt=1)
+    weights: str | None = None
+    frozen: bool = False
+    head: Literal["dropout", "laplace", "variational", "nuts", "swag"] = "dropout"
+
+
+class TrainTable(_Table):
+    """See `kikuchi.members.Training`, whose defaults are the paper's."""
+
+    epochs: int = Field(200, ge=1, le=10_000)
+    batch: int = Field(32, ge=1, le=4096)
+    learning_rate: float = Field(0.001, gt=0, le=1)
+    weight_decay: float = Field(1e-5, ge=0, le=1)
+    min_delta: float = Field(0.001, ge=0)
+    patience: int = Field(15, ge=1)
+    mirror: bool = False
+    warm_down: bool = False
+    guidance: float = Field(0.0, ge=0, le=100)
+    engine: Literal["auto", "keras", "torch"] = "auto"
+
+
+class SplitTable(_Table):
+    """Patterns per space group, divided evenly over its materials; the rest is calibration and test."""
+
+    train_per_class: int = Field(400, ge=0)
+    validation_per_class: int = Field(100, ge=1)
+    calibration_fraction: Share = 0.5
+
+
+class StreamTable(_Table):
+    """Train on patterns simulated without end instead of the dataset's own; see `kikuchi.training.stream.MasterStream`.
+
+    `masters` is a folder of master patterns, relative to the recipe; `patterns` is the length of an epoch. The tables
+    `detector` and `microscope` are those of a simulation. Where they are left out, `recording` says what they are: they
+    are ``"varied"`` widely, or as far as ``"real"`` scans differ, with their transfer functions, stains, screens and
+    camera distances. `chances` says how often each class comes, in ascending order of the space groups. The dataset
+    then validates, calibrates and tests: its materials should be others than those of the masters.
+    """
+
+    masters: str
+    patterns: int = Field(6400, ge=1, le=10_000_000)
+    recording: Literal["varied", "real"] = "varied"
+    detector: Detector | None = None
+    microscope: Microscope | None = None
+    chances: tuple[float, ...] | None = None
+
+
+class CombineTable(_Table):
+    """How members become one answer.
+
+    The rule ``auto`` is that of lowest held-out log-loss. Members weigh the same, or by the exponential of minus their
+    held-out ``log-loss``.
+    """
+
+    rule: Literal["auto", "vote", "average", "geometric", "mc-dropout"] = "auto"
+    weights: Literal["equal", "log-loss"] = "equal"
+    draws: int = Field(50, ge=1, le=1000)
+
+
+class CalibrateTable(_Table):
+    """How the pool is calibrated; ``auto`` takes the method of lowest cross-validated log-loss."""
+
+    method: Literal["auto", "none", "temperature", "vector", "beta", "isotonic", "histogram"] = "auto"
+
+
+class AbstainTable(_Table):
+    """When nobody should answer: `ensemble.abstention.fit_abstention`; for `groups`, `kikuchi.scans.independence`."""
+
+    risk: Share = 0.02
+    confidence: Share = 0.95
+    coverage: Share = 0.95
+    familiar: Share = 0.99
+    groups: Literal["auto", "pattern", "block", "scan"] = "auto"
+
+
+class KeepTable(_Table):
+    """What of the patterns stays in the bundle, for those who come after `fit`.
+
+    `reference` training patterns say what is familiar; of each class, `background` patterns are what `explain` compares
+    with, and the features of `exemplars` what `extend` rehearses and calibrates with.
+    """
+
+    reference: int = Field(600, ge=20, le=100_000)
+    background: int = Field(100, ge=1, le=10_000)
+    exemplars: int = Field(200, ge=1, le=10_000)
+
+
+class Recipe(_Table):
+    """A whole recipe, as its TOML file says it."""
+
+    member: tuple[MemberGroup, ...] = Field(min_length=1)
+    prepare: dict[str, Any] = {}
+    train: TrainTable = TrainTable()
+    split: SplitTable = SplitTable()
+    stream: StreamTable | None = None
+    combine: CombineTable = CombineTable()
+    calibrate: CalibrateTable = CalibrateTable()
+    abstain: AbstainTable = AbstainTable()
+    keep: KeepTable = KeepTable()
+
+    def member_specs(self, classes: int, seed: int) -> list[tuple[MemberSpec, MemberGroup]]:
+        """Name and seed every member, in the order of the recipe.
+
+        Parameters
+        ----------
+        classes
+            Number of classes K.
+        seed
+            Seed of the fit; member i gets ``1000 * seed + i``.
+        """
+        members: list[tuple[MemberSpec, MemberGroup]] = []
+        numbers = {"scratch": 0, "transfer": 0}
+        for group in self.member:
+            for _ in range(group.count):
+                numbers[group.kind] += 1
+                spec = MemberSpec(
+                    name=f"{group.kind}-{numbers[group.kind]}",
+                    kind=group.kind,
+                    architecture=group.architecture,
+                    size=group.size,
+                    classes=classes,
+                    dropout=group.dropout,
+                    seed=1000 * seed + len(members),
+                    frozen=group.frozen,
+                    head=group.head,
+                    draws=self.combine.draws,
+                )
+                members.append((spec, group))
+        return members
+
+    def preparation(self, size: int) -> Preparation:
+        """Return the preparation of members whose input is `size` pixels wide."""
+        return Preparation(**self.prepare | {"size": size})
+
+    def training(self) -> Training:
+        """Return the schedule as the members' room takes it."""
+        return Training(**self.train.model_dump())
+
+
+def load_recipe(name: str | Path | Recipe) -> Recipe:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    name
+        A preset (``"paper"``, ``"quick"``), a TOML file, or a recipe, which is given back.
+
+    Raises
+    ------
+    InputError
+        No such recipe, not TOML, or a key or value it may not have.
+    """
+    if isinstance(name, Recipe):
+        return name
+    if str(name) in PRESETS:
+        source = resources.files("kikuchi") / "recipes" / f"{name}.toml"
+        return parse_recipe(source.read_text(encoding="utf-8"), str(name))
+    path = Path(name)
+    if not path.is_file():
+        raise InputError("no such recipe", path=path, remedy=f"one of {', '.join(PRESETS)}, or a TOML file")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("cannot be read as text", path=path) from error
+    recipe = parse_recipe(text, str(path))
+    groups = []
+    for group in recipe.member:
+        # A recipe may lie anywhere: its files are relative to itself, as in a dataset.
+        if group.weights is not None and group.weights not in ("imagenet", "kikuchi"):
+            group = group.model_copy(update={"weights": str(path.parent / group.weights)})
+        groups.append(group)
+    stream = recipe.stream
+    if stream is not None:
+        stream = stream.model_copy(update={"masters": str(path.parent / stream.masters)})
+    return recipe.model_copy(update={"member": tuple(groups), "stream": stream})
+
+
+def parse_recipe(text: str, name: str) -> Recipe:
+    """Parse a recipe's TOML; `name` is what an error calls it."""
+    try:
+        recipe = Recipe.model_validate(tomllib.loads(text))
+        sizes = {group.size for group in recipe.member}
+        for size in sizes:
+            recipe.preparation(size)
+        recipe.member_specs(classes=2, seed=0)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"not TOML: {error}", path=name) from error
+    except ValidationError as error:
+        raise InputError(first_complaint(error), path=name, remedy="correct the recipe") from error
+    except InputError as error:
+        raise InputError(error.what, path=name, remedy=error.remedy) from error
+    if recipe.split.train_per_class == 0 and recipe.stream is None:
+        raise InputError(
+            "split.train_per_class: nothing to train on", path=name, remedy="at least 1, or a [stream]"
+        )
+    if recipe.train.guidance and recipe.stream is None:
+        raise InputError(
+            "train.guidance: only simulated patterns tell what they look at",
+            path=name,
+            remedy="add a [stream], or leave it out",
+        )
+    for group in recipe.member:
+        if group.kind == "transfer" and not group.weights:
+            raise InputError(
+                "a transfer group without weights",
+                path=name,
+                remedy='weights = "imagenet", "kikuchi" or a file',
+            )
+        if group.kind == "scratch" and group.weights:
+            raise InputError(
+                "a scratch group with weights", path=name, remedy='kind = "transfer", or no weights'
+            )
+        if group.frozen and not group.weights:
+            raise InputError(
+                "a frozen group without weights", path=name, remedy='kind = "transfer" with weights'
+            )
+    return recipe
+
+
+def first_complaint(error: ValidationError) -> str:
+    """Say in one clause the first thing pydantic found wrong."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "file"
+    return f"{where}: {first['msg']}"

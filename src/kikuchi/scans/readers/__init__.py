@@ -1,0 +1,1 @@
+"""One file a format: patterns and positions from the files that users bring."""

@@ -1,0 +1,117 @@
+"""Patterns of any diffraction kind in HyperSpy's own file: 4D-STEM, CBED, transmission Kikuchi, channelling patterns.
+
+The file is HDF5 of a plain layout (rosettasciio, "HSpy format", 3.x): ``Experiments/<title>/data`` and a group of
+attributes for each axis. It is read here and not through HyperSpy, so that a scan larger than memory is read a few
+patterns at a time, and nothing but numbers and short texts is taken from it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.errors import InputError
+from kikuchi._support.hdf5_probe import probe_hdf5
+from kikuchi.scans.readers.grid import full_grid
+from kikuchi.scans.readers.hdf5_file import check_filters
+from kikuchi.scans.readers.limits import check_grid_size, check_pattern_size
+from kikuchi.scans.readers.sources import ArrayPatterns, Hdf5Patterns
+from kikuchi.scans.scan import Scan, stem_of
+
+HYPERSPY_SUFFIX = ".hspy"
+_SAVE_AGAIN = "save it again from HyperSpy, as .hspy, with the pattern's two axes as signal axes"
+_MICROMETRES = {"nm": 1e-3, "um": 1.0, "µm": 1.0, "μm": 1.0, "mm": 1e3, "Å": 1e-4, "A": 1e-4}
+_INSTRUMENTS = ("Acquisition_instrument/TEM", "Acquisition_instrument/SEM")
+
+
+def open_hyperspy(path: Path, shape: tuple[int, int] | None = None) -> Scan:
+    """Open a HyperSpy file of two-dimensional signals, whatever their kind, as a scan.
+
+    Parameters
+    ----------
+    path
+        ``.hspy``: no, one or two navigation axes and two signal axes. Of several signals the first with such axes.
+    shape
+        Rows and columns of the grid, where the file has one navigation axis only.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, declares sizes no scan has, or holds no two-dimensional signal.
+    """
+    import h5py
+
+    if not h5py.is_hdf5(path):
+        raise InputError("is no HyperSpy file", path=path, remedy=_SAVE_AGAIN)
+    probe_hdf5(path, remedy=_SAVE_AGAIN, objects=True)  # only data and some attributes are read
+    try:
+        with h5py.File(path, "r") as file:
+            group, axes = _first_image_signal(file, path)
+            name, data_shape = f"{group.name}/data", group["data"].shape
+            check_filters(group["data"], path)
+            single = group["data"][()] if len(data_shape) == 2 else None
+            signal_type = _text(_attributes(group, "metadata/Signal").get("signal_type"))
+            energy = [_attributes(group, f"metadata/{place}").get("beam_energy") for place in _INSTRUMENTS]
+    except InputError:
+        raise
+    except (
+        Exception
+    ) as error:  # a damaged file makes h5py raise OSError, KeyError, RuntimeError, ValueError...
+        raise InputError(
+            f"is damaged: {str(error).splitlines()[0][:200]}", path=path, remedy=_SAVE_AGAIN
+        ) from None
+    rows, columns = (1, 1, *data_shape[:-2])[-2:]
+    if shape is not None:
+        if shape[0] * shape[1] != rows * columns:
+            raise InputError(
+                f"holds {rows * columns} patterns", path=path, remedy=f"not {shape[0]} x {shape[1]}"
+            )
+        rows, columns = shape
+    steps = [1.0, *(_step(axis) for axis in axes[:-2])]
+    grid = full_grid(rows, columns, (steps[-2] if len(steps) == 3 else steps[-1], steps[-1]))
+    voltage = next((float(value) for value in energy if value is not None and np.isfinite(value)), None)
+    return Scan(
+        name=stem_of(path),
+        path=path,
+        source=ArrayPatterns(single, files=(path,)) if single is not None else Hdf5Patterns(path, name),
+        row=grid.row,
+        col=grid.col,
+        x=grid.col * grid.step[1],
+        y=grid.row * grid.step[0],
+        shape=grid.shape,
+        step=grid.step,
+        voltage_kv=voltage if voltage is not None and voltage > 0 else None,
+        metadata={"format": "hspy", "signal_type": signal_type},
+    )
+
+
+def _first_image_signal(file: Any, path: Path) -> tuple[Any, list[dict[str, Any]]]:
+    """Return the first signal whose last two axes are a pattern's, and its axes in the order of the data."""
+    for group in file.get("Experiments", {}).values():
+        data = group.get("data")
+        ndim = len(getattr(data, "shape", None) or ())
+        if ndim not in (2, 3, 4) or data.dtype.kind not in "uif":
+            continue
+        axes = [_attributes(group, f"axis-{number}") for number in range(ndim)]
+        if [bool(axis.get("navigate", False)) for axis in axes] != [True] * (ndim - 2) + [False] * 2:
+            continue
+        check_pattern_size(data.shape[-2], data.shape[-1], path)
+        rows, columns = (1, 1, *data.shape[:-2])[-2:]
+        check_grid_size(rows, columns, path)
+        return group, axes
+    raise InputError("holds no patterns: no signal with two signal axes", path=path, remedy=_SAVE_AGAIN)
+
+
+def _attributes(group: Any, name: str) -> dict[str, Any]:
+    return dict(group[name].attrs) if name in group else {}
+
+
+def _step(axis: dict[str, Any]) -> float:
+    """Step of a navigation axis in micrometres; 1 where its unit is no length."""
+    scale, unit = axis.get("scale", 1.0), _text(axis.get("units"))
+    step = abs(float(scale)) * _MICROMETRES.get(unit, 0.0)
+    return step if np.isfinite(step) and step > 0 else 1.0
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")

@@ -1,0 +1,1 @@
+"""Crystal structures: from files, isotypes and random ones, with their symmetry."""

@@ -1,0 +1,1 @@
+"""From a master pattern to a recorded pattern: geometry, projection, recording."""

@@ -1,0 +1,1 @@
+"""Master patterns: computed (kinematical, Bloch waves) and read from files."""

@@ -1,0 +1,84 @@
+"""Masters computed once: kept on disk, keyed by the crystal and every setting."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ensemble.errors import InputError
+from kikuchi.simulate.crystals.structures import Structure
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.masters.master_file import read_stored_master, save_master
+
+_VERSION = 1  # raise when a change of the physics makes older files wrong
+
+
+def default_cache_folder() -> Path:
+    """Return where masters are kept: ``$KIKUCHI_CACHE``, or the user's cache folder."""
+    chosen = os.environ.get("KIKUCHI_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kikuchi-ensemble" / "masters"
+
+
+def cached_master(
+    compute: Callable[..., MasterPattern],
+    structure: Structure,
+    voltage_kv: float = 20.0,
+    *,
+    folder: str | Path | None = None,
+    **settings: Any,
+) -> MasterPattern:
+    """Return a master pattern from the cache, or compute and keep it.
+
+    Parameters
+    ----------
+    compute
+        `kinematical_master` or `dynamical_master`.
+    structure
+        The crystal.
+    voltage_kv
+        Accelerating voltage, kV.
+    folder
+        Where masters are kept; `default_cache_folder` by default.
+    **settings
+        Passed on to `compute`; part of the key, by their text.
+
+    Returns
+    -------
+    master
+        As computed, with intensities rounded to 16 bits and scaled to 0..1, whether it came from the cache or not.
+    """
+    folder = default_cache_folder() if folder is None else Path(folder)
+    file = folder / f"{cache_key(compute.__name__, structure, voltage_kv, settings)}.npz"
+    if not file.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        save_master(file, compute(structure, voltage_kv, **settings), structure)
+    try:
+        return read_stored_master(file).master
+    except InputError:
+        # A damaged file is no reason to stop: it can be made again.
+        file.unlink(missing_ok=True)
+        save_master(file, compute(structure, voltage_kv, **settings), structure)
+        return read_stored_master(file).master
+
+
+def cache_key(method: str, structure: Structure, voltage_kv: float, settings: dict[str, Any]) -> str:
+    """Return a name that changes with anything that changes the pattern, and with nothing else.
+
+    Examples
+    --------
+    >>> from kikuchi.simulate.crystals.structures import load_structure
+    >>> key = cache_key("kinematical_master", load_structure("Ni"), 20, {"half_size": 50})
+    >>> key == cache_key("kinematical_master", load_structure("Ni"), 20.0, {"half_size": 50})
+    True
+    """
+    content = structure.to_dict()
+    del content["source"]
+    text = json.dumps(
+        [_VERSION, method, content, float(voltage_kv), {k: repr(v) for k, v in settings.items()}],
+        sort_keys=True,
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

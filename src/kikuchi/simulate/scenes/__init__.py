@@ -1,0 +1,1 @@
+"""Labelled scans and maps of simulated patterns, described by a spec."""

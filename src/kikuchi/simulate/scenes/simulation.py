@@ -1,0 +1,178 @@
+"""From a specification to files: what `ensemble simulate` does."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ensemble.errors import InputError
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.scenes.labelled import Progress, simulate_labelled, simulate_map
+from kikuchi.simulate.scenes.microstructure import (
+    Microstructure,
+    add_foreign,
+    add_precipitates,
+    disc,
+    make_unreadable,
+    voronoi_grains,
+)
+from kikuchi.simulate.scenes.spec import MapTable, Material, Spec, load_spec
+
+
+def simulate(
+    spec: str | Path | Spec,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Simulate what a specification says.
+
+    Parameters
+    ----------
+    spec
+        TOML file, or one already read.
+    out
+        For a map the scan to write, ``.h5``, or a folder for ``map.h5``; otherwise a folder for the scans.
+    workers
+        Threads; by default one per core.
+    progress
+        Called with (patterns done, patterns in all).
+
+    Returns
+    -------
+    pathlib.Path
+        The map's scan, or the dataset file of the labelled scans.
+
+    Raises
+    ------
+    InputError
+        The specification or a file that it names is wrong, or `out` cannot be written.
+    """
+    spec = spec if isinstance(spec, Spec) else load_spec(spec)
+    out = Path(out)
+    if spec.map is None and out.suffix:
+        raise InputError(
+            "labelled scans go into a folder", path=out, remedy="give a folder, or a [map] in the spec"
+        )
+    if spec.map is not None and out.suffix.lower() not in ("", ".h5"):
+        raise InputError("a map goes into an .h5 file", path=out, remedy="end its name in .h5")
+    masters = [material_master(material, spec) for material in spec.material]
+    if spec.map is None:
+        return simulate_labelled(
+            masters,
+            out,
+            count=[material.count for material in spec.material],
+            detector=spec.detector,
+            microscope=spec.microscope,
+            seed=spec.seed,
+            workers=workers,
+            progress=progress,
+        )
+    structure, step_um = build_microstructure(spec.map, [m.name for m in spec.material], spec.seed)
+    return simulate_map(
+        masters,
+        structure,
+        out if out.suffix else out / "map.h5",
+        detector=spec.detector,
+        microscope=spec.microscope,
+        seed=spec.seed,
+        step_um=step_um,
+        vary=spec.map.vary,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def material_master(material: Material, spec: Spec) -> MasterPattern:
+    """Load a material's master pattern, or compute it from its structure.
+
+    Parameters
+    ----------
+    material
+        Its name, and where it comes from.
+    spec
+        Voltage and size for those that are computed.
+
+    Raises
+    ------
+    InputError
+        There is no such structure or file.
+    """
+    if material.master is not None:
+        from kikuchi.simulate.masters.load import load_master
+
+        master = load_master(material.master)
+    else:
+        from kikuchi.simulate.crystals.structures import load_structure
+        from kikuchi.simulate.masters.kinematical import kinematical_master
+
+        structure = load_structure(material.structure or material.name)
+        master = kinematical_master(structure, voltage_kv=spec.voltage_kv, half_size=spec.half_size)
+    return replace(master, name=material.name)
+
+
+def build_microstructure(
+    table: MapTable, materials: Sequence[str], seed: int = 0
+) -> tuple[Microstructure, float]:
+    """Make the microstructure that a map table describes.
+
+    Parameters
+    ----------
+    table
+        The description.
+    materials
+        Names of the materials; a phase's index is its place here.
+    seed
+        The same seed gives the same microstructure.
+
+    Returns
+    -------
+    structure : Microstructure
+        The points.
+    step_um : float
+        Step of the grid, micrometres.
+
+    Raises
+    ------
+    InputError
+        The map file cannot be used.
+    """
+    place = {name: index for index, name in enumerate(materials)}
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 3]))
+    step = table.step
+    if table.file is not None:
+        from kikuchi.simulate.scenes.real_map import load_microstructure
+
+        names = {phase.in_file or phase.material: place[phase.material] for phase in table.phase}
+        structure, step = load_microstructure(table.file, names, boundary_width=table.boundary_width)
+    else:
+        structure = voronoi_grains(
+            table.shape,
+            np.array([phase.fraction for phase in table.phase]),
+            table.grain_size / step,
+            table.boundary_width / step,
+            rng,
+        )
+        places = np.array([place[phase.material] for phase in table.phase])
+        structure = replace(
+            structure, phase=places[structure.phase], second_phase=places[structure.second_phase]
+        )
+    for precipitates in table.precipitate:
+        structure = add_precipitates(
+            structure,
+            place[precipitates.material],
+            place[precipitates.matrix],
+            precipitates.fraction,
+            precipitates.radius / step,
+            table.boundary_width / step,
+            rng,
+            aligned=precipitates.orientation == "matrix",
+        )
+    for region in table.foreign:
+        where = disc(structure.shape, region.centre, region.radius)
+        structure = add_foreign(structure, where, place[region.material], rng)
+    for patch in table.unreadable:
+        structure = make_unreadable(structure, disc(structure.shape, patch.centre, patch.radius))
+    return structure, step

@@ -1,0 +1,1 @@
+"""Training patterns without end from master patterns."""

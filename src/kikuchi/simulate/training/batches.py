@@ -1,0 +1,304 @@
+"""Endless fresh training patterns: never the same twice, the same seed in the same order."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+
+import numpy as np
+
+from ensemble.errors import InputError
+from kikuchi.simulate.detector.acquisition import Crystals, acquire, draw_parameters, random_crystals
+from kikuchi.simulate.detector.distribution import Distribution, between, constant, log_between
+from kikuchi.simulate.detector.microscope import Detector, Microscope, Parameters
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.training.zone_axis_targets import sights
+
+Batch = tuple[np.ndarray, np.ndarray]
+
+
+class PatternStream:
+    """Batches of simulated patterns and their labels, made in the background while the last ones are used.
+
+    Classes are drawn with equal chances, then a master pattern within the class, then everything else. Use it in a
+    ``with`` statement: leaving it ends the background thread.
+
+    Parameters
+    ----------
+    masters
+        Master patterns.
+    labels
+        Class of each, shape (len(masters),).
+    batch
+        Patterns in a batch; a multiple of 64 wastes nothing.
+    detector, microscope
+        What every pattern's recording is drawn from; by default everything varies widely.
+    seed
+        The same seed gives the same batches in the same order, whatever the number of workers.
+    start
+        Number of the first batch, to go on where an earlier stream stopped.
+    workers
+        Threads that simulate; by default one per core.
+    ahead
+        Batches kept ready.
+    prepare
+        Applied to every batch's patterns in the background: the preparation that members are trained with.
+
+    Examples
+    --------
+    >>> flat = np.random.default_rng(1).random((21, 21), dtype=np.float32)
+    >>> master = MasterPattern("some", 225, 20.0, flat, flat, "kinematical")
+    >>> with PatternStream([master], [0], batch=8, detector=Detector(shape=(16, 16))) as stream:
+    ...     patterns, labels = next(stream)
+    >>> patterns.shape, patterns.dtype, labels.tolist()
+    ((8, 16, 16), dtype('uint8'), [0, 0, 0, 0, 0, 0, 0, 0])
+    """
+
+    def __init__(
+        self,
+        masters: Sequence[MasterPattern],
+        labels: Sequence[int] | np.ndarray,
+        *,
+        batch: int = 256,
+        detector: Detector | None = None,
+        microscope: Microscope | None = None,
+        seed: int = 0,
+        start: int = 0,
+        workers: int | None = None,
+        ahead: int = 4,
+        prepare: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> None:
+        self._masters, self._labels = masters, np.asarray(labels)
+        self._batch, self._workers = batch, workers
+        self._detector, self._microscope = detector or varied_detector(), microscope or varied_microscope()
+        self._seed, self._next, self._prepare = seed, start, prepare
+        self._ready: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=ahead)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pattern-stream", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        """Wait for the next batch: patterns (batch, rows, columns) and labels (batch,)."""
+        if self._closing.is_set():
+            raise StopIteration
+        made = self._ready.get()
+        if isinstance(made, BaseException):
+            self._closing.set()
+            raise made
+        return made
+
+    def __enter__(self) -> "PatternStream":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the background thread; the stream gives nothing more."""
+        self._closing.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                made: Batch | BaseException = self._make(self._next)
+            except Exception as error:  # the consumer's thread is the one that can tell the user
+                made = error
+            self._next += 1
+            while not self._closing.is_set():
+                try:
+                    self._ready.put(made, timeout=0.1)
+                    break
+                except queue.Full:
+                    continue
+
+    def _make(self, number: int) -> Batch:
+        patterns, labels = labelled_batch(
+            self._masters,
+            self._labels,
+            self._batch,
+            self._detector,
+            self._microscope,
+            [self._seed, number],
+            self._workers,
+        )
+        return patterns if self._prepare is None else self._prepare(patterns), labels
+
+
+def labelled_batch(
+    masters: Sequence[MasterPattern],
+    labels: np.ndarray,
+    n: int,
+    detector: Detector,
+    microscope: Microscope,
+    seed: Sequence[int],
+    workers: int | None = None,
+    chances: Sequence[float] | None = None,
+) -> Batch:
+    """Simulate patterns of classes drawn by their chances, then a master pattern within the class.
+
+    Parameters
+    ----------
+    masters, labels
+        Master patterns and the class of each, shape (len(masters),).
+    n
+        Number of patterns.
+    detector, microscope
+        What every pattern's recording is drawn from.
+    seed
+        The same seed gives the same patterns, whatever the number of workers.
+    workers
+        Threads; by default one per core.
+    chances
+        Of the classes that have masters, ascending, up to a common factor; equal by default.
+
+    Returns
+    -------
+    patterns, labels
+        Shapes (n, rows, columns) and (n,).
+    """
+    patterns, labels, _, _ = _drawn(masters, labels, n, detector, microscope, seed, workers, chances)
+    return patterns, labels
+
+
+def guided_batch(
+    masters: Sequence[MasterPattern],
+    labels: np.ndarray,
+    n: int,
+    detector: Detector,
+    microscope: Microscope,
+    seed: Sequence[int],
+    cells: int,
+    workers: int | None = None,
+    chances: Sequence[float] | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Simulate as `labelled_batch` does, and tell what the parts of the screen look at.
+
+    Parameters
+    ----------
+    masters, labels, n, detector, microscope, seed, workers, chances
+        As there; the screen is square.
+    cells
+        Parts along a side of the screen.
+
+    Returns
+    -------
+    patterns, labels, sights
+        Shapes (n, rows, columns), (n,) and (n, cells, cells, `SIGHTS`), see
+        `kikuchi.simulate.training.zone_axis_targets`.
+    """
+    if detector.shape[0] != detector.shape[1]:
+        raise InputError("guidance needs a square screen: members see no more of a wider one")
+    patterns, truth, crystals, parameters = _drawn(
+        masters, labels, n, detector, microscope, seed, workers, chances
+    )
+    return patterns, truth, sights(crystals.rotations, detector.geometry(parameters), cells)
+
+
+def _drawn(
+    masters: Sequence[MasterPattern],
+    labels: np.ndarray,
+    n: int,
+    detector: Detector,
+    microscope: Microscope,
+    seed: Sequence[int],
+    workers: int | None,
+    chances: Sequence[float] | None,
+) -> tuple[np.ndarray, np.ndarray, Crystals, Parameters]:
+    rng = np.random.default_rng(np.random.SeedSequence([*seed, 4]))
+    classes, member_of = np.unique(labels, return_inverse=True)
+    shares = np.ones(len(classes)) if chances is None else np.asarray(chances, float)
+    weights = (shares / shares.sum() / np.bincount(member_of))[member_of]
+    phase = rng.choice(len(masters), size=n, p=weights)
+    parameters = draw_parameters(detector, microscope, n, seed)
+    crystals = random_crystals(phase, parameters["overlap"], seed)
+    blocks = acquire(masters, crystals, parameters, detector, microscope, seed, workers)
+    return np.concatenate([block for _, block in blocks]), labels[phase], crystals, parameters
+
+
+def varied_detector(shape: tuple[int, int] = (64, 64)) -> Detector:
+    """Give a detector whose geometry covers what microscopes are set to.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns, pixels.
+    """
+    return Detector(
+        shape=shape,
+        pcx=between(0.4, 0.6),
+        pcy=between(0.15, 0.6),
+        pcz=between(0.4, 0.9),
+        sample_tilt=Distribution(kind="normal", values=(70, 1)),
+        tilt=between(-5, 10),
+        azimuthal=between(-5, 5),
+    )
+
+
+def varied_microscope() -> Microscope:
+    """Give a microscope that differs widely from pattern to pattern, to train on."""
+    return Microscope(
+        contrast=log_between(0.02, 0.2),
+        background_x=between(0.3, 0.7),
+        background_y=between(0.25, 0.65),
+        gradient_x=between(-0.4, 0.4),
+        gradient_y=between(-0.4, 0.4),
+        blur=between(0.2, 1.3),
+        dose=log_between(500, 20_000),
+        read_noise=between(0, 10),
+        gamma=between(0.7, 1.3),
+        gain_variation=log_between(1e-4, 0.02),
+        dead_pixels=Distribution(kind="choice", values=(0, 1e-4, 1e-3)),
+        occlusion=Distribution(kind="choice", values=(0, 0.05, 0.1), weights=(8, 1, 1)),
+        screen_radius=Distribution(kind="choice", values=(2, 1.2, 1.0), weights=(4, 1, 1)),
+        deformation=constant(0),
+    )
+
+
+def real_detector(shape: tuple[int, int] = (64, 64)) -> Detector:
+    """Give a detector as wide as the real scans at hand, camera distances to 1.05 heights among them.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns, pixels.
+    """
+    return varied_detector(shape).model_copy(
+        update={
+            "pcx": between(0.38, 0.62),
+            "pcy": between(0.1, 0.6),
+            "pcz": between(0.42, 1.08),
+        }
+    )
+
+
+def real_microscope() -> Microscope:
+    """Give a microscope whose radial spectra reach as far as those of real recordings, to train on.
+
+    Beside `varied_microscope`: a transfer function, stains, noise that is not white, real static backgrounds, screens
+    whose round edge lies inside the picture, and contrasts from 2.5 to 40 %. `reports/simulation/spectra.py` compares.
+    """
+    return varied_microscope().model_copy(
+        update={
+            "contrast": log_between(0.025, 0.4),
+            "dose": log_between(1000, 40_000),
+            "background_height": between(0.3, 1.0),
+            "blur": between(0.2, 1.2),
+            "screen_radius": Distribution(
+                kind="choice", values=(2, 1.2, 1.02, 0.98, 0.94), weights=(6, 1, 1, 1, 1)
+            ),
+            "screen_x": between(0.48, 0.52),
+            "screen_y": between(0.48, 0.52),
+            "transfer_low": log_between(0.15, 1.5),
+            "transfer_middle": log_between(0.7, 2.8),
+            "transfer_high": log_between(0.4, 1.8),
+            "stains": log_between(0.002, 0.05),
+            "smoothing": between(0, 0.6),
+            "screen": Distribution(kind="choice", values=(-1, 0, 1, 2, 3, 4), weights=(10, 1, 1, 1, 1, 1)),
+        }
+    )

@@ -1,0 +1,1 @@
+"""Train the members of an ensemble: on scans, on streams of simulated patterns, from a teacher."""

@@ -1,0 +1,1 @@
+"""One file a command: the way from input files to results."""

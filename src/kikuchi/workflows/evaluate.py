@@ -1,0 +1,193 @@
+"""The journey of `evaluate`: labelled patterns and a bundle become numbers, tables and a report."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.diversity import disagreement, double_fault, q_statistic
+from ensemble.metrics import risk_coverage
+from kikuchi._support import atomic
+from kikuchi._support.json import plain
+from kikuchi._support.lock import locked
+from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.versions import versions
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.evaluation.calibration_scores import before_and_after
+from kikuchi.evaluation.classes import confusion, decided, per_class, per_material
+from kikuchi.evaluation.ood_scores import unfamiliar
+from kikuchi.evaluation.predictors import BEST_SINGLE, MEMBER, RULE, Contender, best_single, contenders
+from kikuchi.evaluation.report import write_page
+from kikuchi.evaluation.scores import score_all
+from kikuchi.evaluation.selective_scores import NO_TRANSFER, enrichment, promise, statuses
+from kikuchi.evaluation.tables import write_tables
+from kikuchi.evaluation.test_sets import Labelled, dataset_patterns, own_test_patterns
+from kikuchi.scans import Dataset
+
+_CURVE_POINTS = 400
+
+
+def evaluate(
+    run: str | Path | Bundle,
+    dataset: str | Path | Dataset | None = None,
+    out: str | Path = "evaluation",
+    *,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Say how good a bundle is, on labelled patterns that it never saw.
+
+    Every member, the best single member and every rule answer the same patterns under the same terms: each is
+    calibrated and given its abstention by the recipe's method on the same held-out parts, and the best single
+    member is chosen on the calibration part. Nothing is fitted or chosen on the patterns judged here.
+
+    Parameters
+    ----------
+    run
+        A bundle or its folder.
+    dataset
+        A labelled dataset; the bundle's own test part where None. Patterns that the bundle was fitted on are left
+        out and counted. Those of a space group that the bundle does not know count as unknown: every answer to
+        them is wrong, and they judge `unfamiliar`. How well a bundle would tell its *own* space groups if they
+        were strange to it needs a refit without each: `kikuchi.evaluation.leave_one_out`.
+    out
+        Folder for ``evaluation.json`` (every number), ``report.html`` and the CSV files that
+        `kikuchi.evaluation.tables.write_tables` lists: ``rules.csv``, ``classes.csv``, ``materials.csv``, ...
+    progress
+        Listener of the work.
+
+    Returns
+    -------
+    dict
+        What ``evaluation.json`` holds: plain JSON, with None for a number that does not exist. Scores come as
+        ``value``, ``low`` and ``high``, a 95 % bootstrap interval that takes patterns as independent.
+
+    Raises
+    ------
+    InputError
+        The bundle or the dataset cannot be read, no pattern is left to judge, or the folder cannot be written.
+    """
+    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    folder = Path(out)
+    with locked(folder):
+        patterns = (
+            own_test_patterns(bundle) if dataset is None else dataset_patterns(bundle, dataset, progress)
+        )
+        everybody = contenders(bundle, patterns)
+        evaluation = plain(_judge(bundle, patterns, everybody, progress))
+        progress.say("writing the report")
+        atomic.write_json(folder / "evaluation.json", evaluation)
+        write_tables(evaluation, folder)
+        write_page(evaluation, bundle, everybody, patterns.labels, folder / "report.html")
+    return evaluation
+
+
+def describe_evaluation(evaluation: dict[str, Any], out: str | Path) -> str:
+    """Say in a few lines what an evaluation found, and where to look."""
+    rule = evaluation["rule"]
+    ours, single = evaluation["scores"][rule], evaluation["scores"]["best-single"]
+    held = evaluation["promises"][rule]
+    lines = [
+        f"{evaluation['patterns']} patterns: {evaluation['name']}",
+        f"rule {rule} against the best single member ({evaluation['best_single']}):",
+        _beside("accuracy", ours["accuracy"], single["accuracy"], percent=True),
+        _beside("log-loss", ours["log_loss"], single["log_loss"]),
+        _beside("calibration error", ours["ece"], single["ece"], percent=True),
+        _beside("excess AURC", ours["excess_aurc"], single["excess_aurc"]),
+        _beside("answered", ours["coverage"], single["coverage"], percent=True),
+        f"promise: {held['certificate']['message']}",
+        f"measured: {held['errors']} wrong of {held['answered']} answered"
+        + (
+            f", {_number(held['measured_risk'], percent=True)}: {held['verdict']}" if held["answered"] else ""
+        ),
+    ]
+    lines += [f"warning: {text}" for text in evaluation["warnings"]]
+    return "\n".join([*lines, f"look at {Path(out) / 'report.html'}"])
+
+
+def _judge(
+    bundle: Bundle, patterns: Labelled, everybody: list[Contender], progress: Progress
+) -> dict[str, Any]:
+    labels, classes = patterns.labels, bundle.classes
+    risk = bundle.recipe.abstain.risk
+    compared = [c for c in everybody if c.kind != MEMBER]
+    chosen = next(c for c in everybody if c.kind == RULE and c.name == bundle.rule)
+    single = next(c for c in everybody if c.kind == BEST_SINGLE)
+    scores, against = score_all(everybody, labels, risk, progress)
+    progress.say("calibration before and after")
+    return {
+        "name": patterns.name,
+        "patterns": patterns.n,
+        "unknown_patterns": int((labels < 0).sum()),
+        "left_out_patterns": patterns.left_out,
+        "space_groups": classes,
+        "materials": [
+            {"name": name, "space_group": group, "patterns": int((patterns.material == i).sum())}
+            for i, (name, group) in enumerate(patterns.materials)
+        ],
+        "rule": bundle.rule,
+        "best_single": bundle.members[best_single(bundle.held_out)].name,
+        "asked_risk": risk,
+        "kinds": {c.name: c.kind for c in everybody},
+        "scores": scores,
+        "against_best_single": against,
+        "enrichment": {c.name: enrichment(c, labels) for c in everybody},
+        "classes_of": {c.name: per_class(c, labels, classes) for c in everybody},
+        "materials_of": {c.name: per_material(c, patterns, classes) for c in everybody},
+        "matrices": {
+            c.name: {
+                "confusion": confusion(c, labels, len(classes)),
+                "decisions": decided(c, labels, len(classes)),
+            }
+            for c in compared
+        },
+        "statuses": {c.name: statuses(c, labels) for c in compared},
+        "promises": {c.name: promise(c, labels) for c in compared},
+        "remark": NO_TRANSFER,
+        "risk_coverage": {c.name: _curve(c, labels) for c in compared},
+        "calibration": {c.name: before_and_after(c, labels) for c in (chosen, single)},
+        "unfamiliar": unfamiliar(bundle, patterns, chosen.decision.status == 0),
+        "diversity": _diversity([c for c in everybody if c.kind == MEMBER], labels),
+        "warnings": patterns.warnings,
+        "bundle": {
+            "name": bundle.path.name,
+            "fingerprint": bundle.fingerprint,
+            "created": bundle.manifest["created"],
+            "members": [m.name for m in bundle.members],
+        },
+        "versions": versions(),
+    }
+
+
+def _curve(contender: Contender, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """Risk-coverage curve by confidence, thinned to what a figure can show."""
+    curve = risk_coverage(-contender.confidence, contender.wrong(labels))
+    shown = np.unique(np.linspace(0, len(curve.risk) - 1, _CURVE_POINTS).astype(int))
+    return {
+        "coverage": curve.coverage[shown],
+        "risk": curve.risk[shown],
+        "confidence": -curve.threshold[shown],
+    }
+
+
+def _diversity(members: list[Contender], labels: np.ndarray) -> dict[str, np.ndarray]:
+    votes = np.array([c.decision.winner for c in members])
+    right = ~np.array([c.wrong(labels) for c in members])
+    return {
+        "disagreement": disagreement(votes),
+        "double_fault": double_fault(right),
+        "q_statistic": q_statistic(right),
+    }
+
+
+def _beside(name: str, ours: dict[str, Any], single: dict[str, Any], *, percent: bool = False) -> str:
+    return f"  {name}: {_number(ours, percent)} against {_number(single, percent)}"
+
+
+def _number(found: dict[str, Any], percent: bool = False) -> str:
+    if found["value"] is None:
+        return "unknown"
+    scale, digits = (100, 2) if percent else (1, 4)
+    value, low, high = (
+        "?" if found[k] is None else f"{scale * found[k]:.{digits}f}" for k in ("value", "low", "high")
+    )
+    return f"{value}{' %' if percent else ''} [{low}, {high}]"

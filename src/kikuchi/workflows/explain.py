@@ -1,0 +1,282 @@
+"""The journeys of `explain`: why the members disagree on a map, and what each of them looks for."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ensemble.abstention import Status
+from ensemble.errors import InputError
+from kikuchi._support import atomic
+from kikuchi._support.lock import locked
+from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.versions import versions
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.decision import member_weights
+from kikuchi.explain import Background, Ensemble, choose
+from kikuchi.explain.ground_truth import Truth
+from kikuchi.explain.inputs import background_of, patterns_of_members, per_class, read_map, stored_background
+from kikuchi.explain.page import write_members_page, write_page
+from kikuchi.explain.paper_figures import chosen_pair, draw_examples, draw_pair
+from kikuchi.explain.point import explain_point, randomised
+from kikuchi.explain.shapley import Method, check_method
+from kikuchi.html import write_map_report
+from kikuchi.scans import Scan, open_scan
+from kikuchi.workflows.map import as_seen
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def explain_map(
+    map_dir: str | Path,
+    scan: str | Path | Scan,
+    run: str | Path | Bundle,
+    out: str | Path,
+    *,
+    points: int = 12,
+    budget: str = "5m",
+    method: str = "deep",
+    pair: Sequence[str] | None = None,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Explain the most instructive points of a map within a time.
+
+    Parameters
+    ----------
+    map_dir
+        What `ensemble map` wrote; nothing in it is changed.
+    scan, run
+        What was mapped, and the bundle it was mapped with. Of a simulated scan, whose truth lies beside it, it is also
+        said which share of the attributions lies on bands and zone axes.
+    out
+        Folder for ``point_<index>.png`` (the disagreement) and ``point_<index>_classes.png`` (Shapley values and
+        Grad-CAM of all classes), ``kernels.png``, ``feature_maps.png``, ``activation_maximisation.png``,
+        ``explanations.json``, ``report.html``, and ``map.html``, the map with the explanations at its points.
+    points
+        How many at most.
+    budget
+        Time for everything up to the last point, such as ``"90s"``, ``"5m"`` or ``"1h"``: no point is begun that
+        would pass it, by what the points before it took. The first one is always explained.
+    method
+        ``"deep"`` (DeepSHAP, the paper's) or ``"gradients"`` (expected gradients).
+    pair
+        Names of the two members whose first layers are compared; by default the first two of different kinds.
+    progress
+        Listener of the work.
+
+    Returns
+    -------
+    dict
+        What ``explanations.json`` holds.
+
+    Raises
+    ------
+    InputError
+        The map, the scan and the bundle do not belong together, or the request is wrong.
+    """
+    begin = time.perf_counter()
+    seconds = read_budget(budget)
+    import keras
+
+    way = check_method(method, keras.backend.backend())
+    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    compared = chosen_pair(bundle, pair)
+    opened = scan if isinstance(scan, Scan) else open_scan(scan)
+    phase_map, abstention = read_map(Path(map_dir), opened, bundle)
+    truth = Truth.beside(opened)
+    d = phase_map.decision
+    chosen = choose(
+        phase_map.member_probabilities,
+        d.mutual_information,
+        d.votes,
+        d.confidence,
+        d.unfamiliarity,
+        points,
+        usable=d.status != Status.UNREADABLE,
+    )
+    folder = Path(out)
+    with locked(folder):
+        progress.say("choosing what to compare with")
+        background, origin = background_of(bundle, opened, phase_map)
+        ensemble = _ensemble(bundle, background, way)
+        members = None
+        if compared is not None:
+            progress.say("comparing two members")
+            members = draw_pair(ensemble, bundle, background, compared, folder)
+        records: list[dict[str, Any]] = []
+        slowest = 0.0
+        with progress.bar("explaining", len(chosen.indices)) as step:
+            for index, reason in zip(chosen.indices, chosen.reasons, strict=True):
+                if records and time.perf_counter() - begin + slowest > seconds:
+                    progress.say(f"stopped after {len(records)} points: the time of {budget} is used up")
+                    break
+                records.append(
+                    explain_point(int(index), reason, ensemble, bundle, opened, phase_map, folder, truth)
+                )
+                # The first one also builds every graph: it says nothing about the next.
+                slowest = max([r["seconds"] for r in records[1:]] or [records[0]["seconds"]])
+                step(1)
+        first = int(chosen.indices[0])
+        check = randomised(ensemble, patterns_of_members(bundle, opened, first), phase_map, first)
+        result = {
+            "map": phase_map.name,
+            "space_groups": list(phase_map.classes),
+            "members": list(phase_map.members),
+            "method": way,
+            "backend": keras.backend.backend(),
+            "background": {"origin": origin, "patterns": len(background.labels)},
+            "asked_points": points,
+            "chosen_points": len(chosen.indices),
+            "explained_points": len(records),
+            "budget_s": seconds,
+            "seconds": time.perf_counter() - begin,
+            "worst_error": max(r["worst_error"] for r in records),
+            "worst_missed": max(r["worst_missed"] for r in records),
+            "worst_uncertainty_missed": max(r["mutual_information"]["missed"] for r in records),
+            "worst_uncertainty_error": max(r["mutual_information"]["error"] for r in records),
+            "randomised": check,
+            "compared": members,
+            "points": records,
+            "versions": versions(),
+        }
+        progress.say("writing the reports")
+        atomic.write_json(folder / "explanations.json", result)
+        write_page(result, folder)
+        write_map_report(
+            phase_map,
+            folder / "map.html",
+            patterns=as_seen(opened, bundle),
+            threshold=abstention,
+            explanations={r["index"]: (folder / r["picture"], r["caption"]) for r in records},
+        )
+    return result
+
+
+def explain_members(
+    run: str | Path | Bundle,
+    out: str | Path,
+    *,
+    method: str = "deep",
+    pair: Sequence[str] | None = None,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Draw the paper's figures for a bundle, from the patterns that are stored with it: no scan is needed.
+
+    Parameters
+    ----------
+    run
+        The bundle.
+    out
+        Folder for ``kernels.png`` (Fig. 2), ``feature_maps.png`` (Fig. 3), ``class_<space group>_<member>.png``
+        (Figs. 4 and S3), ``activation_maximisation.png``, ``members.json`` and ``report.html``.
+    method, pair, progress
+        As for `explain_map`.
+
+    Returns
+    -------
+    dict
+        What ``members.json`` holds.
+
+    Raises
+    ------
+    InputError
+        The bundle keeps no patterns, its members cannot be compared, or the request is wrong.
+    """
+    begin = time.perf_counter()
+    import keras
+
+    way = check_method(method, keras.backend.backend())
+    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    compared = chosen_pair(bundle, pair)
+    stored = stored_background(bundle)
+    if compared is None or stored is None:
+        raise InputError(
+            "keeps no patterns to explain"
+            if stored is None
+            else "no two members of one architecture to compare",
+            path=bundle.path,
+            remedy="explain a map made with it: give a scan and --map",
+        )
+    folder = Path(out)
+    with locked(folder):
+        background = stored.thinned(per_class(bundle))
+        ensemble = _ensemble(bundle, background, way)
+        progress.say("comparing two members")
+        members = draw_pair(ensemble, bundle, background, compared, folder)
+        progress.say("explaining one pattern of each class")
+        examples = draw_examples(ensemble, bundle, background, compared, folder)
+        result = {
+            "bundle": bundle.path.name,
+            "space_groups": list(bundle.classes),
+            "method": way,
+            "backend": keras.backend.backend(),
+            "background": {"origin": "stored with the bundle", "patterns": len(background.labels)},
+            "seconds": time.perf_counter() - begin,
+            "worst_error": max(e["worst_error"] for e in examples),
+            "compared": members,
+            "examples": examples,
+            "versions": versions(),
+        }
+        atomic.write_json(folder / "members.json", result)
+        write_members_page(result, folder)
+    return result
+
+
+def _ensemble(bundle: Bundle, background: Background, method: Method) -> Ensemble:
+    return Ensemble(
+        [bundle.model(m.name) for m in bundle.members],
+        [m.size for m in bundle.members],
+        background,
+        method,
+        weights=member_weights(bundle.held_out, bundle.recipe),
+        alike=[(m.architecture, m.size, m.channels, m.head, m.draws) for m in bundle.members],
+    )
+
+
+def describe_explanations(result: dict[str, Any], out: str | Path) -> str:
+    """Say in a few lines what was explained, how exact that is, and where to look."""
+    ways = {"deep": "DeepSHAP", "gradients": "expected gradients"}
+    if "examples" in result:
+        return "\n".join(
+            [
+                f"drew {' and '.join(result['compared']['members'])} of {result['bundle']}, and one pattern of each of "
+                f"{len(result['space_groups'])} space groups, in {result['seconds']:.0f} s: {ways[result['method']]} "
+                f"on {result['backend']}",
+                f"completeness: the sums miss by at most {result['worst_error']:.2g} of the difference",
+                f"look at {Path(out) / 'report.html'}",
+            ]
+        )
+    return "\n".join(
+        [
+            f"explained {result['explained_points']} of {result['chosen_points']} points of {result['map']} "
+            f"in {result['seconds']:.0f} s: {ways[result['method']]} on {result['backend']}, against "
+            f"{result['background']['patterns']} patterns ({result['background']['origin']})",
+            f"completeness: the sums miss by at most {result['worst_error']:.2g} of the difference "
+            f"({result['worst_missed']:.2g} logits), and {result['worst_uncertainty_error']:.2g} of it "
+            f"({result['worst_uncertainty_missed']:.2g} nats) for the mutual information",
+            f"look at {Path(out) / 'report.html'} and {Path(out) / 'map.html'}",
+        ]
+    )
+
+
+def read_budget(text: str) -> float:
+    """Return a time such as ``90s``, ``5m``, ``1.5h`` or plain ``300`` in seconds.
+
+    Raises
+    ------
+    InputError
+        It is none.
+
+    Examples
+    --------
+    >>> read_budget("90s"), read_budget("5m"), read_budget("20")
+    (90.0, 300.0, 20.0)
+    """
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
+    try:
+        value = float(number) * _UNITS[unit]
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise InputError(f"no time: {text!r}", remedy="such as 90s, 5m or 1h")
+    return value

@@ -1,0 +1,325 @@
+"""The journey of `fit`: labelled scans and a recipe become a bundle."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ensemble.abstention import Familiarity, fit_familiarity
+from ensemble.abstention.splitting import stratified_groups
+from ensemble.errors import InputError
+from kikuchi._support import atomic
+from kikuchi._support.lock import locked
+from kikuchi._support.progress import SILENT, Progress
+from kikuchi.bundle import bundle as bundles
+from kikuchi.bundle.background import BACKGROUND, choose_background, write_background
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, spread, write_exemplars
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined
+from kikuchi.bundle.write import SPLITS, finish
+from kikuchi.inference import KerasEngine, Runner
+from kikuchi.members import MemberSpec, features_of, predict
+from kikuchi.members.history import convergence, draw_losses
+from kikuchi.recipes.schema import Recipe, load_recipe
+from kikuchi.scans import Dataset, Split, background_for, load_dataset, prepare, split_dataset
+from kikuchi.scans.independence import pattern_groups
+from kikuchi.training.stream import MasterStream, recipe_stream
+from kikuchi.training.train_ensemble import train_all
+from kikuchi.workflows.verify import CHECKS, write_checks
+
+if TYPE_CHECKING:
+    import keras
+    from distributed import Client
+
+#: Share of the held-out patterns beside the test that fits the calibration; the rest certifies the promise, which
+#: must be tested on patterns that nothing before it has seen.
+CALIBRATION_SHARE = 0.4
+
+#: Fewer calibration patterns of a class than this cannot set any threshold.
+HELD_OUT_LEAST = 8
+
+
+def fit(
+    dataset: str | Path | Dataset,
+    recipe: str | Path | Recipe = "quick",
+    out: str | Path = "run",
+    *,
+    seed: int = 0,
+    client: "Client | None" = None,
+    progress: Progress = SILENT,
+) -> Bundle:
+    """Train an ensemble, calibrate it and set when it must not answer.
+
+    Parameters
+    ----------
+    dataset
+        A dataset TOML, or one opened before.
+    recipe
+        A preset (``"paper"``, ``"quick"``), a TOML file or a `Recipe`.
+    out
+        Folder of the bundle. An interrupted fit of the same recipe, dataset and seed goes on there.
+    seed
+        Seed of the split, the weights and the training.
+    client
+        Of a Dask cluster whose workers train members side by side, see `kikuchi.distributed.connected`. The bundle is
+        the same as without one.
+    progress
+        Listener of the work.
+
+    Returns
+    -------
+    Bundle
+
+    Raises
+    ------
+    InputError
+        Anything wrong with the dataset, the recipe or the folder; said before training begins.
+    """
+    recipe = load_recipe(recipe)
+    data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
+    if len(data.classes) < 2:
+        raise InputError(
+            "one space group alone cannot be told from others",
+            path=data.path,
+            remedy="add materials of another space group",
+        )
+    folder = Path(out)
+    specs = recipe.member_specs(len(data.classes), seed)
+    split = split_dataset(
+        data,
+        train_per_class=recipe.split.train_per_class,
+        validation_per_class=recipe.split.validation_per_class,
+        calibration_fraction=recipe.split.calibration_fraction,
+        seed=seed,
+    )
+    _require_held_out(data, split)
+    preparation = recipe.preparation(specs[0][0].size)
+    group, how = pattern_groups(data, recipe.abstain.groups, preparation)
+    part = _parts(data, split, group, how)
+    with locked(folder):
+        atomic.sweep(folder)
+        stream = None
+        if recipe.stream is not None:
+            stream = recipe_stream(recipe.stream, split.classes, seed)
+        _claim(folder, recipe, data, split, stream)
+        if (folder / bundles.MANIFEST).is_file():
+            progress.say(f"{folder} is already fitted")
+            return Bundle.load(folder)
+        models = train_all(specs, recipe, data, split, folder, progress, client, stream)
+        names = [spec.name for spec, _ in specs]
+        for line in convergence(folder, names, recipe.train.min_delta):
+            progress.say(line)
+        progress.say(f"losses of all epochs: {draw_losses(folder, names)}")
+        members = tuple(spec for spec, _ in specs)
+        taught = _Taught(recipe, data, split, stream)
+        familiarity = _reference(models, members, taught)
+        _keep_background(members, taught, folder)
+        progress.say(f"held-out patterns count as independent by {how}")
+        held_out = _run_held_out(models, members, recipe, familiarity, data, split, part, group, progress)
+        _keep_exemplars(models, members, taught, held_out, folder)
+        atomic.write_json(folder / SPLITS, split.to_dict())
+        write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
+        return finish(folder, recipe, members, familiarity, held_out, _facts(data, split), progress)
+
+
+def _require_held_out(data: Dataset, split: Split) -> None:
+    """Refuse, before any training, a dataset that leaves too little to calibrate and to test with."""
+    labels = data.labels(split.classes)
+    for k, space_group in enumerate(split.classes):
+        for name, part, least in (
+            ("calibration", split.calibration, HELD_OUT_LEAST),
+            ("test", split.test, 1),
+        ):
+            have = int((labels[part] == k).sum())
+            if have < least:
+                raise InputError(
+                    f"space group {space_group}: {have} patterns are left for {name}, at least {least} are needed",
+                    path=data.path,
+                    remedy="add patterns, or lower train_per_class in the recipe's [split]",
+                )
+
+
+def _parts(data: Dataset, split: Split, group: np.ndarray, how: str) -> np.ndarray:
+    """Say of every pattern of the dataset whether it calibrates (0), certifies (1) or tests (2).
+
+    Whole groups: a grain that helped to calibrate must not test the promise. Every space group is in both parts, or
+    the fit is refused before any training: what no pattern certified would be promised all the same.
+    """
+    labels = data.labels(split.classes)[split.calibration]
+    own = group[split.calibration]
+    for k, space_group in enumerate(split.classes):
+        if len(np.unique(own[labels == k])) < 2:
+            raise InputError(
+                f"space group {space_group}: all held-out patterns are of one {how}, which cannot both calibrate and "
+                "certify",
+                path=data.path,
+                remedy='add a scan of it, or choose groups = "block" or "pattern" in the recipe\'s [abstain]',
+            )
+    rng = np.random.default_rng([split.seed, 1])
+    part = np.full(data.n, 2, np.int8)
+    part[split.calibration] = np.where(stratified_groups(own, labels, CALIBRATION_SHARE, rng), 0, 1)
+    missing = set(range(len(split.classes))) - set(labels[part[split.calibration] == 1].tolist())
+    if missing:
+        space_group = split.classes[min(missing)]
+        raise InputError(
+            f"space group {space_group}: no held-out pattern is left to certify it, since its groups ({how}) are "
+            "shared with other space groups",
+            path=data.path,
+            remedy="add a scan of it",
+        )
+    return part
+
+
+def _claim(folder: Path, recipe: Recipe, data: Dataset, split: Split, stream: MasterStream | None) -> None:
+    """Say in the folder what is being fitted there, and refuse one where something else is."""
+    wanted = {
+        "recipe": recipe.model_dump(mode="json"),
+        "dataset": dataset_fingerprint(data, split),
+        "seed": split.seed,
+    }
+    if stream is not None:
+        wanted["stream"] = stream.fingerprint()
+    path = folder / "fit.json"
+    if path.is_file():
+        there = atomic.read_json(path, remedy="give another --out")
+        for name, value in wanted.items():
+            if not isinstance(there, dict) or there.get(name) != value:
+                raise InputError(
+                    f"a fit with another {name} was begun here", path=folder, remedy="give another --out"
+                )
+        return
+    if folder.is_dir() and any(p.name != ".lock" for p in folder.iterdir()):
+        raise InputError("the folder is not empty", path=folder, remedy="give another --out")
+    atomic.write_json(path, wanted)
+
+
+@dataclass(frozen=True)
+class _Taught:
+    """What the members were trained on: patterns of the dataset, or a stream of simulated ones."""
+
+    recipe: Recipe
+    data: Dataset
+    split: Split
+    stream: MasterStream | None
+
+    def sample(self, each: int, sizes: set[int], seed: int) -> tuple[dict[int, np.ndarray], np.ndarray]:
+        """Draw so many of each class: prepared (n, size, size) by size, and their class indices (n,)."""
+        rng = np.random.default_rng(seed)
+        if self.stream is not None:
+            # The epoch before the first, which no member was shown; of rare classes as many as of the others.
+            raw, drawn = replace(self.stream, chances=()).raw(0, 2 * each * len(self.split.classes))
+            chosen = np.concatenate([np.flatnonzero(drawn == c)[:each] for c in np.unique(drawn)])
+            return {size: prepare(raw[chosen], self.recipe.preparation(size)) for size in sizes}, drawn[
+                chosen
+            ]
+        labels = self.data.labels(self.split.classes)
+        train = self.split.train
+        chosen = np.concatenate(
+            [rng.permutation(train[labels[train] == c])[:each] for c in range(len(self.split.classes))]
+        )
+        return {size: self.data.prepared(chosen, self.recipe.preparation(size)) for size in sizes}, labels[
+            chosen
+        ]
+
+
+def _reference(models: list["keras.Model"], members: tuple[MemberSpec, ...], taught: _Taught) -> Familiarity:
+    """Keep the features of some training patterns, equally many per class."""
+    share = max(2, taught.recipe.keep.reference // len(taught.split.classes))
+    prepared, labels = taught.sample(share, {m.size for m in members}, taught.split.seed)
+    features = [predict(model, prepared[spec.size])[1] for model, spec in zip(models, members, strict=True)]
+    return fit_familiarity(features, labels)
+
+
+def _keep_background(members: tuple[MemberSpec, ...], taught: _Taught, folder: Path) -> None:
+    """Store some training patterns of each class: what `explain` compares a pattern with."""
+    seed, each = taught.split.seed, taught.recipe.keep.background
+    prepared, labels = taught.sample(each, {m.size for m in members}, seed)
+    write_background(folder / BACKGROUND, choose_background(prepared, labels, each, seed))
+
+
+def _keep_exemplars(
+    models: list["keras.Model"],
+    members: tuple[MemberSpec, ...],
+    taught: _Taught,
+    held_out: HeldOut,
+    folder: Path,
+) -> None:
+    """Store the features of some patterns of each class and part: what `extend` rehearses and calibrates with."""
+    recipe, data, split = taught.recipe, taught.data, taught.split
+    sizes = {m.size for m in members}
+    rng = np.random.default_rng([split.seed, 2])
+    train, labels = taught.sample(recipe.keep.exemplars, sizes, split.seed + 2)
+    # Held-out rows are in the order of the dataset.
+    positions = np.sort(np.concatenate([split.calibration, split.test]))
+    rows = spread(held_out.labels * 3 + held_out.part, recipe.keep.exemplars, rng)
+    rest = {size: data.prepared(positions[rows], recipe.preparation(size)) for size in sizes}
+    pairs = list(zip(models, members, strict=True))
+    write_exemplars(
+        folder / EXEMPLARS,
+        Exemplars(
+            labels=labels,
+            features=tuple(features_of(model, train[m.size]) for model, m in pairs),
+            crossed=np.full(len(labels), -1),
+            rows=rows,
+            held_out_features=tuple(features_of(model, rest[m.size]) for model, m in pairs),
+        ),
+    )
+
+
+def _run_held_out(
+    models: list["keras.Model"],
+    members: tuple[MemberSpec, ...],
+    recipe: Recipe,
+    familiarity: Familiarity,
+    data: Dataset,
+    split: Split,
+    part: np.ndarray,
+    group: np.ndarray,
+    progress: Progress,
+) -> HeldOut:
+    """Run every member on the calibration and the test patterns."""
+    wanted = np.sort(np.concatenate([split.calibration, split.test]))
+    outputs: list[MemberOutputs] = []
+    places: list[np.ndarray] = []
+    preparation = recipe.preparation(members[0].size)
+    backgrounds = [background_for(m.scan, preparation) for m in data.materials]
+    runner = Runner([KerasEngine(model) for model in models], members, recipe, familiarity)
+    with progress.bar("held-out patterns", len(wanted)) as step:
+        for positions, number, patterns in data.iter_patterns(wanted):
+            outputs.append(runner.outputs(patterns, backgrounds[number]))
+            places.append(positions)
+            step(len(positions))
+    positions = np.concatenate(places)
+    return HeldOut(
+        outputs=joined(outputs),
+        labels=data.labels(split.classes)[positions],
+        material=data.material[positions],
+        part=part[positions],
+        group=group[positions],
+    )
+
+
+def _facts(data: Dataset, split: Split) -> dict[str, Any]:
+    """Say in the manifest what the bundle was fitted on."""
+    return {
+        "classes": [int(c) for c in split.classes],
+        "materials": [
+            {"name": m.name, "space_group": m.space_group, "patterns": len(m.indices)} for m in data.materials
+        ],
+        "voltages_kv": sorted({m.scan.voltage_kv for m in data.materials if m.scan.voltage_kv is not None}),
+        "splits": {
+            name: len(getattr(split, name)) for name in ("train", "validation", "calibration", "test")
+        },
+        "dataset": dataset_fingerprint(data, split),
+        "seed": split.seed,
+    }
+
+
+def dataset_fingerprint(data: Dataset, split: Split) -> str:
+    """Return a hash of every pattern and label of a dataset, whatever its files are called."""
+    digest = hashlib.sha256()
+    for value, label in zip(split.hashes, data.space_group, strict=True):
+        digest.update(f"{value}:{label};".encode())
+    return digest.hexdigest()

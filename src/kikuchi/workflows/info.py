@@ -1,0 +1,167 @@
+"""Bundles, maps and evaluations in a few lines for people."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ensemble.abstention import STATUS_NAMES
+from ensemble.errors import InputError
+
+if TYPE_CHECKING:
+    from kikuchi.bundle.bundle import Bundle
+    from kikuchi.maps import PhaseMap
+
+
+def describe_bundle(bundle: "Bundle") -> str:
+    """Say what a bundle is and what it promises."""
+    rule = bundle.rule
+    report = bundle.calibrations[rule].report
+    counts = bundle.manifest["splits"]
+    lines = [
+        f"bundle {bundle.path}",
+        f"space groups: {', '.join(map(str, bundle.classes))}",
+        f"members: {', '.join(m.name for m in bundle.members)}",
+        f"patterns: {', '.join(f'{n} {name}' for name, n in counts.items())}",
+        f"rule: {rule}, calibration: {bundle.calibrations[rule].method}"
+        + (
+            f" (log-loss {report['log_loss_before']:.3f} -> {report['log_loss_after']:.3f})"
+            if "log_loss_after" in report
+            else ""
+        ),
+        f"promise: {bundle.abstentions[rule].certificate.message}",
+    ]
+    return "\n".join(lines)
+
+
+def describe_map(phase_map: "PhaseMap", out: Path) -> str:
+    """Say what a map found: points by space group and by status, and where to look."""
+    d = phase_map.decision
+    solved = d.status == 0
+    lines = [f"{phase_map.n} patterns of {phase_map.name}"]
+    named = phase_map.meta.get("among")
+    if named:
+        of = f" ({', '.join(named['materials'])})" if named["materials"] else ""
+        lines[0] += f", among {', '.join(map(str, named['space_groups']))}{of} as named, or none of these"
+    for index, number in enumerate(phase_map.classes):
+        count = int((solved & (d.winner == index)).sum())
+        if count:
+            lines.append(f"  {number}: {count} ({count / phase_map.n:.1%})")
+    for code, name in enumerate(STATUS_NAMES[1:], start=1):
+        count = int((d.status == code).sum())
+        lines.append(f"  no solution, {name}: {count} ({count / phase_map.n:.1%})")
+    if phase_map.problems:
+        index, why = next(iter(phase_map.problems.items()))
+        lines.append(f"  {len(phase_map.problems)} patterns could not be read, the first: {index}: {why}")
+    told = phase_map.meta.get("levels", {}).get("points", {})
+    coarser = {
+        name: told[name] for name in ("extinction_class", "laue_class", "crystal_system") if name in told
+    }
+    for name, count in coarser.items():
+        lines.append(
+            f"  answered no finer than the {name.replace('_', ' ')}: {count} ({count / phase_map.n:.1%})"
+        )
+    if "grains" in phase_map.meta:
+        grains = phase_map.meta["grains"]
+        lines.append(
+            f"  by grain ({grains['grains']} of them): {grains['answered_together']} answered, "
+            f"{grains['answered_otherwise']} of them otherwise than alone; {grains['message']}"
+        )
+    lines += [f"warning: {text}" for text in phase_map.meta.get("warnings", [])]
+    lines += [phase_map.meta["promised_risk"]["message"], f"look at {out / 'report.html'}"]
+    return "\n".join(lines)
+
+
+def facts(path: str | Path) -> dict[str, Any]:
+    """Say what a file or folder is: a bundle, a logits store, a map's folder or a scan.
+
+    Raises
+    ------
+    InputError
+        It is none of them, or broken.
+    """
+    folder = Path(path)
+    if (folder / "bundle.json").is_file() or (folder / "fit.json").is_file():
+        return _bundle_facts(folder)
+    if (folder / "store.json").is_file():
+        return _store_facts(folder)
+    if (folder / "summary.json").is_file():
+        return _map_facts(folder)
+    return _scan_facts(path)
+
+
+def _bundle_facts(folder: Path) -> dict[str, Any]:
+    from kikuchi.bundle.bundle import Bundle
+    from kikuchi.crystallography.extinction import diffraction, same_extinction
+
+    bundle = Bundle.load(folder)
+    certificate = bundle.abstentions[bundle.rule].certificate
+    return {
+        "what": "bundle, every file as it was written",
+        "space_groups": list(bundle.classes),
+        "extinction_classes": [diffraction(number).extinction_class for number in bundle.classes],
+        "not_told_apart": {
+            str(number): [other for other in same_extinction(number) if other != number]
+            for number in bundle.classes
+        },
+        "members": [m.name for m in bundle.members],
+        "architectures": sorted({f"{m.architecture} {m.size}x{m.size}" for m in bundle.members}),
+        "materials": [m["name"] for m in bundle.manifest["materials"]],
+        "patterns": bundle.manifest["splits"],
+        "rule": bundle.rule,
+        "calibration": bundle.calibrations[bundle.rule].method,
+        "promise": certificate.message,
+        "created": bundle.manifest["created"],
+        "seed": bundle.manifest["seed"],
+        "fingerprint": bundle.fingerprint,
+    }
+
+
+def _store_facts(folder: Path) -> dict[str, Any]:
+    from kikuchi.inference.logits_store import LogitsStore
+
+    store = LogitsStore.read(folder)
+    missing = sum(part.stop - part.start for part in store.missing())
+    return {
+        "what": "logits store",
+        "members": list(store.identity.members),
+        "patterns": store.identity.n_patterns,
+        "patterns_missing": missing,
+        "classes": store.identity.n_classes,
+        "dropout_draws": store.identity.draws,
+    }
+
+
+def _map_facts(folder: Path) -> dict[str, Any]:
+    from kikuchi._support import atomic
+
+    summary = atomic.read_json(folder / "summary.json", remedy="map the scan again")
+    if not isinstance(summary, dict):
+        raise InputError("not a map's summary", path=folder / "summary.json", remedy="map the scan again")
+    wanted = ("name", "shape", "patterns", "classes", "rule", "status", "promised_risk")
+    levels, grains = summary.get("levels") or {}, summary.get("grains") or {}
+    return (
+        {"what": "map"}
+        | {name: summary.get(name) for name in wanted}
+        | {"levels": levels.get("points"), "grains": grains.get("grains")}
+    )
+
+
+def _scan_facts(path: str | Path) -> dict[str, Any]:
+    from kikuchi.scans import open_scan
+
+    scan = open_scan(path)
+    return {
+        "what": "scan",
+        "name": scan.name,
+        "patterns": scan.n,
+        "grid": list(scan.shape),
+        "step_um": [float(s) for s in scan.step],
+        "pattern_shape": list(scan.signal_shape),
+        "dtype": str(scan.dtype),
+        "voltage_kv": scan.voltage_kv,
+        "sample_tilt": scan.sample_tilt,
+        "pattern_centre": None if scan.pattern_centre is None else np.round(scan.pattern_centre, 4).tolist(),
+        "static_background": scan.static_background is not None,
+        "problems": len(scan.problems),
+    }

@@ -1,0 +1,223 @@
+"""Which patterns of a map to label next, as a list to fill in by hand, and the list read back as a dataset."""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ensemble.active_learning import choose_queries
+from ensemble.errors import InputError
+from ensemble.pooling import combine
+from kikuchi._support import atomic
+from kikuchi._support.progress import SILENT, Progress
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.decision import member_weights
+from kikuchi.inference.logits_store import LogitsStore
+from kikuchi.members import features_of
+from kikuchi.scans import Dataset, Material, Scan, background_for, load_dataset, open_scan, prepare
+from kikuchi.workflows.map import STORE
+
+COLUMNS = (
+    "scan",
+    "index",
+    "row",
+    "col",
+    "x",
+    "y",
+    "guess",
+    "mutual_information",
+    "unfamiliarity",
+    "space_group",
+    "material",
+)
+
+#: Patterns whose features are looked at, for each that is suggested.
+CANDIDATES_EACH = 40
+
+_MAX_ROWS = 1_000_000
+
+
+def suggest(
+    map_dir: str | Path,
+    scan: str | Path | Scan,
+    run: str | Path | Bundle,
+    out: str | Path = "labels.csv",
+    *,
+    points: int = 24,
+    progress: Progress = SILENT,
+) -> Path:
+    """Write the patterns of a map whose labels would teach the bundle most, as a list to index by hand.
+
+    Of the patterns that can be read, those of the largest mutual information between label and members (all draws of
+    all members) are looked at; from them, patterns far from each other and from what the members were trained on.
+
+    Parameters
+    ----------
+    map_dir
+        What `kikuchi.map_scan` wrote for the scan and the bundle.
+    scan, run
+        What was mapped, and by which bundle.
+    out
+        CSV with the columns `COLUMNS`; ``space_group`` is empty, for a person to fill, and ``material`` may be.
+    points
+        How many patterns to suggest.
+    progress
+        Listener of the work.
+
+    Returns
+    -------
+    pathlib.Path
+        The list.
+
+    Raises
+    ------
+    InputError
+        The map is not of this scan and bundle, is unfinished, or nothing in it can be asked about.
+    """
+    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    opened = scan if isinstance(scan, Scan) else open_scan(scan)
+    store = LogitsStore.read(Path(map_dir) / STORE)
+    for what, of_map, given in (
+        ("scan", store.identity.scan, opened.fingerprint()),
+        ("bundle", store.identity.bundle, bundle.fingerprint),
+    ):
+        if of_map != given:
+            raise InputError(
+                f"was mapped from another {what}", path=Path(map_dir), remedy=f"give that {what}"
+            )
+    if store.missing():
+        raise InputError("an unfinished map", path=Path(map_dir), remedy="run the same `ensemble map` again")
+    outputs = store.outputs()
+    weights = member_weights(bundle.held_out, bundle.recipe)
+    pooled = combine(outputs.logits, "mc-dropout", weights=weights, draws=outputs.draws)
+    readable = outputs.quality > bundle.abstentions[bundle.rule].quality_threshold
+    score = np.where(readable, np.nan_to_num(pooled.mutual_information), 0)
+    candidates = np.sort(np.argsort(-score, kind="stable")[: CANDIDATES_EACH * max(points, 1)])
+    progress.say(f"comparing {len(candidates)} of {opened.n} patterns")
+    features = _features(opened, bundle, candidates)
+    taken = candidates[
+        choose_queries(score[candidates], features, points, known=bundle.familiarity.references)
+    ]
+    rows = [
+        {
+            "scan": str(opened.path.absolute()) if opened.path.exists() else opened.name,
+            "index": int(i),
+            "row": int(opened.row[i]),
+            "col": int(opened.col[i]),
+            "x": round(float(opened.x[i]), 6),
+            "y": round(float(opened.y[i]), 6),
+            "guess": bundle.classes[int(pooled.probabilities[i].argmax())],
+            "mutual_information": round(float(score[i]), 6),
+            "unfamiliarity": round(float(outputs.unfamiliarity[i]), 4),
+            "space_group": "",
+            "material": "",
+        }
+        for i in taken
+    ]
+    path = Path(out)
+    if path.exists():
+        raise InputError("is there already, perhaps with labels", path=path, remedy="give another --out")
+    with atomic.replaced(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def _features(scan: Scan, bundle: Bundle, points: np.ndarray) -> list[np.ndarray]:
+    """Run every backbone on some patterns of a scan."""
+    background = background_for(scan, bundle.preparation(bundle.members[0]))
+    parts: list[list[np.ndarray]] = []
+    for start in range(0, len(points), 512):
+        raw = scan.read(points[start : start + 512])
+        prepared = {
+            size: prepare(raw, bundle.recipe.preparation(size), background)
+            for size in {m.size for m in bundle.members}
+        }
+        parts.append([features_of(bundle.model(m.name), prepared[m.size]) for m in bundle.members])
+    return [np.concatenate(own) for own in zip(*parts, strict=True)]
+
+
+def open_labelled(dataset: str | Path | Dataset) -> Dataset:
+    """Open labelled patterns: a dataset TOML, a filled list of labels, or a dataset.
+
+    Parameters
+    ----------
+    dataset
+        A path that ends in ``.csv`` is a list of labels, any other a dataset TOML.
+    """
+    if isinstance(dataset, Dataset):
+        return dataset
+    if Path(dataset).suffix.lower() == ".csv":
+        return read_labels(Path(dataset))
+    return load_dataset(dataset)
+
+
+def read_labels(path: Path, scans: dict[str, Scan] | None = None) -> Dataset:
+    """Read a list of labels that a person has filled.
+
+    Parameters
+    ----------
+    path
+        CSV with at least the columns ``scan`` (relative to the list, or absolute), ``index`` and ``space_group``, and
+        if wanted ``material``. Rows without a space group are left out; rows of one material need one space group.
+    scans
+        Scans by what the list calls them, for those that are no files.
+
+    Raises
+    ------
+    InputError
+        The list cannot be read, a row is wrong, or nothing is labelled.
+    """
+    wanted: dict[tuple[str, str, int], list[int]] = {}
+    for number, row in enumerate(_rows(path), start=2):
+        label = (row.get("space_group") or "").strip()
+        if not label:
+            continue
+        if not re.fullmatch(r"\d{1,3}", label) or not re.fullmatch(r"\d{1,12}", (row["index"] or "").strip()):
+            raise InputError(
+                f"line {number}: space group {label!r} at index {row['index']!r}",
+                path=path,
+                remedy="whole numbers, or leave the space group empty",
+            )
+        scan = row["scan"] or ""  # a line may be too short to have one
+        if not scan.strip():
+            raise InputError(
+                f"line {number} names no scan", path=path, remedy="keep the column scan as it was"
+            )
+        name = (row.get("material") or "").strip() or f"labelled {label}"
+        wanted.setdefault((scan, name, int(label)), []).append(int(row["index"]))
+    if not wanted:
+        raise InputError("no row has a space group", path=path, remedy="fill the column space_group")
+    opened = dict(scans or {})
+    materials = []
+    several = len({scan for scan, _, _ in wanted}) > 1
+    for (scan, name, group), points in wanted.items():
+        if scan not in opened:
+            opened[scan] = open_scan(path.parent / scan)
+        full = f"{name} ({opened[scan].name})" if several else name
+        materials.append(Material(full, group, opened[scan], points=tuple(sorted(set(points)))))
+    return Dataset(materials, path)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            # A spreadsheet of this locale may have written semicolons.
+            first = file.readline()
+            reader = csv.DictReader(
+                [first, *file], delimiter=";" if first.count(";") > first.count(",") else ","
+            )
+            rows = [row for row, _ in zip(reader, range(_MAX_ROWS), strict=False)]
+            names = reader.fieldnames or []
+    except FileNotFoundError:
+        raise InputError("no such list of labels", path=path, remedy="check the spelling") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"cannot be read as CSV: {error}", path=path) from error
+    missing = [c for c in ("scan", "index", "space_group") if c not in names]
+    if missing:
+        raise InputError(
+            f"has no column {missing[0]}", path=path, remedy="keep the columns as they were written"
+        )
+    return rows

@@ -1,0 +1,287 @@
+"""The journey of `map`: a scan and a bundle become decisions on a grid, files and a report."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ensemble.abstention import AbstentionRule, Decision
+from ensemble.calibration import Calibration
+from ensemble.candidates import restricted_logits
+from ensemble.errors import InputError
+from ensemble.phase_fractions import Fractions, outcomes, phase_fractions, square_blocks
+from ensemble.softmax import softmax
+from kikuchi._support.lock import locked
+from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.versions import versions
+from kikuchi.bundle.bundle import SHIPPED, Bundle
+from kikuchi.bundle.decision import fit_decision
+from kikuchi.html import write_map_report
+from kikuchi.inference.logits_store import LogitsStore
+from kikuchi.inference.predictor import answering, check_new, spared, spoken_for
+from kikuchi.inference.run_scan import run_store
+from kikuchi.maps import PhaseMap, write_map
+from kikuchi.postprocessing.grain_pooling import with_grains, write_pooled
+from kikuchi.postprocessing.grain_segmentation import find_grains
+from kikuchi.postprocessing.symmetry_levels import with_levels
+from kikuchi.recipes.schema import Recipe
+from kikuchi.scans import Scan, background_for, open_scan, prepare
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+STORE = "logits.store"
+
+#: Blocks along a side of the map that the intervals of the phase fractions are drawn over.
+BLOCKS_A_SIDE = 10
+
+
+def map_scan(
+    scan: str | Path | Scan,
+    run: str | Path | Bundle = SHIPPED,
+    out: str | Path = "maps",
+    *,
+    rule: str | None = None,
+    risk: float | None = None,
+    confidence: float | None = None,
+    familiar: float | None = None,
+    among: str | Sequence[str | int] | None = None,
+    engine: str = "auto",
+    stop: str = "never",
+    grains: str | None = None,
+    client: "Client | None" = None,
+    progress: Progress = SILENT,
+) -> PhaseMap:
+    """Say for every pattern of a scan which space group it has, how sure that is, or why nobody should answer.
+
+    The members' outputs are kept in ``logits.store`` in the output folder. With them there, another rule, risk or
+    familiar share takes seconds; an interrupted run goes on where it stopped.
+
+    Parameters
+    ----------
+    scan
+        Anything `kikuchi.scans.open_scan` opens, or a scan.
+    run
+        A bundle, its folder, or ``"shipped"`` for the one that comes with the package.
+    out
+        Folder for everything that is written: ``map.h5``, ``map.csv``, ``map.ang``, ``map.ctf``, ``summary.json``,
+        ``report.html``, the pictures and the store.
+    rule
+        ``"vote"``, ``"average"``, ``"geometric"`` or ``"mc-dropout"``; the bundle's own where None.
+    risk
+        Error rate allowed among the answered; the bundle's own where None.
+    confidence
+        Probability with which that risk must hold; the bundle's own where None.
+    familiar
+        Share of familiar patterns let through; the bundle's own where None.
+    among
+        What the scan can hold, where that is known: space groups (``"225,229"``) or materials of the bundle
+        (``"Ni,Ni3Al"``). The members' outputs are restricted to these, calibrated and certified anew on the held-out
+        patterns of these alone; a point that is none of them is unfamiliar.
+    engine
+        What runs the members, see `kikuchi.inference.CHOICES`.
+    stop
+        When a pattern needs no further member, see `kikuchi.inference.predictor.answering`. A member that was
+        spared a pattern has no vote and no probabilities there, which marks the point: its
+        uncertainty is that of the members that ran.
+    grains
+        ``"orientations"`` or ``"patterns"``: also say what the points of a grain say together, in columns of their own
+        and in ``pooled.png``. The decisions stay what they are.
+    client
+        Of a Dask cluster whose workers run the members, see `kikuchi.distributed.connected`. The map is the same.
+    progress
+        Listener of the work.
+
+    Raises
+    ------
+    InputError
+        The scan or the bundle cannot be read, the folder holds another scan's store, or a student is to map what it
+        learned from.
+    """
+    begin = time.perf_counter()
+    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    rule = bundle.check_rule(rule)
+    bundle = answering(bundle, engine, stop, rule)
+    wishes = {"risk": risk, "confidence": confidence, "familiar": familiar}
+    if among is None:
+        calibration, abstention = wanted_decision(bundle, rule, **wishes)
+        judge = replace(bundle, calibrations={rule: calibration})
+    else:
+        judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
+        calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
+    opened = scan if isinstance(scan, Scan) else open_scan(scan)
+    check_new(bundle, engine, opened)
+    folder = Path(out)
+    grain_of = None
+    if grains is not None:
+        look = bundle.preparation(bundle.members[0])
+        grain_of = find_grains(opened, grains, preparation=look, progress=progress)
+    with locked(folder):
+        # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
+        store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, client=client)
+        outputs = store.outputs()
+        said = spoken_for(outputs)
+        if judge.candidates is not None:
+            said = judge.candidates.narrow(said)
+        decision = spared(judge.decide(said, rule=rule, abstention=abstention), outputs)
+        fractions = _fractions(judge, rule, abstention, decision, opened)
+        meta = _meta(opened, judge, rule, calibration, abstention)
+        meta["timings"] = {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}
+        phase_map = assembled(opened, judge, store, decision, meta)
+        phase_map = with_levels(phase_map, judge, rule, abstention)
+        if grain_of is not None:
+            phase_map = with_grains(phase_map, judge, rule, abstention, grain_of)
+        progress.say("writing the map")
+        write_map(phase_map, folder, fractions=fractions)
+        if grain_of is not None:
+            write_pooled(phase_map, folder)
+        write_map_report(
+            phase_map,
+            folder / "report.html",
+            patterns=as_seen(opened, bundle),
+            threshold=abstention,
+            fractions=fractions,
+        )
+    return phase_map
+
+
+def assembled(
+    scan: Scan, bundle: Bundle, store: LogitsStore, decision: Decision, meta: dict[str, Any]
+) -> PhaseMap:
+    """Put decisions and what the members said on the scan's grid."""
+    return PhaseMap(
+        name=scan.name,
+        classes=bundle.classes,
+        members=tuple(m.name for m in bundle.members),
+        member_kinds=tuple(m.kind for m in bundle.members),
+        shape=scan.shape,
+        row=scan.row,
+        col=scan.col,
+        x=scan.x,
+        y=scan.y,
+        step=scan.step,
+        decision=decision,
+        member_probabilities=softmax(_own_logits(bundle, store.logits)).astype(np.float32),
+        orientations=_orientations(scan),
+        problems=dict(scan.problems),
+        meta=meta,
+    )
+
+
+def _own_logits(bundle: Bundle, logits: np.ndarray) -> np.ndarray:
+    chosen = bundle.candidates
+    return logits if chosen is None else restricted_logits(logits, chosen.columns)
+
+
+def wanted_recipe(bundle: Bundle, **wishes: float | None) -> Recipe:
+    """Return the bundle's recipe with another risk, confidence or familiar share where one is wished."""
+    changed = {name: value for name, value in wishes.items() if value is not None}
+    for name, value in changed.items():
+        if not 0 < value < 1:
+            raise InputError(f"{name} {value} is out of range", remedy="between 0 and 1, e.g. 0.02")
+    return bundle.recipe.model_copy(update={"abstain": bundle.recipe.abstain.model_copy(update=changed)})
+
+
+def wanted_decision(bundle: Bundle, rule: str, **wishes: float | None) -> tuple[Calibration, AbstentionRule]:
+    """Return the bundle's own decision rule, or one fitted anew for another risk, confidence or familiar share."""
+    if all(value is None for value in wishes.values()):
+        return bundle.calibrations[rule], bundle.abstentions[rule]
+    return fit_decision(bundle.held_out, rule, wanted_recipe(bundle, **wishes), bundle.classes)
+
+
+def _fractions(
+    judge: Bundle, rule: str, abstention: AbstentionRule, decision: Decision, scan: Scan
+) -> Fractions | None:
+    """Correct the map's counts by how the same rule errs on held-out test patterns.
+
+    Intervals are drawn over blocks of the map, since neighbours are not independent.
+    """
+    test = judge.held_out.select(judge.held_out.part == 2)
+    k = len(judge.classes)
+    known = judge.decide(test.outputs, rule=rule, abstention=abstention)
+    side = max(3, round(math.sqrt(scan.n) / BLOCKS_A_SIDE))
+    try:
+        return phase_fractions(
+            test.labels,
+            outcomes(known.status, known.winner),
+            outcomes(decision.status, decision.winner),
+            k,
+            blocks=square_blocks(scan.row, scan.col, side),
+        )
+    except InputError:
+        # Nothing in the map is readable and familiar, or a class has no test patterns: a map without fractions.
+        return None
+
+
+def as_seen(scan: Scan, bundle: Bundle, side: int = 64) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that gives patterns as the first member saw them, small, for the report.
+
+    Parameters
+    ----------
+    scan, bundle
+        As mapped.
+    side
+        Pixels.
+
+    Returns
+    -------
+    callable
+        From indices (n,) to (n, side, side) uint8.
+    """
+    preparation = bundle.preparation(bundle.members[0]).model_copy(update={"size": side})
+    background = background_for(scan, preparation)
+
+    def read(indices: np.ndarray) -> np.ndarray:
+        prepared = prepare(scan.read(indices), preparation, background)
+        return np.round((prepared + 1) * 127.5).astype(np.uint8)
+
+    return read
+
+
+def _orientations(scan: Scan) -> np.ndarray | None:
+    """Return the user's orientations of the same scan as unit quaternions (N, 4), where the file has them."""
+    if scan.xmap is None:
+        return None
+    quaternions = np.asarray(scan.xmap.rotations.data, float).reshape(scan.n, -1, 4)[:, 0]
+    identity = np.allclose(np.abs(quaternions), [1, 0, 0, 0])
+    return None if identity else quaternions
+
+
+def _meta(
+    scan: Scan, bundle: Bundle, rule: str, calibration: Calibration, abstention: AbstentionRule
+) -> dict[str, Any]:
+    """Gather what a reader of the map needs to judge it."""
+    known = bundle.manifest.get("voltages_kv") or []
+    warnings = []
+    if scan.voltage_kv is not None and known and not any(abs(scan.voltage_kv - v) <= 1 for v in known):
+        trained = ", ".join(f"{v:g}" for v in known)
+        warnings.append(
+            f"this scan was taken at {scan.voltage_kv:g} kV, the bundle was fitted at {trained} kV: "
+            "the promised risk does not carry over"
+        )
+    return {
+        "scan": {
+            "name": scan.name,
+            "patterns": scan.n,
+            "pattern_shape": list(scan.signal_shape),
+            "voltage_kv": scan.voltage_kv,
+            "fingerprint": scan.fingerprint(),
+        },
+        "bundle": {
+            "name": bundle.path.name,
+            "fingerprint": bundle.fingerprint,
+            "created": bundle.manifest["created"],
+        },
+        "rule": rule,
+        **({} if bundle.candidates is None else {"among": bundle.candidates.to_dict()}),
+        "engine": bundle.variant.removeprefix("+") or "as fitted",
+        "calibration": calibration.to_dict(),
+        "abstention": abstention.to_dict(),
+        "promised_risk": abstention.certificate.to_dict(),
+        "warnings": warnings,
+        "versions": versions(),
+    }

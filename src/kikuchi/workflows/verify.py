@@ -1,0 +1,132 @@
+"""Is a bundle what it was: its files, its versions, and what its members say of patterns kept for this."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.errors import InputError
+from ensemble.softmax import softmax
+from kikuchi._support import atomic
+from kikuchi._support.archive import read_archive
+from kikuchi._support.versions import versions
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.outputs import HeldOut
+from kikuchi.scans import Dataset, Preparation, Split, background_for
+
+#: Raw held-out patterns whose stored logits can be computed again; format 2 of the bundle, absent in format 1.
+CHECKS = "checks.npz"
+
+#: So many of them.
+CHECKED = 8
+
+#: Between machines and versions a probability may move by rounding; one that moves by more is another network's.
+ALLOWED = 0.01
+
+_REMEDY = "copy the bundle again or refit it"
+
+
+def write_checks(
+    path: Path, data: Dataset, split: Split, held_out: HeldOut, preparation: Preparation
+) -> None:
+    """Keep some raw held-out patterns of the first material, and which rows of the held-out outputs they are.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    data, split
+        What the bundle was fitted on.
+    held_out
+        What its members said; rows in the order of the dataset.
+    preparation
+        Of the first member: says whether a static background belongs to the patterns.
+    """
+    own = np.flatnonzero(held_out.material == held_out.material.min())
+    rows = own[np.unique(np.linspace(0, len(own) - 1, CHECKED).astype(int))]
+    positions = np.sort(np.concatenate([split.calibration, split.test]))[rows]
+    scan = data.materials[data.material[positions[0]]].scan
+    kept = {"rows": rows, "patterns": scan.read(data.index[positions])}
+    background = background_for(scan, preparation)
+    if background is not None:
+        kept["background"] = np.asarray(background)
+    with atomic.replaced(path) as partial:
+        np.savez_compressed(partial, allow_pickle=False, **kept)  # type: ignore[arg-type]
+
+
+def verify(path: str | Path) -> dict[str, Any]:
+    """Check a bundle's files against their hashes, its versions against those here, and compute logits again.
+
+    Parameters
+    ----------
+    path
+        Folder of the bundle.
+
+    Returns
+    -------
+    dict
+        ``files``: how many have the hash they were written with. ``versions``: what differs, as "then -> now".
+        ``patterns``: how many were run again, 0 in a bundle of format 1. ``largest_difference``: of a logit from the
+        stored one, None where there is none; 0 is equal to the bit.
+
+    Raises
+    ------
+    InputError
+        A file is missing or altered, or a member's answer moved by more than rounding explains.
+    """
+    bundle = Bundle.load(path)
+    here = versions()
+    found: dict[str, Any] = {
+        "files": len(bundle.manifest["files"]),
+        "versions": {
+            name: f"{then} -> {here.get(name, 'absent')}"
+            for name, then in bundle.manifest.get("versions", {}).items()
+            if here.get(name) != then
+        },
+        "patterns": 0,
+        "largest_difference": None,
+    }
+    if CHECKS not in bundle.manifest["files"]:
+        return found
+    kept = read_archive(bundle.path / CHECKS, remedy=_REMEDY)
+    stored = bundle.held_out.outputs.logits
+    try:
+        rows, patterns = kept["rows"], kept["patterns"]
+        expected = stored[:, rows]
+        again = bundle.member_outputs(patterns, kept.get("background")).logits
+        difference = np.abs(again - expected)
+    except (IndexError, KeyError, ValueError) as error:
+        raise InputError(
+            "not the patterns of this bundle", path=bundle.path / CHECKS, remedy=_REMEDY
+        ) from error
+    moved = np.abs(softmax(again) - softmax(expected)).max(axis=(1, 2))
+    if not (moved <= ALLOWED).all():
+        member = bundle.members[int(np.argmax(np.nan_to_num(moved, nan=np.inf)))].name
+        raise InputError(
+            f"member {member} no longer says what it said when the bundle was written",
+            path=bundle.path,
+            remedy=f"install the versions it was written with: {_listed(bundle.manifest.get('versions', {}))}",
+        )
+    return found | {"patterns": len(rows), "largest_difference": float(difference.max())}
+
+
+def describe_verification(found: dict[str, Any]) -> str:
+    """Say in a few lines what `verify` found."""
+    lines = [f"files: {found['files']}, every one as it was written"]
+    changed = ", ".join(f"{name} {change}" for name, change in found["versions"].items())
+    lines.append(f"versions: {changed or 'the same as when it was written'}")
+    if not found["patterns"]:
+        lines.append("logits: not checked, a bundle of this format keeps no patterns to run again")
+    elif found["largest_difference"] == 0:
+        lines.append(f"logits: {found['patterns']} patterns run again, equal to the bit")
+    else:
+        lines.append(
+            f"logits: {found['patterns']} patterns run again, largest difference {found['largest_difference']:.2g}"
+        )
+    return "\n".join(lines)
+
+
+def _listed(written: dict[str, str]) -> str:
+    return ", ".join(
+        f"{name} {version}" for name, version in written.items() if name in ("keras", "tensorflow")
+    )

@@ -1,0 +1,232 @@
+"""The pipeline from a scan to its store: in order, bounded, resumed, with engines that are plain NumPy."""
+
+import threading
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ensemble.abstention import fit_familiarity
+from kikuchi._support.progress import SILENT
+from kikuchi._support.threads import in_order
+from kikuchi.inference import Runner, StudentRunner, run_scan
+from kikuchi.members import MemberSpec
+from kikuchi.recipes.schema import Recipe
+from kikuchi.scans import prepare, scan_from_array
+from kikuchi.scans.split import pattern_hash
+from kikuchi.training import distillation
+from kikuchi.training.distillation import mixed, patterns_of
+
+SIZE = 32
+CLASSES = (221, 225, 229)
+
+
+class Linear:
+    """A member that is one matrix: what it must say of a pattern can be worked out beside it."""
+
+    name = "linear"
+
+    def __init__(self, seed):
+        rng = np.random.default_rng(seed)
+        self.down = rng.normal(size=(SIZE * SIZE, 8)).astype(np.float32)
+        self.head = {"kernel": rng.normal(size=(8, 3)).astype(np.float32), "bias": np.zeros(3, np.float32)}
+        self.seen = 0
+
+    def predict(self, patterns):
+        self.seen += len(patterns)
+        features = np.maximum(patterns.reshape(len(patterns), -1) @ self.down, 0)
+        return features @ self.head["kernel"] + self.head["bias"], features
+
+
+@pytest.fixture
+def ensemble():
+    """Three linear members of one input size, and a bundle that is just enough of one."""
+    engines = [Linear(seed) for seed in range(3)]
+    specs = tuple(MemberSpec(f"m{i}", "scratch", "compact", SIZE, 3, seed=i) for i in range(3))
+    recipe = Recipe(member=({"kind": "scratch", "count": 3, "size": SIZE},), combine={"draws": 4})
+    rng = np.random.default_rng(9)
+    familiarity = fit_familiarity([rng.random((30, 8)) for _ in engines], k=3)
+    runner = Runner(engines, specs, recipe, familiarity)
+    bundle = SimpleNamespace(
+        members=specs,
+        classes=CLASSES,
+        recipe=recipe,
+        fingerprint="f" * 64,
+        variant="",
+        preparation=lambda member: recipe.preparation(member.size),
+        runner=lambda engine, **_: runner,
+    )
+    return SimpleNamespace(engines=engines, runner=runner, bundle=bundle, recipe=recipe)
+
+
+def patterns(n, seed=0):
+    return np.random.default_rng(seed).integers(0, 255, (n, 40, 40), dtype=np.uint8)
+
+
+def test_the_store_holds_what_each_member_says_of_each_pattern_in_order(ensemble, tmp_path, monkeypatch):
+    monkeypatch.setattr(run_scan, "CHUNK", 300)
+    raw = patterns(700)
+    scan = scan_from_array(raw)
+    store, _ = run_scan.run_store(scan, ensemble.bundle, tmp_path / "store", SILENT, threads=3)
+    ready = prepare(raw, ensemble.recipe.preparation(SIZE))
+    for m, engine in enumerate(ensemble.engines):
+        np.testing.assert_allclose(store.logits[m], engine.predict(ready)[0], atol=1e-4)
+    assert store.missing() == []
+    assert (np.asarray(store.draw_votes).sum(axis=-1) == 4).all()
+
+
+def test_what_is_in_the_store_is_not_run_again(ensemble, tmp_path, monkeypatch):
+    monkeypatch.setattr(run_scan, "CHUNK", 50)
+    scan = scan_from_array(patterns(130))
+    first, _ = run_scan.run_store(scan, ensemble.bundle, tmp_path / "store", SILENT)
+    assert ensemble.engines[0].seen == 130
+    again, seconds = run_scan.run_store(scan, ensemble.bundle, tmp_path / "store", SILENT)
+    assert ensemble.engines[0].seen == 130 and seconds == 0
+    np.testing.assert_array_equal(first.logits, again.logits)
+
+
+def test_an_interrupted_run_keeps_its_whole_chunks(ensemble, tmp_path, monkeypatch):
+    monkeypatch.setattr(run_scan, "CHUNK", 50)
+    scan = scan_from_array(patterns(200))
+    whole, _ = run_scan.run_store(scan, ensemble.bundle, tmp_path / "whole", SILENT)
+    read, reads = scan.source.read, []
+
+    def stopping(indices):
+        reads.append(indices)
+        if len(reads) > 6:  # three are the fingerprint's, and the fourth piece is torn away
+            raise KeyboardInterrupt
+        return read(indices)
+
+    monkeypatch.setattr(scan.source, "read", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        run_scan.run_store(scan, ensemble.bundle, tmp_path / "parts", SILENT, threads=1)
+    monkeypatch.setattr(scan.source, "read", read)
+    before = ensemble.engines[0].seen
+    resumed, _ = run_scan.run_store(scan, ensemble.bundle, tmp_path / "parts", SILENT)
+    assert 0 < ensemble.engines[0].seen - before < 200
+    np.testing.assert_array_equal(resumed.logits, whole.logits)
+
+
+def test_one_part_run_alone_is_that_part_of_the_store(ensemble, tmp_path):
+    scan = scan_from_array(patterns(90))
+    store, _ = run_scan.run_store(scan, ensemble.bundle, tmp_path / "store", SILENT)
+    outputs = run_scan.run_chunk(scan, slice(30, 60), ensemble.runner)
+    np.testing.assert_allclose(outputs.logits, store.logits[:, 30:60], atol=1e-5)
+    np.testing.assert_allclose(outputs.unfamiliarity, store.unfamiliarity[30:60], rtol=1e-5)
+
+
+def test_a_pattern_that_cannot_be_read_has_quality_zero(ensemble, tmp_path):
+    scan = scan_from_array(patterns(20))
+    scan.problems[7] = "torn"
+    store, _ = run_scan.run_store(scan, ensemble.bundle, tmp_path / "store", SILENT)
+    assert store.quality[7] == 0
+
+
+def test_unfamiliarity_is_the_mean_over_members_of_each_ones_own(ensemble):
+    raw = patterns(12)
+    outputs, strange = ensemble.runner.detailed(raw)
+    ready = prepare(raw, ensemble.recipe.preparation(SIZE))
+    features = [engine.predict(ready)[1] for engine in ensemble.engines]
+    np.testing.assert_allclose(outputs.unfamiliarity, ensemble.runner.familiarity.score(features), rtol=1e-6)
+    assert strange.shape == (3, 12)
+
+
+def test_no_more_is_read_ahead_than_there_are_workers():
+    taken, gate = [], threading.Event()
+
+    def items():
+        for i in range(100):
+            taken.append(i)
+            yield i
+
+    def work(i):
+        gate.wait(5)
+        return i
+
+    results = in_order(work, items(), threads=2)
+    threading.Timer(0.2, gate.set).start()
+    assert next(results) == 0
+    assert len(taken) <= 4
+    assert list(results) == list(range(1, 100))
+
+
+def test_matrix_products_have_one_thread_while_workers_run():
+    from threadpoolctl import threadpool_info
+
+    def threads(_):
+        return max(
+            (pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1
+        )
+
+    assert list(in_order(threads, range(3), threads=2)) == [1, 1, 1]
+
+
+def test_a_student_speaks_for_every_member(ensemble):
+    """A student that holds the members side by side says what they say, apart again."""
+    members = ensemble.engines
+    side_by_side = Linear(0)
+    side_by_side.down = np.concatenate([m.down for m in members], axis=1)
+    side_by_side.head = {"kernel": np.zeros((24, 9), np.float32), "bias": np.zeros(9, np.float32)}
+    for i, member in enumerate(members):
+        side_by_side.head["kernel"][8 * i : 8 * i + 8, 3 * i : 3 * i + 3] = member.head["kernel"]
+    familiarity = fit_familiarity([np.random.default_rng(1).random((30, 24))], k=3)
+    spec = MemberSpec("student", "scratch", "compact", SIZE, 9)
+    student = StudentRunner([side_by_side], (spec,), ensemble.recipe, familiarity, heads=3)
+    raw = patterns(11)
+    outputs = student.outputs(raw)
+    np.testing.assert_allclose(outputs.logits, ensemble.runner.outputs(raw).logits, atol=1e-3)
+    assert outputs.unfamiliarity.shape == (11,)
+
+
+def test_mixtures_lie_between_the_patterns_they_are_made_of():
+    """Two patterns that are constant: a mixture is at most half way to the other, and none without a share."""
+    flat = np.stack([np.full((4, 4), -1.0), np.full((4, 4), 1.0)])
+    for most in (0.5, 0.0):
+        shown = mixed(flat, np.random.default_rng(0), most)
+        assert (shown[0] <= 0).all() and (shown[1] >= 0).all()
+        assert most or np.array_equal(shown, flat)
+
+
+def test_a_student_is_shown_patterns_of_all_scans_but_those_that_are_known(ensemble, monkeypatch):
+    """Of 60 and 30 patterns a draw of 45 has some of both, in their order, prepared as for the members."""
+    monkeypatch.setattr(distillation, "MOST", 45)
+    raw = patterns(90)
+    scans = scan_from_array(raw[:60]), scan_from_array(raw[60:])
+    preparation = ensemble.recipe.preparation(SIZE)
+    ready = prepare(raw, preparation).astype(np.float16)
+
+    def places(found):
+        return [int(np.flatnonzero((ready == one).all(axis=(1, 2)))[0]) for one in found]
+
+    drawn = places(patterns_of(scans, preparation, [], seed=3))
+    assert len(drawn) == 45 and drawn == sorted(set(drawn))
+    assert 20 < sum(place < 60 for place in drawn) < 40
+    known = [pattern_hash(raw[place]) for place in drawn[:10]]
+    again = places(patterns_of(scans, preparation, known, seed=3))
+    # Ten others take the places of those that are known.
+    assert again[:35] == drawn[10:] and len(again) == 45 and not set(again[35:]) & set(drawn)
+    assert patterns_of([], preparation, [], seed=3).shape == (0, SIZE, SIZE)
+
+
+def test_a_student_is_not_shown_constant_repeated_or_unreadable_patterns(ensemble):
+    raw = patterns(12)
+    raw[3] = 7
+    raw[5] = raw[4]
+    scan = scan_from_array(raw)
+    scan.problems[8] = "the file ends here"
+    shown = patterns_of([scan], ensemble.recipe.preparation(SIZE), [], seed=0)
+    wanted = prepare(raw[[0, 1, 2, 4, 6, 7, 9, 10, 11]], ensemble.recipe.preparation(SIZE))
+    np.testing.assert_array_equal(shown, wanted.astype(np.float16))
+
+
+def test_keras_is_given_whole_batches_and_other_engines_small_pieces(ensemble):
+    """Of 299 x 299 pixels 11 patterns are 4 MB, in eights 8; Keras would fill every piece up to 64."""
+    large = tuple(MemberSpec(f"m{i}", "scratch", "xception", 299, 3, seed=i) for i in range(3))
+    runner = replace(ensemble.runner, specs=large)
+    lengths = [p.stop - p.start for p in runner.pieces(slice(0, 200), (60, 60))]
+    assert lengths == [8] * 25
+    for engine in ensemble.engines:
+        engine.name = "keras"
+    lengths = [p.stop - p.start for p in runner.pieces(slice(0, 200), (60, 60))]
+    assert lengths == [64, 64, 64, 8]
