@@ -1,7 +1,6 @@
 """The end of `fit` and of `extend`: calibrate, set the abstention, and write the bundle, its manifest last."""
 
 import datetime
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,7 @@ from ensemble.abstention import AbstentionRule, Familiarity
 from ensemble.calibration import Calibration
 from ensemble.pooling import choose_rule
 from kikuchi._support import atomic
-from kikuchi._support.progress import Progress
+from kikuchi._support.progress import Progress, noted
 from kikuchi._support.versions import versions
 from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND
@@ -101,9 +100,5 @@ def _told(
     progress: Progress, held_out: HeldOut, recipe: Recipe, classes: Sequence[int]
 ) -> dict[str, tuple[Calibration, AbstentionRule]]:
     """Fit every rule's decision, with what a small split cannot carry said once."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        decisions = {rule: fit_decision(held_out, rule, recipe, classes) for rule in RULES}
-    for text in sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)}):
-        progress.say(f"note: {text}")
-    return decisions
+    with noted(progress):
+        return {rule: fit_decision(held_out, rule, recipe, classes) for rule in RULES}

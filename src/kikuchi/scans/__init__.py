@@ -1,9 +1,10 @@
 """Open any scan, prepare its patterns, label and split a dataset."""
 
 from kikuchi.scans.dataset import Dataset, Material, load_dataset
+from kikuchi.scans.exposure import recording_warnings
 from kikuchi.scans.opening import open_scan, scan_from_array
 from kikuchi.scans.preparation import Preparation, background_for, prepare
-from kikuchi.scans.quality import QUALITY_THRESHOLD, pattern_quality
+from kikuchi.scans.quality import QUALITY_THRESHOLD, as_patterns, pattern_quality
 from kikuchi.scans.scan import Scan
 from kikuchi.scans.split import Split, hash_patterns, pattern_hash, split_by_material, split_dataset
 
@@ -14,6 +15,7 @@ __all__ = [
     "Preparation",
     "Scan",
     "Split",
+    "as_patterns",
     "background_for",
     "hash_patterns",
     "load_dataset",
@@ -21,6 +23,7 @@ __all__ = [
     "pattern_hash",
     "pattern_quality",
     "prepare",
+    "recording_warnings",
     "scan_from_array",
     "split_by_material",
     "split_dataset",

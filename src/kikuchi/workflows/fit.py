@@ -10,7 +10,7 @@ import numpy as np
 from ensemble.abstention import Familiarity, fit_familiarity
 from ensemble.abstention.splitting import stratified_groups
 from ensemble.errors import InputError
-from kikuchi._support import atomic
+from kikuchi._support import atomic, lock
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle import bundle as bundles
@@ -99,7 +99,6 @@ def fit(
     group, how = pattern_groups(data, recipe.abstain.groups, preparation)
     part = _parts(data, split, group, how)
     with locked(folder):
-        atomic.sweep(folder)
         stream = None
         if recipe.stream is not None:
             stream = recipe_stream(recipe.stream, split.classes, seed)
@@ -190,7 +189,7 @@ def _claim(folder: Path, recipe: Recipe, data: Dataset, split: Split, stream: Ma
                     f"a fit with another {name} was begun here", path=folder, remedy="give another --out"
                 )
         return
-    if folder.is_dir() and any(p.name != ".lock" for p in folder.iterdir()):
+    if folder.is_dir() and any(p.name not in lock.OWN for p in folder.iterdir()):
         raise InputError("the folder is not empty", path=folder, remedy="give another --out")
     atomic.write_json(path, wanted)
 

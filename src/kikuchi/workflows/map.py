@@ -2,6 +2,7 @@
 
 import math
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ensemble.abstention import AbstentionRule, Decision
+from ensemble.abstention import AbstentionRule, Decision, Status
 from ensemble.calibration import Calibration
 from ensemble.candidates import restricted_logits
 from ensemble.errors import InputError
 from ensemble.phase_fractions import Fractions, outcomes, phase_fractions, square_blocks
 from ensemble.softmax import softmax
+from kikuchi._support.atomic import replaced_together
 from kikuchi._support.lock import locked
-from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.progress import SILENT, Progress, noted
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
@@ -29,7 +31,7 @@ from kikuchi.postprocessing.grain_pooling import with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, background_for, open_scan, prepare
+from kikuchi.scans import Scan, background_for, open_scan, prepare, recording_warnings
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -38,6 +40,16 @@ STORE = "logits.store"
 
 #: Blocks along a side of the map that the intervals of the phase fractions are drawn over.
 BLOCKS_A_SIDE = 10
+
+#: What a pattern that cannot be read has no value of.
+_MEASURES = (
+    "confidence",
+    "entropy",
+    "expected_entropy",
+    "mutual_information",
+    "variation_ratio",
+    "unfamiliarity",
+)
 
 
 def map_scan(
@@ -105,14 +117,15 @@ def map_scan(
     begin = time.perf_counter()
     bundle = run if isinstance(run, Bundle) else Bundle.load(run)
     rule = bundle.check_rule(rule)
-    bundle = answering(bundle, engine, stop, rule)
     wishes = {"risk": risk, "confidence": confidence, "familiar": familiar}
-    if among is None:
-        calibration, abstention = wanted_decision(bundle, rule, **wishes)
-        judge = replace(bundle, calibrations={rule: calibration})
-    else:
-        judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
-        calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
+    with noted(progress):
+        bundle = answering(bundle, engine, stop, rule)
+        if among is None:
+            calibration, abstention = wanted_decision(bundle, rule, **wishes)
+            judge = replace(bundle, calibrations={rule: calibration})
+        else:
+            judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
+            calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
     opened = scan if isinstance(scan, Scan) else open_scan(scan)
     check_new(bundle, engine, opened)
     folder = Path(out)
@@ -136,16 +149,17 @@ def map_scan(
         if grain_of is not None:
             phase_map = with_grains(phase_map, judge, rule, abstention, grain_of)
         progress.say("writing the map")
-        write_map(phase_map, folder, fractions=fractions)
-        if grain_of is not None:
-            write_pooled(phase_map, folder)
-        write_map_report(
-            phase_map,
-            folder / "report.html",
-            patterns=as_seen(opened, bundle),
-            threshold=abstention,
-            fractions=fractions,
-        )
+        with replaced_together(folder, "summary.json", stale=("pooled.png", "report_data")) as staged:
+            write_map(phase_map, staged, fractions=fractions)
+            if grain_of is not None:
+                write_pooled(phase_map, staged)
+            write_map_report(
+                phase_map,
+                staged / "report.html",
+                patterns=as_seen(opened, bundle),
+                threshold=abstention,
+                fractions=fractions,
+            )
     return phase_map
 
 
@@ -164,12 +178,25 @@ def assembled(
         x=scan.x,
         y=scan.y,
         step=scan.step,
-        decision=decision,
+        decision=without_unreadable(decision),
         member_probabilities=softmax(_own_logits(bundle, store.logits)).astype(np.float32),
         orientations=_orientations(scan),
         problems=dict(scan.problems),
         meta=meta,
     )
+
+
+def without_unreadable(decision: Decision) -> Decision:
+    """Take the measures of unreadable points out of a decision: NaN, so that no layer draws them as certain ones.
+
+    A constant pattern is answered with much confidence by every network; what the members said of it stays in the
+    probabilities and the votes.
+    """
+    unreadable = decision.status == Status.UNREADABLE
+    if not unreadable.any():
+        return decision
+    masked = {name: np.where(unreadable, np.nan, getattr(decision, name)) for name in _MEASURES}
+    return replace(decision, **masked)
 
 
 def _own_logits(bundle: Bundle, logits: np.ndarray) -> np.ndarray:
@@ -263,7 +290,10 @@ def _meta(
             f"this scan was taken at {scan.voltage_kv:g} kV, the bundle was fitted at {trained} kV: "
             "the promised risk does not carry over"
         )
+    warnings += recording_warnings(scan)
     return {
+        # The same in every file of a map: who finds two in one folder has files of two runs before him.
+        "run_id": uuid.uuid4().hex,
         "scan": {
             "name": scan.name,
             "patterns": scan.n,
