@@ -19,6 +19,9 @@ ABSTAINED = -1
 LEFT_OUT = -2
 """Outcome of a pattern that is of no known class, or is no pattern: unfamiliar or unreadable."""
 
+LEAST_BLOCKS = 20
+"""Blocks of a map below which an interval would be a guess: its bootstrap knows nothing of blocks it never saw."""
+
 _MOST_STEPS = 2000
 _TOLERANCE = 1e-7
 _CHUNK_BYTES = 64 * 2**20
@@ -33,13 +36,16 @@ class Fractions:
     fraction
         Corrected, posterior mean, shape (K,), summing to 1.
     low, high
-        Credible interval of each corrected fraction, shape (K,).
+        Credible interval of each corrected fraction, shape (K,), of the material that the map is a sample of, not of
+        this map alone; NaN where fewer than 20 blocks would carry it.
     plain
         Share of each class among the answered, shape (K,), as counted; NaN where nothing was answered.
     answered, abstained, left_out
         Points of the map.
     confidence
         Of the intervals.
+    blocks
+        Independent blocks of the map that the intervals rest on; None where every point counted by itself.
     """
 
     fraction: NDArray[np.float64]
@@ -50,6 +56,7 @@ class Fractions:
     abstained: int
     left_out: int
     confidence: float
+    blocks: int | None = None
 
 
 def outcomes(status: ArrayLike, winner: ArrayLike) -> NDArray[np.int16]:
@@ -86,6 +93,7 @@ def phase_fractions(
     *,
     blocks: ArrayLike | None = None,
     effective_sample_size: float | None = None,
+    held_out_groups: ArrayLike | None = None,
     confidence: float = 0.95,
     n_draws: int = 2000,
     seed: int = 0,
@@ -111,6 +119,9 @@ def phase_fractions(
         1981), since neighbouring points are not independent. See `square_blocks`.
     effective_sample_size
         Number of independent points the map is worth; shrinks the counts. Not with blocks.
+    held_out_groups
+        Group of each held-out pattern, shape (H,): whole groups are then resampled, each counts once. A group is of
+        one class.
     confidence
         Of the intervals, in (0, 1).
     n_draws
@@ -159,9 +170,14 @@ def phase_fractions(
         if effective_sample_size is not None:
             size = as_number(effective_sample_size, "the effective sample size", low=1)
         frequency = _dirichlet(np.asarray(tally * (size / len(column))), n_draws, rng)
-    fraction = _solve_all(counts, frequency, rng)
+    groups = None if held_out_groups is None else np.asarray(held_out_groups)
+    tables = None if groups is None else _group_tables(held_out_labels, held_out_outcomes, groups, n_classes)
+    fraction = _solve_all(counts, frequency, rng, tables)
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(fraction, [tail, 1.0 - tail], axis=0)
+    n_blocks = len(np.unique(np.asarray(blocks)[kept])) if blocks is not None else None
+    if n_blocks is not None and n_blocks < LEAST_BLOCKS:
+        low, high = np.full(n_classes, np.nan), np.full(n_classes, np.nan)
     answered = int(tally[:-1].sum())
     return Fractions(
         fraction=fraction.mean(axis=0),
@@ -172,6 +188,7 @@ def phase_fractions(
         abstained=int(tally[-1]),
         left_out=int((~kept).sum()),
         confidence=confidence,
+        blocks=n_blocks,
     )
 
 
@@ -282,15 +299,46 @@ def _resample_blocks(
     return drawn / drawn.sum(axis=1, keepdims=True)
 
 
+def _group_tables(labels: ArrayLike, seen: ArrayLike, groups: NDArray, n_classes: int) -> NDArray[np.float64]:
+    """Outcome frequencies of each held-out group in the row of its class, shape (G, K (K + 1)), rows of weight 1."""
+    y, s = np.asarray(labels), np.asarray(seen)
+    if groups.shape != y.shape:
+        raise InputError(
+            f"expected one group for each of {len(y)} held-out patterns, not shape {groups.shape}"
+        )
+    kept = s != LEFT_OUT
+    column = np.where(s[kept] == ABSTAINED, n_classes, s[kept])
+    cell = y[kept] * (n_classes + 1) + column
+    # A group of two classes counts as one of each.
+    which = np.unique(np.stack([groups[kept], y[kept]]), axis=1, return_inverse=True)[1].reshape(-1)
+    size = n_classes * (n_classes + 1)
+    n = int(which.max()) + 1
+    table = np.bincount(which * size + cell, minlength=n * size).reshape(n, size)
+    return table / np.bincount(which)[:, None]
+
+
+def _bootstrap_rows(
+    tables: NDArray[np.float64], n: int, k: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Draw confusions, shape (n, K, K + 1), over whole groups; with one pattern a group these are `_dirichlet`'s."""
+    drawn = (rng.standard_exponential((n, len(tables))) @ tables).reshape(n, k, k + 1)
+    drawn = drawn + rng.standard_gamma(1.0 / (k + 1), size=drawn.shape)
+    return drawn / drawn.sum(axis=-1, keepdims=True)
+
+
 def _solve_all(
-    counts: NDArray[np.float64], frequency: NDArray[np.float64], rng: np.random.Generator
+    counts: NDArray[np.float64],
+    frequency: NDArray[np.float64],
+    rng: np.random.Generator,
+    tables: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     k = len(counts)
     out = np.empty((len(frequency), k))
     step = max(1, _CHUNK_BYTES // (8 * counts.size))
     for start in range(0, len(frequency), step):
         q = frequency[start : start + step]
-        out[start : start + step] = _solve(_dirichlet(counts, len(q), rng), q)
+        theta = _dirichlet(counts, len(q), rng) if tables is None else _bootstrap_rows(tables, len(q), k, rng)
+        out[start : start + step] = _solve(theta, q)
     return out
 
 

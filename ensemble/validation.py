@@ -250,7 +250,7 @@ def as_groups(groups: ArrayLike, n: int, what: str = "groups") -> NDArray[np.int
     """
     g = np.asarray(groups)
     if g.shape != (n,):
-        raise InputError(f"{what} must have shape ({n},), not {g.shape}")
+        raise InputError(f"{what}: expected one group for each of {n} patterns, not shape {g.shape}")
     if g.dtype.kind in "fc" and np.isnan(g).any():
         raise InputError(f"{what} must not hold NaN")
     return np.unique(g, return_inverse=True)[1].reshape(-1).astype(np.intp)

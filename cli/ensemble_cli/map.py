@@ -6,7 +6,20 @@ from typing import Annotated
 import typer
 
 from ensemble_cli.console import guarded, load_keras, progress, result
-from ensemble_cli.options import Among, Confidence, Dask, Familiar, Json, Out, Quiet, Risk, Rule, Workers
+from ensemble_cli.options import (
+    Among,
+    Confidence,
+    Dask,
+    Familiar,
+    Json,
+    Out,
+    Quiet,
+    Risk,
+    Rule,
+    Shape,
+    Workers,
+    read_shape,
+)
 
 
 @guarded
@@ -39,6 +52,7 @@ def map_scan(
             help="never, exact (vote) or cascade: when a pattern needs no further member; see quicken.",
         ),
     ] = "never",
+    shape: Shape = None,
     dask: Dask = None,
     workers: Workers = None,
     as_json: Json = False,
@@ -60,6 +74,7 @@ def map_scan(
             familiar=familiar,
             among=among,
             grains=grains,
+            shape=read_shape(shape),
             engine=engine,
             stop=stop,
             client=client,

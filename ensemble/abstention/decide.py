@@ -105,7 +105,7 @@ def decide(
     chosen = select(
         p,
         rule.set_thresholds,
-        rule.threshold,
+        rule.threshold if rule.class_thresholds is None else rule.thresholds,
         rule.familiarity_threshold,
         rule.quality_threshold,
         distance,

@@ -167,7 +167,13 @@ def answers_needed(
 
 
 def threshold_sequence(
-    confidences: ArrayLike, wrong: ArrayLike, risk: float, confidence: float, scale: float = 1.0
+    confidences: ArrayLike,
+    wrong: ArrayLike,
+    risk: float,
+    confidence: float,
+    scale: float = 1.0,
+    *,
+    safest: bool = False,
 ) -> NDArray[np.float64]:
     """Order in which thresholds are to be tested: from strict to loose, beginning where the test has power.
 
@@ -180,6 +186,9 @@ def threshold_sequence(
         What is to be certified.
     scale
         Size of the testing half over the size of the planning half.
+    safest
+        Begin at the threshold with the smallest expected bound, not at the strictest that is expected to pass: the
+        first test fails less often, at the price of stricter thresholds where all later ones fail.
 
     Returns
     -------
@@ -207,7 +216,9 @@ def threshold_sequence(
     expected = expected_bound(np.round(rate * n_expected), n_expected, confidence)
     cautious = expected_bound(np.round(rate * n_expected) + 2, n_expected, confidence)
     passing = np.flatnonzero(cautious <= risk)
-    start = int(passing[0]) if len(passing) else int(np.argmin(expected))
+    start = int(np.argmin(cautious if safest else expected))
+    if len(passing) and not safest:
+        start = int(passing[0])
     return thresholds[start:]
 
 
@@ -332,10 +343,10 @@ def _message(
 ) -> str:
     surely = f"with {100 * confidence:g} % confidence ({k} wrong of {n} answered held-out patterns)"
     if certified:
-        return f"at most {_percent(risk)} of the answers are wrong, {surely}"
+        return f"at most {as_percent(risk)} of the answers are wrong, {surely}"
     if n == 0:
         return (
-            f"{_percent(risk)} cannot be certified: no held-out pattern is answered; "
+            f"{as_percent(risk)} cannot be certified: no held-out pattern is answered; "
             f"{bare} answered without an error would be enough"
         )
     more = f"it would take {bare} more answers without an error"
@@ -344,11 +355,17 @@ def _message(
     elif k:
         more += f", or {seen} more that err as often as those seen"
     return (
-        f"{_percent(risk)} cannot be certified; at most {_percent(bound)} of the answers are wrong, "
+        f"{as_percent(risk)} cannot be certified; at most {as_percent(bound)} of the answers are wrong, "
         f"{surely}; {more}"
     )
 
 
-def _percent(value: float) -> str:
-    # Rounded up, so that the text never promises more than the number.
+def as_percent(value: float) -> str:
+    """Say a risk in words, rounded up: the text never promises more than the number.
+
+    Examples
+    --------
+    >>> as_percent(0.02), as_percent(0.05281)
+    ('2 %', '5.29 %')
+    """
     return f"{np.ceil(value * 1e4 - 1e-9) / 100:g} %"

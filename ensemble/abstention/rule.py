@@ -1,15 +1,18 @@
 """The abstention rule: what is answered, fitted on held-out data, with its certificate."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ensemble.abstention.answered_class import AnsweredVerdict
 from ensemble.abstention.conformal import conformal_sets, fit_conformal
+from ensemble.abstention.promises import check_promise, promise_classes, promise_materials
 from ensemble.abstention.risk_control import Certificate, certify, not_tested, threshold_sequence
 from ensemble.abstention.splitting import split_groups
+from ensemble.abstention.stratified import Answers, ClassVerdict
 from ensemble.errors import InputError
 from ensemble.validation import as_labels, as_names, as_number, as_probabilities, as_scores, as_share
 
@@ -37,6 +40,13 @@ class AbstentionRule:
         Share of held-out familiar patterns that `familiarity_threshold` lets through.
     certificate
         What is promised about the answered.
+    promise
+        ``"mixture"``, ``"material"`` or ``"class"``, see `ensemble.abstention.promises`.
+    class_thresholds
+        Smallest confidence with which each class is answered, length K, `NEVER` where it is not; None where
+        `threshold` serves all.
+    verdicts
+        What is certified of each class; empty under ``"mixture"``.
     """
 
     threshold: float
@@ -46,6 +56,16 @@ class AbstentionRule:
     coverage: float
     familiar: float
     certificate: Certificate
+    promise: str = "mixture"
+    class_thresholds: tuple[float, ...] | None = None
+    verdicts: tuple[ClassVerdict, ...] | tuple[AnsweredVerdict, ...] = ()
+
+    @property
+    def thresholds(self) -> NDArray[np.float64]:
+        """Smallest confidence with which each class is answered, shape (K,)."""
+        if self.class_thresholds is not None:
+            return np.asarray(self.class_thresholds)
+        return np.full(self.n_classes, self.threshold)
 
     def __post_init__(self) -> None:
         as_number(self.threshold, "the threshold of an abstention rule", low=0)
@@ -64,6 +84,11 @@ class AbstentionRule:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain JSON."""
+        of_classes = {
+            "promise": self.promise,
+            "class_thresholds": None if self.class_thresholds is None else list(self.class_thresholds),
+            "verdicts": [v.to_dict() for v in self.verdicts],
+        }
         return {
             "threshold": self.threshold,
             "set_thresholds": list(self.set_thresholds),
@@ -72,7 +97,7 @@ class AbstentionRule:
             "coverage": self.coverage,
             "familiar": self.familiar,
             "certificate": self.certificate.to_dict(),
-        }
+        } | ({} if self.promise == "mixture" else of_classes)
 
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> "AbstentionRule":
@@ -89,6 +114,13 @@ class AbstentionRule:
             promised = dict(d["certificate"])
             promised["untested"] = tuple(promised.get("untested", ()))
             fields["certificate"] = Certificate(**promised)
+            if check_promise(d.get("promise", "mixture")) != "mixture":
+                kind = ClassVerdict if d["promise"] == "material" else AnsweredVerdict
+                fields["class_thresholds"] = tuple(float(t) for t in d["class_thresholds"])
+                fields["verdicts"] = tuple(kind(**v) for v in d["verdicts"])
+                k = len(fields["set_thresholds"])
+                if len(fields["class_thresholds"]) != k or len(fields["verdicts"]) != k:
+                    raise ValueError("thresholds of classes that are not there")
             return cls(**fields)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not an abstention rule: {error!r}") from error
@@ -106,7 +138,7 @@ class Selection(NamedTuple):
 def select(
     probabilities: NDArray[np.float64],
     set_thresholds: ArrayLike,
-    threshold: float,
+    threshold: ArrayLike,
     familiarity_threshold: float | None,
     quality_threshold: float,
     unfamiliarity: ArrayLike | None,
@@ -115,7 +147,7 @@ def select(
     """Apply the gates: the one selection function that fitting certifies and deciding uses.
 
     Answered are the patterns that are readable (finite, quality above the threshold), familiar, have at most
-    one class in their conformal set and at least the threshold of confidence.
+    one class in their conformal set and at least the threshold of confidence: one number, or one for each class (K,).
     """
     readable = np.asarray(~np.isnan(probabilities).any(axis=1))
     if quality is not None:
@@ -126,7 +158,9 @@ def select(
         readable &= ~np.isnan(distance)
         familiar &= distance <= familiarity_threshold
     sets = conformal_sets(probabilities, set_thresholds)
-    answered = readable & familiar & (sets.sum(axis=1) <= 1) & (probabilities.max(axis=1) >= threshold)
+    of_classes = np.asarray(threshold, dtype=np.float64)
+    needed = of_classes if of_classes.ndim == 0 else of_classes[probabilities.argmax(axis=1)]
+    answered = readable & familiar & (sets.sum(axis=1) <= 1) & (probabilities.max(axis=1) >= needed)
     return Selection(readable, familiar, answered, sets)
 
 
@@ -143,6 +177,9 @@ def fit_abstention(
     class_conditional: bool = False,
     familiar: float = 0.99,
     groups: ArrayLike | None = None,
+    promise: str = "mixture",
+    materials: ArrayLike | None = None,
+    shares: tuple[ArrayLike, ArrayLike] | None = None,
     names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> AbstentionRule:
@@ -175,11 +212,20 @@ def fit_abstention(
     familiar
         Share of familiar patterns to let through, in (0, 1].
     groups
-        Scan or grain of each pattern, shape (N,). Groups are never split, and only one pattern of each
-        tests the promise, because neighbours are not independent; the promise is then about one pattern of
-        a new group.
+        Scan or grain of each pattern, shape (N,). Groups are never split, each counts once for the conformal sets,
+        and only one pattern of each tests the promise, because neighbours are not independent; the promise is then
+        about one pattern of a new group.
+    promise
+        ``"mixture"``: the risk of all answers, at the held-out mixture; ``"material"``: of the answers to each
+        material, so at any mixture; ``"class"``: of the answers with each class, at the mixture that `shares` gives;
+        ``"auto"``: ``"material"`` where it can be kept for every class, else ``"mixture"``.
+    materials
+        Material of each pattern, shape (N,); its class where None.
+    shares
+        Lower and upper ends of the share of each class in the scan, shape (K,) each, for ``"class"``; the held-out
+        mixture where None.
     names
-        Of the K classes, for messages.
+        Of the K classes, for people; their indices where None.
     seed
         Of the split and of the pattern drawn from each group.
 
@@ -210,7 +256,10 @@ def fit_abstention(
         readable = readable[~np.isnan(distance[readable])]
         limit = float(np.quantile(distance[readable], familiar, method="higher")) if len(readable) else np.inf
         limit = min(limit, float(np.finfo(np.float64).max))
-    set_thresholds = fit_conformal(p[readable], y[readable], coverage, class_conditional=class_conditional)
+    unit = None if groups is None else np.asarray(groups)[readable]
+    set_thresholds = fit_conformal(
+        p[readable], y[readable], coverage, class_conditional=class_conditional, groups=unit
+    )
 
     answerable = select(p, set_thresholds, 0.0, limit, quality_threshold, distance, clarity).answered
     top, wrong = p.max(axis=1), p.argmax(axis=1) != y
@@ -218,8 +267,9 @@ def fit_abstention(
     sequence = threshold_sequence(top[plan], wrong[plan], risk, confidence, len(testing) / len(planning))
     untested = np.setdiff1d(np.arange(k), y[testing])
     certificate = certify(top[test], wrong[test], sequence, risk, confidence, n_tested=len(testing))
-    certificate = not_tested(certificate, untested, as_names(names, k))
-    return AbstentionRule(
+    words = as_names(names, k)
+    certificate = not_tested(certificate, untested, words)
+    mixture = AbstentionRule(
         threshold=certificate.threshold,
         set_thresholds=tuple(set_thresholds.tolist()),
         familiarity_threshold=limit,
@@ -228,6 +278,32 @@ def fit_abstention(
         familiar=familiar,
         certificate=certificate,
     )
+    if check_promise(promise) == "mixture":
+        return mixture
+    known = y if materials is None else np.asarray(materials)
+    said = Answers(np.nan_to_num(p).argmax(axis=1), np.nan_to_num(top), answerable, y, known)
+    plan_units, test_units = said.select(_one_of_each(planning, groups)), said.select(testing)
+    if promise == "class":
+        found = promise_classes(plan_units, test_units, words, risk, confidence, shares)
+    else:
+        found = promise_materials(plan_units, test_units, words, risk, confidence)
+    if promise == "auto" and not found.complete:
+        return mixture
+    return replace(
+        mixture,
+        threshold=found.certificate.threshold,
+        certificate=found.certificate,
+        promise="material" if promise == "auto" else promise,
+        class_thresholds=tuple(found.thresholds.tolist()),
+        verdicts=found.verdicts,
+    )
+
+
+def _one_of_each(planning: NDArray[np.intp], groups: ArrayLike | None) -> NDArray[np.intp]:
+    """One pattern of each planning group: what plans a test of groups must count groups."""
+    if groups is None:
+        return planning
+    return planning[np.unique(np.asarray(groups)[planning], return_index=True)[1]]
 
 
 def _each(values: ArrayLike, what: str, n: int) -> NDArray[np.float64]:

@@ -1,12 +1,11 @@
 """Time and memory of `ensemble demo`, and what it found.
 
-    python reports/demo/measure.py
+    python -m reports.demo.measure
 
 runs the command in a fresh folder and writes ``demo.json`` beside this file.
 """
 
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kikuchi._support.versions import versions
+from reports._provenance import provenance
 
 HERE = Path(__file__).parent
 
@@ -37,16 +36,12 @@ def main() -> None:
         seconds = time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_CHILDREN)
     result = {
-        "command": "ensemble demo --json --quiet",
-        "date": time.strftime("%Y-%m-%d"),
-        "seed": 0,
-        "cores": os.cpu_count(),
-        "load_before": os.getloadavg()[0],
+        **provenance(seed=0),
+        "measured_command": "ensemble demo --json --quiet",
         "seconds": round(seconds, 1),
         "processor_seconds": round(peak.ru_utime + peak.ru_stime, 1),
         "peak_memory_gib": round(peak.ru_maxrss / 2**20, 2),
         "found": json.loads(done.stdout),
-        "versions": versions(),
     }
     (HERE / "demo.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))

@@ -1,6 +1,6 @@
 """The figures and tables of this study, from ``study.json`` and the maps that `study.py` kept.
 
-    python reports/explanations/figures.py --work WORK
+    python -m reports.explanations.figures --work WORK
 
 Writes ``shares.png``, ``perturbation.png`` and, where the maps are, ``examples.png`` beside itself, and fills the
 tables of ``README.md``.

@@ -1,6 +1,6 @@
 """Where attributions lie, and whether they can be believed, on simulated Ni and Ni3Al that members disagree about.
 
-    python reports/explanations/study.py ../shared/masters --work WORK
+    python -m reports.explanations.study ../shared/masters --work WORK
 
 fits the members where that is not done yet (`ensembles.py`), simulates Ni and Ni3Al patterns that none of them has
 seen, and writes ``study.json`` beside itself. Intervals are bootstraps over patterns: each is a crystal of its own.
@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ensembles import arguments, fitted, specification
 
 from ensemble.softmax import softmax
-from kikuchi._support.versions import versions
 from kikuchi.bundle.background import BACKGROUND
-from kikuchi.bundle.bundle import Bundle
 from kikuchi.explain import Ensemble, Shapley, read_background
 from kikuchi.explain.bands import Physics
 from kikuchi.explain.faithfulness import perturb, randomised_weights, rank_correlation
 from kikuchi.explain.ground_truth import Truth, shares
 from kikuchi.explain.inputs import per_class
+from kikuchi.inference.predictor import Predictor
 from kikuchi.scans import open_scan, prepare
 from kikuchi.simulate import simulate
+from reports._provenance import provenance
+from reports.explanations.ensembles import arguments, fitted, specification
 
 HERE = Path(__file__).parent
 ASKED = ("Ni3Al", "Ni")
@@ -41,7 +41,7 @@ def interval(values: Any, seed: int = 0) -> dict[str, float]:
     return {"mean": float(values.mean()), "low": float(low), "high": float(high), "patterns": len(values)}
 
 
-def questions(masters: Path, work: Path, seed: int, bundle: Bundle, most: int) -> list[dict[str, Any]]:
+def questions(masters: Path, work: Path, seed: int, bundle: Predictor, most: int) -> list[dict[str, Any]]:
     """Return new patterns whose disputed classes are Ni's and Ni3Al's, with what is true of them."""
     folder = work / "asked"
     if not (folder / "dataset.toml").is_file():
@@ -209,11 +209,7 @@ def main() -> None:
     again = [q["pattern"] for q in asked[:AGAIN]]
     correlations = shuffled(ensemble, again)
     result = {
-        "command": f"python reports/explanations/study.py ../shared/masters --work WORK --seed {given.seed} "
-        f"--disagreements {given.disagreements}",
-        "date": time.strftime("%Y-%m-%d"),
-        "seed": given.seed,
-        "machine": "two-core CPU",
+        **provenance(seed=given.seed),
         "members": [m.name for m in bundle.members],
         "members_right": {
             m.name: float((bundle.held_out.outputs.logits[i].argmax(axis=1) == bundle.held_out.labels).mean())
@@ -228,7 +224,6 @@ def main() -> None:
         **summary(records),
         "by_gradients": by_gradients(ensemble, again),
         "shuffled_weights_rank_correlation": interval(correlations) | {"largest": max(correlations)},
-        "versions": versions(),
     }
     (HERE / "study.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 

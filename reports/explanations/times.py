@@ -1,6 +1,6 @@
 """How long explanations take on an idle machine, and how complete they are, with compact members and with Xceptions.
 
-    python reports/explanations/times.py ../shared/masters --work WORK
+    python -m reports.explanations.times ../shared/masters --work WORK
 
 takes the members of `ensembles.py`, and trains two Xceptions for a minute where WORK has none yet. Writes
 ``times.json`` beside itself.
@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ensembles import RECORDING, arguments, fitted, specification
 
-from kikuchi._support.versions import versions
 from kikuchi.explain import Ensemble, choose_background, explain_disagreement
 from kikuchi.members import MemberSpec, Training, build_member, copy_backbone, predict, train_member
 from kikuchi.scans import Preparation, load_dataset
@@ -23,6 +21,8 @@ from kikuchi.simulate import simulate
 from kikuchi.simulate.scenes.spec import spec_from_dict
 from kikuchi.workflows.explain import explain_map
 from kikuchi.workflows.map import map_scan
+from reports._provenance import provenance
+from reports.explanations.ensembles import RECORDING, arguments, fitted, specification
 
 HERE = Path(__file__).parent
 XCEPTION_TRAIN, XCEPTION_VALIDATION, XCEPTION_POINTS = 240, 30, 2
@@ -87,7 +87,7 @@ def xceptions(work: Path, parts: list[Any], seed: int) -> tuple[list[Any], list[
         else:
             if members:  # the second one starts from the first one's backbone and trains its head
                 copy_backbone(members[0].get_layer("backbone"), member.get_layer("backbone"))
-            train_member(member, *parts, Training(epochs=2, batch=16, warm_down=True), seed=seed)
+            train_member(member, parts[0], parts[1], Training(epochs=2, batch=16, warm_down=True), seed=seed)
             member.save_weights(kept)
         members.append(member)
     (_, _), (patterns, labels) = parts
@@ -130,11 +130,7 @@ def main() -> None:
     load, file = os.getloadavg()[0], HERE / "times.json"
     # What is shared by every run (reading TensorFlow, tracing it) belongs to the first number, as for a user.
     result: dict[str, Any] = {
-        "command": f"python reports/explanations/times.py ../shared/masters --work WORK --seed {given.seed}",
-        "date": time.strftime("%Y-%m-%d"),
-        "seed": given.seed,
-        "machine": "two-core CPU",
-        "versions": versions(),
+        **provenance(seed=given.seed),
     }
     if file.is_file():
         result = json.loads(file.read_text(encoding="utf-8")) | result

@@ -1,25 +1,25 @@
 """How fast the map report opens and answers in headless Chromium, up to a million points.
 
-    python reports/gallery/browser_speed.py
+    python -m reports.gallery.browser_speed
 
 Writes ``browser_speed.json`` beside itself. Needs Chromium and its driver, and room for about 1 GB of temporary files.
 """
 
 import json
-import os
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from headless import open_browser, open_report
 
 from ensemble.abstention import AbstentionRule, decide
 from ensemble.abstention.risk_control import certify
 from ensemble.pooling import combine
 from kikuchi.html import write_map_report
 from kikuchi.maps.phase_map import PhaseMap
+from reports._provenance import provenance
+from reports.gallery.headless import open_browser, open_report
 
 CLASSES = (221, 222, 223, 224, 225, 226, 227, 228, 229, 230)
 MEMBERS = 10
@@ -126,15 +126,14 @@ def measure(rows: int, columns: int, folder: Path) -> dict[str, object]:
 
 
 def main() -> None:
-    results, load = [], os.getloadavg()[0]
+    results = []
     for rows, columns in SIDES:
         with tempfile.TemporaryDirectory() as folder:
             results.append(measure(rows, columns, Path(folder)))
         print(results[-1])
     report = {
         "what": "headless Chromium without a GPU; 10 classes, 10 members, patterns of 16 x 16, all of it noise",
-        "cores": os.cpu_count(),
-        "load_average_before": round(load, 1),
+        **provenance(seed=0),
         "results": results,
     }
     Path(__file__).with_suffix(".json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

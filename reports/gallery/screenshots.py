@@ -1,6 +1,6 @@
 """Take the pictures of a map report that the README shows.
 
-    python reports/gallery/screenshots.py demo/map/report.html
+    python -m reports.gallery.screenshots demo/map/report.html
 
 Writes ``report_light.png`` (space groups, an answered point pinned) and ``report_dark.png`` (mutual information, its
 highest values brushed, the point where the members disagree most pinned) beside itself.
@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from headless import open_browser, open_report
+from reports.gallery.headless import open_browser, open_report
 
 _PIN = """
 const [x, y] = kikuchiReport.clientPosition(arguments[0]), map = document.getElementById("map-overlay");

@@ -1,6 +1,6 @@
 """The paper, reproduced, side by side with its peers: one command, which goes on where it was interrupted.
 
-    python reports/paper/study.py [--size 64] [--members 10] [--trials 5] [--seed 2021] [--config study.toml]
+    python -m reports.paper.study [--size 64] [--members 10] [--trials 5] [--seed 2021] [--config study.toml]
                                   [--work FOLDER] [--only STAGE ...]
 
 Patterns, networks and their outputs go to the work folder, results (JSON, figures, the tables of ``README.md``) beside
@@ -9,7 +9,6 @@ the configuration. A stage whose JSON is there and was made by the same study is
 
 import argparse
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -17,24 +16,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from parts.config import Study, load_study
-from parts.ensembles import ensembles, pair_certificate
-from parts.figures import draw_growth, draw_losses, draw_map, draw_shift, draw_unknown, save
-from parts.maps import map_folder, mapped
-from parts.page import Results, write_page
-from parts.patterns import labelled_dataset, map_scan_file, stem, unknown_dataset
-from parts.peers import peers
-from parts.protocol import fitted, protocol, weights_used
-from parts.shift import conditions, shifted
-from parts.unknown import unknown
-
 from kikuchi._support import atomic
 from kikuchi._support.json import plain
 from kikuchi._support.progress import Lines, Progress
-from kikuchi._support.versions import versions
-from kikuchi.bundle.bundle import Bundle
+from kikuchi.inference.predictor import Predictor
 from kikuchi.simulate import load_structure
 from kikuchi.workflows.explain import explain_map
+from reports._provenance import provenance
+from reports.paper.parts.config import Study, load_study
+from reports.paper.parts.ensembles import ensembles, pair_certificate
+from reports.paper.parts.figures import draw_growth, draw_losses, draw_map, draw_shift, draw_unknown, save
+from reports.paper.parts.maps import map_folder, mapped
+from reports.paper.parts.page import Results, write_page
+from reports.paper.parts.patterns import labelled_dataset, map_scan_file, stem, unknown_dataset
+from reports.paper.parts.peers import peers
+from reports.paper.parts.protocol import fitted, protocol, weights_used
+from reports.paper.parts.shift import conditions, shifted
+from reports.paper.parts.unknown import unknown
 
 HERE = Path(__file__).parent
 
@@ -58,10 +56,10 @@ def main() -> None:
     chosen = {name: getattr(given, name) for name in ("size", "members", "trials", "seed")}
     config = given.config.resolve()
     study = load_study(config, **chosen)
-    run(study, config.parent, given.work, given.only, _command(given, chosen))
+    run(study, config.parent, given.work, given.only)
 
 
-def run(study: Study, results: Path, work: Path, only: list[str] | None, command: str) -> None:
+def run(study: Study, results: Path, work: Path, only: list[str] | None) -> None:
     """Run every stage of the study that has no result yet, then draw the figures and fill the page."""
     progress = Lines()
     bundle = fitted(study, labelled_dataset(study, work), work, progress)
@@ -74,12 +72,8 @@ def run(study: Study, results: Path, work: Path, only: list[str] | None, command
             begin = time.perf_counter()
             made = stage()
             about = {
-                "command": command,
-                "date": time.strftime("%Y-%m-%d"),
-                "seed": study.seed,
-                "machine": f"CPU, {os.cpu_count()} cores, shared with other work",
+                **provenance(seed=study.seed),
                 "seconds": round(time.perf_counter() - begin, 1),
-                "versions": versions(),
                 "study": about_study,
             }
             atomic.write_json(file, plain({"made_by": about} | made))
@@ -106,13 +100,13 @@ def is_made(file: Path, study: dict[str, Any]) -> bool:
     return all(there.get(key) == study.get(key) for key in {*there, *study} if key not in ignored)
 
 
-def explanations_folder(bundle: Bundle, work: Path) -> Path:
+def explanations_folder(bundle: Predictor, work: Path) -> Path:
     """Return where one ensemble's explanations are."""
     return work / "explanations" / bundle.path.name
 
 
 def stages(
-    study: Study, bundle: Bundle, work: Path, progress: Progress
+    study: Study, bundle: Predictor, work: Path, progress: Progress
 ) -> dict[str, Callable[[], dict[str, Any]]]:
     """Return every stage by the name of its JSON, in order."""
     found: dict[str, Callable[[], dict[str, Any]]] = {
@@ -134,12 +128,12 @@ def stages(
     return found
 
 
-def pairs(study: Study, bundle: Bundle) -> dict[str, Any]:
+def pairs(study: Study, bundle: Predictor) -> dict[str, Any]:
     """Certify how surely the phases of every map are told apart, by their groups and by the materials themselves."""
     found = {}
     for entry in study.map:
         first, second = (load_structure(name).space_group for name in entry.materials)
-        for materials in (None, entry.materials):
+        for materials in (None, (entry.materials[0], entry.materials[1])):
             name = f"{first} and {second}, " + (
                 "all materials" if materials is None else " and ".join(materials)
             )
@@ -147,7 +141,7 @@ def pairs(study: Study, bundle: Bundle) -> dict[str, Any]:
     return {"pairs": found}
 
 
-def explained(study: Study, bundle: Bundle, work: Path, progress: Progress) -> dict[str, Any]:
+def explained(study: Study, bundle: Predictor, work: Path, progress: Progress) -> dict[str, Any]:
     """Explain disagreements of the first map: kernel pairs, feature maps and Shapley values (Figs. 2 to 4)."""
     entry = study.map[0]
     scan = map_scan_file(entry, study, work, 0)
@@ -160,7 +154,9 @@ def explained(study: Study, bundle: Bundle, work: Path, progress: Progress) -> d
     }
 
 
-def draw(study: Study, bundle: Bundle, results: Path, work: Path, found: Results, progress: Progress) -> None:
+def draw(
+    study: Study, bundle: Predictor, results: Path, work: Path, found: Results, progress: Progress
+) -> None:
     """Draw the figures of every result that is there."""
     figures = results / "figures"
     if "protocol" in found:
@@ -189,12 +185,6 @@ def draw(study: Study, bundle: Bundle, results: Path, work: Path, found: Results
         for name, picture in shown.items():
             with atomic.replaced(figures / f"{name}.png") as partial_file:
                 shutil.copyfile(explanations_folder(bundle, work) / picture, partial_file)
-
-
-def _command(given: argparse.Namespace, chosen: dict[str, int | None]) -> str:
-    options = "".join(f" --{name} {value}" for name, value in chosen.items() if value is not None)
-    config = "" if given.config == HERE / "study.toml" else f" --config {given.config.name}"
-    return f"python reports/paper/study.py{options}{config}"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Build what the study needs before any clock runs: scans and the Xception members.
 
-python reports/performance/build.py --work WORK
+python -m reports.performance.build --work WORK
 """
 
 import argparse
@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import populations
-import xceptions
+
+from reports.performance import populations, xceptions
 
 
 def build(work: Path, train: int = 2000, watched: int = 100) -> tuple[list[Path], np.ndarray, np.ndarray]:
@@ -20,7 +20,7 @@ def build(work: Path, train: int = 2000, watched: int = 100) -> tuple[list[Path]
         (populations.prepared(raw[a:b], xceptions.SIZE).astype(np.float16), labels[a:b])
         for a, b in pairwise(ends)
     ]
-    folders = xceptions.members(work / "trained-xceptions", *parts, classes=3)
+    folders = xceptions.members(work / "trained-xceptions", parts[0], parts[1], classes=3)
     return folders, raw[ends[-1] :], labels[ends[-1] :]
 
 

@@ -1,15 +1,11 @@
 """Five compact members at 64 x 64: every lever, the draws, preparation and reading."""
 
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import timing
-from contenders import Contenders, agreement, through
-from costs import gflop
 
 import kikuchi
 from kikuchi._support.progress import Lines
@@ -22,6 +18,10 @@ from kikuchi.inference.predictor import HELD_OUT
 from kikuchi.scans import load_dataset, pattern_quality, prepare, scan_from_array
 from kikuchi.simulate import simulate
 from kikuchi.workflows.accelerate import quicken
+from reports.performance import timing
+from reports.performance.contenders import Contenders, agreement, through
+from reports.performance.costs import gflop
+from reports.trust.gain import specification
 
 
 def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[str, Any]:
@@ -87,9 +87,9 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
     }
 
 
-def ready(work: Path, seed: int) -> tuple[kikuchi.Bundle, Path, list[str], list[str]]:
+def ready(work: Path, seed: int) -> tuple[kikuchi.Predictor, Path, list[str], list[str]]:
     """Make the faster engines unless they are there; return bundle, dataset, engines of members, and students."""
-    bundle = kikuchi.Bundle.load(work / "gain" / "run")
+    bundle = kikuchi.Predictor.load(work / "gain" / "run")
     dataset = work / "gain" / "scans" / "dataset.toml"
     kinds = ["onnx", "int8"] + ([] if bf16_missing() else ["bf16"])
     pupils = [kind for kind in STUDENTS if kind == "student" or not bf16_missing()]
@@ -105,10 +105,6 @@ def ready(work: Path, seed: int) -> tuple[kikuchi.Bundle, Path, list[str], list[
 def unlabelled(folder: Path, seed: int, per_group: int = 5000) -> list[Path]:
     """Simulate patterns as the ensemble's dataset was simulated, from another seed; return their scans."""
     if not (folder / "dataset.toml").is_file():
-        # `gain.py` belongs to another study, whose folder is not on the path.
-        sys.path.append(str(Path(__file__).resolve().parents[1] / "trust"))
-        from gain import specification
-
         spec = folder.with_suffix(".toml")
         spec.write_text(specification(per_group, seed + 1), encoding="utf-8")
         simulate(spec, folder)
@@ -179,7 +175,7 @@ def classes_grow(n: int) -> dict[str, dict[str, float]]:
     from ensemble.pooling import combine
 
     rng = np.random.default_rng(0)
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for k in (6, 30, 100, 230):
         logits = rng.normal(size=(5, n, k)).astype(np.float32)
         found[str(k)] = {"patterns_per_second": round(n / timed(lambda x=logits: combine(x, "vote")))}

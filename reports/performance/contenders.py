@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -53,11 +54,11 @@ class Contenders:
             logits = self.learned[name]
             cascade = fit_cascade(logits, self.learned_labels, "vote", order=best_order(logits))
             stopped = replace(runner, stopping=VoteStop(order)), replace(runner, stopping=cascade)
-            ways[name] = lambda runner=runner: through(runner, self.raw)
-            ways[f"{name}, exact stop"] = lambda runner=stopped[0]: through(runner, self.raw)
-            ways[f"{name}, cascade"] = lambda runner=stopped[1]: through(runner, self.raw)
+            ways[name] = partial(through, runner, self.raw)
+            ways[f"{name}, exact stop"] = partial(through, stopped[0], self.raw)
+            ways[f"{name}, cascade"] = partial(through, stopped[1], self.raw)
         for name, student in self.students.items():
-            ways[name] = lambda runner=student: through(runner, self.raw)
+            ways[name] = partial(through, student, self.raw)
         return ways
 
 

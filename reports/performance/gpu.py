@@ -1,6 +1,6 @@
 """The paper's network on a GPU: an epoch of training and prediction, with nothing installed but Keras and a backend.
 
-    KERAS_BACKEND=jax python reports/performance/gpu.py --out gpu.json        (or torch, or tensorflow)
+    KERAS_BACKEND=jax python -m reports.performance.gpu --out gpu.json        (or torch, or tensorflow)
 
 2400 patterns of 299 x 299 are one epoch; the paper took 120 s for it on a Titan V (Kaufmann et al. 2021). Patterns are
 noise: the clock does not see them. ``--size 71 --patterns 24`` is a try that any processor does in a minute.
@@ -12,15 +12,19 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
+# Nothing is installed there but Keras: the packages are taken from the checkout.
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from kikuchi.members import MemberSpec, Training, build_member, predict, train_member  # noqa: E402
 from kikuchi.members.architectures import precision  # noqa: E402
+from reports._provenance import provenance  # noqa: E402
 
 #: Seconds an epoch of 2400 patterns took in the paper.
 PAPER_SECONDS = 120
@@ -51,9 +55,7 @@ def main() -> None:
     history = train_member(model, (x, y), (x[few], y[few]), schedule, seed=given.seed)
     epochs = [epoch.seconds for epoch in history.epochs[1:]]
     result = {
-        "command": "KERAS_BACKEND=" + keras.backend.backend() + " python reports/performance/gpu.py",
-        "date": time.strftime("%Y-%m-%d"),
-        "seed": given.seed,
+        **provenance(seed=given.seed),
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
         "device": device(),
@@ -81,9 +83,15 @@ def rates(model, spec: MemberSpec, x: np.ndarray, given: argparse.Namespace) -> 
 
     patterns = x[: min(len(x), 1024)].astype(np.float32)
     models = [model, *(build_member(replace(spec, seed=i)) for i in range(1, given.members))]
-    cases = {"predict loop": lambda: [m.predict(patterns[..., None], verbose=0)[0] for m in models]}
+
+    def ours(batch: int) -> list[np.ndarray]:
+        return [predict(m, patterns, batch)[0] for m in models]
+
+    cases: dict[str, Callable[[], list[np.ndarray]]] = {
+        "predict loop": lambda: [m.predict(patterns[..., None], verbose=0)[0] for m in models]
+    }
     for batch in given.batch:
-        cases[f"ours, batches of {batch}"] = lambda b=batch: [predict(m, patterns, b)[0] for m in models]
+        cases[f"ours, batches of {batch}"] = partial(ours, batch)
     said = {name: np.stack(case()) for name, case in cases.items()}
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(3):

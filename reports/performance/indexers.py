@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import kikuchipy
-import timing
-from compact import some
 from orix.crystal_map import PhaseList
 from orix.sampling import get_sample_fundamental
+
+from reports.performance import timing
+from reports.performance.compact import some
 
 
 def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[str, Any]:

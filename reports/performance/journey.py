@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compact import ready, some
 
 from kikuchi.inference.predictor import answering, spoken_for
 from kikuchi.inference.run_scan import run_store
 from kikuchi.scans import open_scan
 from kikuchi.simulate.scenes.writer import write_scan
+from reports.performance.compact import ready, some
 
 
 def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """How fast an ensemble maps, against what a user would write instead; no speed without the agreement beside it.
 
-    python reports/performance/study.py --work WORK [--part compact journey xception indexers] [--seed 0]
+    python -m reports.performance.study --work WORK [--part compact journey xception indexers] [--seed 0]
 
-WORK keeps what is made once (scans, members, exports): the compact ensemble is that of ``reports/trust/gain.py``, made
-there with ``python reports/trust/gain.py --work WORK/gain``. Each part runs in a process of its own and writes its own
+WORK keeps what is made once (scans, members, exports): the compact ensemble is that of `reports.trust.gain`, made
+there with ``python -m reports.trust.gain --work WORK/gain``. Each part runs in a process of its own and writes its own
 JSON beside this file.
 """
 
@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import timing
+from reports._provenance import provenance
 
 HERE = Path(__file__).parent
 PARTS = ("compact", "journey", "xception", "indexers")
@@ -33,17 +33,15 @@ def main() -> None:
     given = parser.parse_args()
     if len(given.part) > 1:
         for part in given.part:
-            again = [sys.executable, __file__, "--work", given.work, "--part", part]
+            again = [sys.executable, "-m", "reports.performance.study", "--work", given.work, "--part", part]
             again += ["--rounds", given.rounds, "--seed", given.seed]
             again += ["--patterns", given.patterns] if given.patterns else []
             subprocess.run([str(a) for a in again], check=True)
         return
     part = given.part[0]
-    room = importlib.import_module(part)
-    command = f"python reports/performance/study.py --work WORK --part {part} --rounds {given.rounds}"
-    command += f" --patterns {given.patterns}" if given.patterns else ""
+    room = importlib.import_module(f"reports.performance.{part}")
     measured = room.measure(given.work, given.patterns, given.rounds, given.seed)
-    text = json.dumps(timing.about(command, given.seed) | measured, indent=1) + "\n"
+    text = json.dumps(provenance(seed=given.seed) | measured, indent=1) + "\n"
     (HERE / f"{part}.json").write_text(text, encoding="utf-8")
     print(text)
 

@@ -1,16 +1,14 @@
 """Clocks: cases in turn, round after round, so that a busy moment hurts all alike; medians with their spread."""
 
-import os
 import time
-from collections.abc import Callable
-from importlib.metadata import version
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 
 def rates(
-    cases: dict[str, Callable[[], object]], n: int, rounds: int, base: str
+    cases: Mapping[str, Callable[[], object]], n: int, rounds: int, base: str
 ) -> dict[str, dict[str, Any]]:
     """Time every case in every round.
 
@@ -70,16 +68,3 @@ def gemm_rate(threads: int, side: int = 1536, rounds: int = 7) -> float:
             a @ b
             best = min(best, time.perf_counter() - begin)
     return round(2 * side**3 / best / 1e9, 1)
-
-
-def about(command: str, seed: int) -> dict[str, Any]:
-    """Say how a result came about."""
-    names = ("keras", "tensorflow", "onnxruntime", "openvino", "torch", "numpy", "kikuchipy", "pyebsdindex")
-    return {
-        "command": command,
-        "seed": seed,
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": "two-core CPU",
-        "load_average": [round(x, 2) for x in os.getloadavg()],
-        "versions": {name: version(name) for name in names},
-    }

@@ -4,12 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import populations
-import timing
-import xceptions
-from build import build
-from contenders import Contenders, agreement, outputs
-from costs import gflop
 
 from ensemble.abstention import fit_familiarity
 from kikuchi._support.threads import cores
@@ -18,6 +12,10 @@ from kikuchi.inference.keras_engine import head_of
 from kikuchi.inference.openvino_engine import Bf16Engine, bf16_missing
 from kikuchi.inference.quantisation import quantise
 from kikuchi.recipes.schema import Recipe
+from reports.performance import populations, timing, xceptions
+from reports.performance.build import build
+from reports.performance.contenders import Contenders, agreement, outputs
+from reports.performance.costs import gflop
 
 #: Patterns that orders and cascades are learned from.
 LEARN = 2000

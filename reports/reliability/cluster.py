@@ -1,4 +1,4 @@
-"""Map and fit on workers that die and are cut off: `python reports/reliability/cluster.py --workers --namespaces ...`.
+"""Map and fit on workers that die and are cut off: `python -m reports.reliability.cluster --workers --namespaces ...`.
 
 Workers are processes of their own and, with ``--namespaces`` (as root), live in network namespaces with addresses of
 their own, so that one can be cut off by taking its link down. While they map, one is killed and one is cut off; the
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -26,14 +27,16 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import numpy as np  # noqa: E402
-from kills import export, fit_state  # noqa: E402
-from tiny import write_inputs, write_stripes  # noqa: E402
 
 import kikuchi  # noqa: E402
 from kikuchi._support.progress import Progress  # noqa: E402
 from kikuchi._support.threads import SHARE  # noqa: E402
 from kikuchi.distributed import connected  # noqa: E402
+from kikuchi.distributed.mapping import cluster_executor  # noqa: E402
 from kikuchi.inference import run_scan  # noqa: E402
+from reports._provenance import provenance  # noqa: E402
+from reports.reliability.kills import export, fit_state  # noqa: E402
+from reports.reliability.tiny import write_inputs, write_stripes  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 #: Small, so that workers die in the midst of many; and the one that `map` takes.
@@ -48,7 +51,7 @@ GIVEN_UP = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "15s"}
 class Reached(Progress):
     """Calls something once so many patterns are done."""
 
-    def __init__(self, calls: dict[int, object]) -> None:
+    def __init__(self, calls: dict[int, Callable[[], object]]) -> None:
         self.calls = dict(calls)
         self.done = 0
 
@@ -71,8 +74,8 @@ def mapped(
     begin, cpu = time.perf_counter(), time.process_time()
     run_scan.CHUNK = chunk
     run_scan.run_store(
-        kikuchi.open_scan(scan), kikuchi.Bundle.load(bundle), out, progress or Progress(), engine="onnx",
-        threads=1, client=client,
+        kikuchi.open_scan(scan), kikuchi.Predictor.load(bundle), out, progress or Progress(), engine="onnx",
+        threads=1, executor=None if client is None else cluster_executor(client),
     )  # fmt: skip
     return {
         "seconds": round(time.perf_counter() - begin, 2),
@@ -140,6 +143,7 @@ def in_namespaces(work: Path, bundle: Path, patterns: int, seed: int) -> dict:
     scan = write_stripes(work / "scan.h5", patterns, horizontal=True, seed=seed)
     wanted = mapped(scan, bundle, work / "alone-again")
     with workers_in_namespaces(3) as (address, kill, cut), connected(address) as client:
+        assert client is not None  # there is one where an address is given
         client.wait_for_workers(3, timeout=300)
         third = patterns // 3
         events = Reached({third: lambda: kill(0), 2 * third: lambda: cut(1)})
@@ -164,6 +168,7 @@ def scaling(work: Path, bundle: Path, patterns: int, seed: int, repeats: int) ->
     with ExitStack() as stack:
         clients = {f"{n} workers": stack.enter_context(connected(workers=n)) for n in (1, 2)}
         for client in clients.values():
+            assert client is not None
             client.run(lambda: os.environ.update({SHARE: "1"}))
         ways = {"alone": None} | clients
         for turn in range(-1, repeats):  # the first is for imports and what workers are sent once
@@ -209,17 +214,11 @@ def main() -> None:
         "fit": lambda: fitted(work),
         "scaling": lambda: scaling(work, bundle, given.patterns, given.seed, given.repeats),
     }
-    from kikuchi._support.versions import versions
 
     for name, part in parts.items():
         if getattr(given, name):
             result[name] = part() | {
-                "command": "python reports/reliability/cluster.py "
-                + " ".join(a for a in sys.argv[1:] if "/" not in a),
-                "seed": given.seed,
-                "date": time.strftime("%Y-%m-%d"),
-                "machine": f"{os.cpu_count()}-core CPU",
-                "versions": versions(),
+                **provenance(seed=given.seed),
             }
             print(name, result[name], flush=True)
             result_file.write_text(json.dumps(result, indent=1) + "\n")
@@ -233,6 +232,7 @@ def fitted(work: Path) -> dict:
     killed: list[int] = []
     heard: dict[str, list[int]] = {}
     with connected(workers=2) as client:
+        assert client is not None
         workers = list(client.run(os.getpid).values())
 
         class Killer(Progress):

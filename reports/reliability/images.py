@@ -1,4 +1,4 @@
-"""Memory of a scan kept as single images: `python reports/reliability/images.py`.
+"""Memory of a scan kept as single images: `python -m reports.reliability.images`.
 
 Opens folders of so many images, each in a process of its own, reads every pattern in chunks of 1024, and says the
 peaks. The places of the images are in their names, or in a grain list beside them. A million needs 1 GB in `/dev/shm`.
@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from reports._provenance import provenance
 
 HERE = Path(__file__).resolve().parent
 COUNTS = (1_000, 100_000, 1_000_000)
@@ -61,7 +63,7 @@ def measured(work: Path, pattern: Path, count: int, *, listed: bool) -> dict:
     """Read one folder in a process of its own."""
     folder = work / "images"
     write_folder(folder, count, pattern, listed=listed)
-    command = [sys.executable, __file__, "--folder", str(folder)]
+    command = [sys.executable, "-m", "reports.reliability.images", "--folder", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     shutil.rmtree(folder)
     row = json.loads(done.stdout)
@@ -92,18 +94,13 @@ def main() -> None:
     rows = [measured(work, pattern, count, listed=False) for count in COUNTS]
     listed = [measured(work, pattern, count, listed=True) for count in LIST_COUNTS]
     shutil.rmtree(work)
-    from kikuchi._support.versions import versions
 
     result = {
-        "command": "python reports/reliability/images.py",
-        "seed": 0,
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{os.cpu_count()}-core CPU",
+        **provenance(seed=0),
         "rows": rows,
         "bytes_an_image": bytes_an_image(rows),
         "rows_with_grain_list": listed,
         "bytes_an_image_with_grain_list": bytes_an_image(listed),
-        "versions": versions(),
     }
     (HERE / "images.json").write_text(json.dumps(result, indent=1) + "\n")
 

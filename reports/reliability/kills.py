@@ -1,4 +1,4 @@
-"""Kill `fit` and `map` at random moments and let them go on: `python reports/reliability/kills.py --kills 50 --seed 0`.
+"""Kill `fit` and `map` at random moments and let them go on: `python -m reports.reliability.kills --kills 50 --seed 0`.
 
 A parent that has imported everything forks a child for every run; the child is ended by SIGKILL after a random share of
 the processor time that an undisturbed run takes, and the next child goes on in the same folder. When a
@@ -25,7 +25,9 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import h5py  # noqa: E402 - the threads are set first
 import numpy as np  # noqa: E402
-from tiny import write_inputs, write_stripes  # noqa: E402
+
+from reports._provenance import provenance  # noqa: E402
+from reports.reliability.tiny import write_inputs, write_stripes  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 OLD_BUNDLE = HERE.parents[1] / "tests" / "data" / "format_1" / "bundle"
@@ -73,7 +75,9 @@ def map_work(scan: Path, bundle: Path, out: Path) -> None:
 
     run_scan.CHUNK = CHUNK
     store = out / "logits.store"
-    run_scan.run_store(kikuchi.open_scan(scan), kikuchi.Bundle.load(bundle), store, engine="onnx", threads=1)
+    run_scan.run_store(
+        kikuchi.open_scan(scan), kikuchi.Predictor.load(bundle), store, engine="onnx", threads=1
+    )
 
 
 def fit_state(folder: Path) -> dict[str, bytes]:
@@ -169,8 +173,6 @@ def main() -> None:
         "--bundle", type=Path, help="with exported members; made from a small one where not given"
     )
     given = parser.parse_args()
-    from kikuchi._support.versions import versions
-
     result_file = HERE / "kills.json"
     result: dict = {}
     work = Path(tempfile.mkdtemp(prefix="kills-inputs-"))
@@ -203,19 +205,10 @@ def main() -> None:
         result[name] = {"trained_by": trained_by, "keras_backend": os.environ["KERAS_BACKEND"]} | found
     shutil.rmtree(work)
     kept = json.loads(result_file.read_text()) if result_file.is_file() else {}
-    command = " ".join(["python", "reports/reliability/kills.py", *sys.argv[1:]])
+    about = provenance(seed=given.seed)
     for of in result.values():
-        of["command"] = command
-    result = (
-        kept
-        | result
-        | {
-            "seed": given.seed,
-            "date": time.strftime("%Y-%m-%d"),
-            "machine": f"{os.cpu_count()}-core CPU, shared with other work",
-            "versions": versions(),
-        }
-    )
+        of["command"] = about["command"]
+    result = kept | result | {name: value for name, value in about.items() if name != "command"}
     result_file.write_text(json.dumps(result, indent=1) + "\n")
     sys.exit(any(of["differences"] for of in result.values() if isinstance(of, dict) and "differences" in of))
 
@@ -225,7 +218,7 @@ def export(work: Path) -> Path:
     import subprocess
 
     shutil.copytree(OLD_BUNDLE, work / "bundle")
-    code = f"import kikuchi; kikuchi.Bundle.load({str(work / 'bundle')!r}).runner('onnx', patterns=10**6)"
+    code = f"import kikuchi; kikuchi.Predictor.load({str(work / 'bundle')!r}).runner('onnx', patterns=10**6)"
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"KERAS_BACKEND": "tensorflow"})
     return work / "bundle"
 

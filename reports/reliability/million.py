@@ -1,4 +1,4 @@
-"""Map a million simulated patterns, killed twice on the way: `python reports/reliability/million.py --run shipped`.
+"""Map a million simulated patterns, killed twice on the way: `python -m reports.reliability.million --run shipped`.
 
 The scan is an HDF5 file of 60 x 60 patterns of two crystals, projected in some thousand orientations and recorded again
 with fresh noise each time they are repeated. The map is a process of its own; it is ended by SIGKILL after a third and
@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from kikuchi._support.atomic import sweep
+from reports._provenance import provenance
 
 HERE = Path(__file__).resolve().parent
 SIDE = 60
@@ -170,18 +171,9 @@ def main() -> None:
     how = ["--run", given.run, "--engine", given.engine, "--stop", given.stop]
     attempts = killed_twice(scan, how, out)
     different = equal_to_undisturbed(scan, how, out) if given.compare else None
-    from kikuchi._support.versions import versions
 
     result = {
-        "command": " ".join(
-            ["python reports/reliability/million.py", f"--patterns {given.patterns}"]
-            + [f"--run {Path(given.run).name}"] * (given.run != "shipped")
-            + [f"--engine {given.engine} --stop {given.stop}"]
-            + ["--compare"] * given.compare
-        ),
-        "seed": given.seed,
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{os.cpu_count()}-core CPU",
+        **provenance(seed=given.seed),
         "patterns": given.patterns,
         "bundle": f"{Path(given.run).name}, {given.engine}, {given.stop}",
         "scan_written_s": written,
@@ -190,7 +182,6 @@ def main() -> None:
         "map_mb": sum(p.stat().st_size for p in out.rglob("*") if p.is_file()) >> 20,
         "attempts": attempts,
         "files_of_the_store_unlike_those_of_an_undisturbed_map": different,
-        "versions": versions(),
     }
     (HERE / f"million_{given.patterns}.json").write_text(json.dumps(result, indent=1) + "\n")
     print(row(result))

@@ -1,6 +1,6 @@
 """Pre-train the backbone that ships as `weights = "kikuchi"`.
 
-    python reports/simulation/backbone.py --out FOLDER
+    python -m reports.simulation.backbone --out FOLDER
 
 goes on from its checkpoint when it was interrupted; ``backbone.weights.h5`` in FOLDER is the result.
 """

@@ -1,6 +1,6 @@
 """The shipped ensemble on a scan of duplex steel: from the command to the report.
 
-    python reports/simulation/duplex.py MAP MASTERS WORK
+    python -m reports.simulation.duplex MAP MASTERS WORK
 
 MAP is an indexed map (``.ang``) of austenite and ferrite, 100 x 117 points; patterns are simulated on it from public
 masters of alpha iron (which no member was shown) and gamma iron (which they were), with moderate noise. WORK keeps the
@@ -9,7 +9,6 @@ scan and the map. Writes ``duplex.json`` and ``duplex.png`` beside this file.
 
 import argparse
 import csv
-import datetime
 import json
 import resource
 import shutil
@@ -20,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi._support.versions import versions
 from kikuchi.simulate import simulate
 from kikuchi.simulate.scenes.spec import spec_from_dict
+from reports._provenance import provenance
 
 HERE = Path(__file__).parent
 
@@ -102,10 +101,8 @@ def main() -> None:
     rows = read_csv(out / "map.csv")
     truth = np.array([int(row["space_group"] or 0) for row in read_csv(scan.with_suffix(".truth.csv"))])
     result = {
-        "command": "ensemble map scan.h5 --out maps --quiet",
-        "date": datetime.date.today().isoformat(),
-        "machine": "two-core CPU",
-        "versions": versions(),
+        **provenance(),
+        "measured_command": "ensemble map scan.h5 --out maps --quiet",
         "points": len(rows),
         "seconds": round(seconds, 1),
         "peak_gib": round(peak, 2),

@@ -1,6 +1,6 @@
 """Simulated patterns beside real ones, to be judged by eye: nothing is subtracted from either.
 
-    python reports/simulation/look.py
+    python -m reports.simulation.look
 
 Writes ``look.png`` beside itself, and ``look.json`` with what the defaults are set to: how much the real patterns vary
 once divided by their static background, how much of it is noise from pixel to pixel, and how much the background
@@ -21,13 +21,14 @@ from PIL import Image
 from scipy.ndimage import convolve
 from skimage.transform import resize
 
-from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.detector.acquisition import simulate_patterns
 from kikuchi.simulate.detector.distribution import constant
 from kikuchi.simulate.detector.microscope import Microscope
 from kikuchi.simulate.masters.kinematical import kinematical_master
 from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.training.batches import varied_detector, varied_microscope
+from reports._provenance import provenance
 
 COLUMNS = 8
 
@@ -65,9 +66,7 @@ def main() -> None:
             static = content["Scan 1/EBSD/Header/static_background"][()]
         silicon.append(resize(pattern, (64, 64), anti_aliasing=True))
         measured["silicon, binned to 60 x 60"].append(variation(binned(pattern), binned(static)))
-    text = json.dumps(
-        {"command": "python reports/simulation/look.py", "relative to the mean": measured}, indent=1
-    )
+    text = json.dumps(provenance() | {"relative to the mean": measured}, indent=1)
     Path(__file__).with_name("look.json").write_text(text + "\n", encoding="utf-8")
     signal = kikuchipy.data.nickel_ebsd_master_pattern_small(projection="lambert", hemisphere="both")
     north, south = signal.data.astype(np.float32)

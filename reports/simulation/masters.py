@@ -1,24 +1,23 @@
 """How close masters computed here come to those of the public database, and what one takes.
 
-    python reports/simulation/masters.py MASTERS [--ebsdsim FOLDER]
+    python -m reports.simulation.masters MASTERS [--ebsdsim FOLDER]
 
 Correlation of the upper hemispheres at 101 x 101 pixels, 20 kV. FOLDER may hold masters by ebsdsim
 (``<name>.npz``, of `kikuchi.simulate.dynamical_master`). Writes ``masters.json``.
 """
 
 import argparse
-import datetime
 import json
 import time
 from pathlib import Path
 
 import numpy as np
 
-from kikuchi._support.versions import versions
-from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
 from kikuchi.simulate.masters.kinematical import BandProfile, kinematical_master
 from kikuchi.simulate.masters.load import load_master
+from reports._provenance import provenance
 
 HALF = 50
 PUBLIC = {
@@ -69,10 +68,7 @@ def main() -> None:
         rows[name] = row
         print(name, row, flush=True)
     result = {
-        "command": "python reports/simulation/masters.py MASTERS --ebsdsim FOLDER",
-        "date": datetime.date.today().isoformat(),
-        "machine": "two-core CPU, shared with other work",
-        "versions": versions(),
+        **provenance(),
         "materials": rows,
     }
     Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 """How well members do on dynamical patterns of phases that none of them saw, by what they were trained on.
 
-    python reports/simulation/phase_disjoint.py WORK MASTERS [--seed 3] [--architecture small]
+    python -m reports.simulation.phase_disjoint WORK MASTERS [--seed 3] [--architecture small]
 
 WORK is the folder of `trunk.py`, whose trunk is the arm that learned crystals without end; MASTERS holds the public
 dynamical masters (``.sht``, 20 kV). In the last arm members are also shown half of the public phases, and judged on the
@@ -8,21 +8,19 @@ other half. Resumable; writes ``phase_disjoint.json`` beside itself.
 """
 
 import argparse
-import datetime
 import json
-import platform
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from shipped import held_out_dataset
-from trunk import CHANCES, CLASSES, DETECTOR, MICROSCOPE, PREPARATION, Lines, masters_of
 
 from ensemble.calibration import fit_calibration
 from ensemble.metrics import score_card
 from ensemble.softmax import softmax
-from kikuchi._support.versions import versions
+from kikuchi._support.progress import Progress
 from kikuchi.members import (
+    Epoch,
     MemberSpec,
     Training,
     build_member,
@@ -32,7 +30,7 @@ from kikuchi.members import (
     train_member,
 )
 from kikuchi.scans import prepare
-from kikuchi.simulate.crystals.structures import PAPER_MATERIALS, load_structure
+from kikuchi.simulate.crystals.structure_files import PAPER_MATERIALS, load_structure
 from kikuchi.simulate.detector.distribution import constant
 from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
 from kikuchi.simulate.masters.load import load_master
@@ -41,6 +39,9 @@ from kikuchi.simulate.masters.structure_factors import affordable_spacing
 from kikuchi.simulate.training.batches import labelled_batch
 from kikuchi.training.pretrain import CUBIC
 from kikuchi.training.stream import MasterStream
+from reports._provenance import provenance
+from reports.simulation.shipped import held_out_dataset
+from reports.simulation.trunk import CHANCES, CLASSES, DETECTOR, MICROSCOPE, PREPARATION, Lines, masters_of
 
 #: Signal five times the counting noise of a pixel, on the background of the microscopes that trained.
 MODERATE = MICROSCOPE.model_copy(update={"contrast": constant(0.1), "dose": constant(2500)})
@@ -99,16 +100,14 @@ def train_arms(
         model = load_member(weights)[0] if weights else build_member(spec)
         train_member(
             model,
-            lambda epoch, stream=stream: stream.prepared(epoch, PREPARATION),
+            partial(stream.prepared, preparation=PREPARATION),
             stream.prepared(0, PREPARATION, 1000),
             Training(
                 epochs=epochs, batch=64, learning_rate=rate, patience=epochs, warm_down=True, mirror=True
             ),
             seed=seed,
             work=place,
-            on_epoch=lambda e, name=name: progress.say(
-                f"{name} {e.epoch}: {e.loss:.3f}, {e.validation_accuracy:.1%}"
-            ),
+            on_epoch=partial(_say, name, progress),
         )
         save_member(model, spec, place)
     return {
@@ -138,7 +137,8 @@ def judge(
     judges: dict[str, Path], masters: dict[str, MasterPattern], work: Path, seed: int
 ) -> dict[str, Any]:
     """Run one arm on every unseen phase, calibrated by one temperature on held-out materials of the library."""
-    said, held_out = {}, {}
+    said: dict[str, Any] = {}
+    held_out: dict[str, Any] = {}
     for place in sorted(set(judges.values())):
         said |= _said(
             place, {n: m for n, m in masters.items() if judges[n] == place}, list(masters), work, seed
@@ -160,9 +160,9 @@ def judge(
         ("phases that are not of the eighteen", lambda name: not name.startswith(OF_THE_EIGHTEEN)),
     ):
         chosen = [name for name in masters if keep(name)]
-        truth = np.concatenate([np.full(EACH, CUBIC.index(masters[name].space_group)) for name in chosen])
+        truths = np.concatenate([np.full(EACH, CUBIC.index(masters[name].space_group)) for name in chosen])
         probabilities = np.concatenate([said[name][0] for name in chosen])
-        right = probabilities.argmax(axis=1) == truth
+        right = probabilities.argmax(axis=1) == truths
         per_group = {str(CUBIC[t]): float(right[truth == t].mean()) for t in np.unique(truth)}
         card = score_card(probabilities, truth, groups=np.repeat(np.arange(len(chosen)), EACH), seed=seed)
         result[subset] = {
@@ -219,11 +219,7 @@ def main() -> None:
             masters[path.stem.removesuffix("_20kV")] = master
     arms = train_arms(options.work, masters, options.masters, options)
     result = {
-        "command": f"python reports/simulation/phase_disjoint.py WORK MASTERS --architecture {options.architecture}",
-        "seed": options.seed,
-        "date": datetime.date.today().isoformat(),
-        "machine": f"two-core CPU, {platform.machine()}",
-        "versions": versions(),
+        **provenance(seed=options.seed),
         "patterns_of_each_phase": EACH,
         "arms": {name: judge(judges, masters, options.work, options.seed) for name, judges in arms.items()},
     }
@@ -233,6 +229,10 @@ def main() -> None:
             name,
             {k: v["macro_accuracy"] for k, v in arm.items() if isinstance(v, dict) and "macro_accuracy" in v},
         )
+
+
+def _say(name: str, progress: Progress, epoch: Epoch) -> None:
+    progress.say(f"{name} {epoch.epoch}: {epoch.loss:.3f}, {epoch.validation_accuracy:.1%}")
 
 
 if __name__ == "__main__":

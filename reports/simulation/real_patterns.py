@@ -1,6 +1,6 @@
 """What an ensemble trained on simulation alone says of real patterns, beside Hough and dictionary indexing.
 
-    python reports/simulation/real_patterns.py REAL [--run shipped]
+    python -m reports.simulation.real_patterns REAL [--run shipped]
 
 REAL is a folder with ``silicon_moving_screen``, ``cementite`` and ``aztec_tiff``; nickel comes with kikuchipy. Hough
 and dictionary indexing are told five candidates (nickel, silicon, iron, Ni3Al, Cr3Si), as a user would tell them, and
@@ -9,7 +9,6 @@ the calibrated pattern centre where the file has it; the ensemble is told nothin
 
 import argparse
 import csv
-import datetime
 import json
 import tempfile
 from pathlib import Path
@@ -21,10 +20,10 @@ from orix.crystal_map import PhaseList
 from orix.sampling import get_sample_fundamental
 
 import kikuchi
-from kikuchi._support.versions import versions
 from kikuchi.scans import Scan, open_scan
-from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
+from reports._provenance import provenance
 
 CANDIDATES = ("Ni", "Si", "Fe", "Ni3Al", "Cr3Si")
 DICTIONARY_STEP = 4.0  # degrees
@@ -36,7 +35,7 @@ def scans(real: Path) -> list[tuple[str, int | None, Scan, Any]]:
     nickel = kikuchipy.data.nickel_ebsd_small()
     # From the file, as a user would: it holds the detector's static background too.
     file = Path(kikuchipy.__file__).parent / "data" / "kikuchipy_h5ebsd" / "patterns.h5"
-    found = [("nickel, 9 patterns", 225, open_scan(file), nickel)]
+    found: list[tuple[str, int | None, Scan, Any]] = [("nickel, 9 patterns", 225, open_scan(file), nickel)]
     for path in sorted((real / "silicon_moving_screen").glob("*.h5")):
         found.append((f"silicon, {path.stem}", 227, open_scan(path), kikuchipy.load(path)))
     found.append(("cementite", 62, open_scan(real / "cementite" / "Fe3C.tif"), None))
@@ -119,10 +118,7 @@ def main() -> None:
     options = parser.parse_args()
     masters = {name: kikuchipy_master(name) for name in CANDIDATES}
     result: dict[str, Any] = {
-        "command": f"python reports/simulation/real_patterns.py REAL --run {options.run}",
-        "date": datetime.date.today().isoformat(),
-        "machine": "two-core CPU",
-        "versions": versions(),
+        **provenance(),
         "candidates told to the indexers": list(CANDIDATES),
         "scans": {},
     }

@@ -1,7 +1,7 @@
 """Make the shipped ensemble: five members that start from the trunk, calibrated on other materials.
 
-    python reports/simulation/trunk.py WORK
-    python reports/simulation/shipped.py WORK MASTERS --publish
+    python -m reports.simulation.trunk WORK
+    python -m reports.simulation.shipped WORK MASTERS --publish
 
 Resumable: every stage goes on where it stopped. The bundle is WORK/bundle-half; ``--publish`` copies it to where
 `ensemble map` looks when it is given none.
@@ -13,18 +13,27 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from trunk import CHANCES, CLASSES, DETECTOR, MICROSCOPE, Lines, held_out, index, masters_of
 
 import kikuchi
 from kikuchi.bundle.bundle import SHIPPED_FOLDER
 from kikuchi.recipes.schema import parse_recipe
 from kikuchi.scans import Dataset, Material, scan_from_array
-from kikuchi.simulate.crystals.structures import load_structure, structure_names
+from kikuchi.simulate.crystals.structure_files import load_structure, structure_names
 from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
 from kikuchi.simulate.masters.load import load_master
 from kikuchi.simulate.masters.master_file import save_master
 from kikuchi.simulate.masters.structure_factors import affordable_spacing
 from kikuchi.simulate.training.batches import labelled_batch
+from reports.simulation.trunk import (
+    CHANCES,
+    CLASSES,
+    DETECTOR,
+    MICROSCOPE,
+    Lines,
+    held_out,
+    index,
+    masters_of,
+)
 
 VOLTAGES = (10, 15, 20, 25, 30)  # kV, of the package's own structures
 #: Public dynamical masters (EMsoft-org SHTdatabase, BSD-3, doi:10.5281/zenodo.3515408) that the members are shown, with

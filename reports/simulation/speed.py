@@ -1,6 +1,6 @@
 """Patterns per second of the simulator beside kikuchipy's ``get_patterns``, in one run.
 
-    python reports/simulation/speed.py
+    python -m reports.simulation.speed
 
 Writes ``speed.json`` beside itself. Every case is run several times in turn with the others and its best time
 counts, so that a busy machine hurts all alike. Processor seconds stand beside the clock's: on a shared machine
@@ -11,7 +11,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import kikuchipy
@@ -25,11 +24,11 @@ from kikuchi.simulate.detector.orientations import random_orientations
 from kikuchi.simulate.detector.projection import project
 from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.training.batches import varied_detector, varied_microscope
+from reports._provenance import provenance
 
 SHAPE = (64, 64)
 PATTERNS = 2048
 ROUNDS = 7
-DATE = "2026-11-22"
 
 
 def main() -> None:
@@ -78,11 +77,8 @@ def main() -> None:
     expected, seen = theirs(centres), project(master, rotations, many)
     likeness = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(expected, seen, strict=True)]
     result = {
-        "date": DATE,
-        "command": "python reports/simulation/speed.py",
-        "versions": {name: version(name) for name in ("kikuchipy", "numba", "numpy", "orix")},
-        "cores": cores,
-        "load_before_and_after": [round(os.getloadavg()[2], 2), round(os.getloadavg()[0], 2)],
+        **provenance(),
+        "load_average_after": round(os.getloadavg()[0], 2),
         "pattern": f"{SHAPE[0]} x {SHAPE[1]}",
         "patterns": PATTERNS,
         "rounds": ROUNDS,

@@ -1,6 +1,6 @@
 """Transfer from simulated crystals against random weights: accuracy, epochs and seconds, by patterns per class.
 
-    python reports/simulation/transfer.py MASTERS WORK WEIGHTS [--seeds 1] [--architecture small]
+    python -m reports.simulation.transfer MASTERS WORK WEIGHTS [--seeds 1] [--architecture small]
 
 One public dynamical master (``.sht``, 20 kV) per space group of the paper; members are trained until the validation
 loss has not fallen for eight epochs, and tested on 300 further patterns of each phase. Resumable: WORK keeps one line
@@ -9,7 +9,6 @@ such as the trunk that `trunk.py` leaves.
 """
 
 import argparse
-import datetime
 import json
 import tempfile
 import time
@@ -17,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from phase_disjoint import MODERATE, PREPARATION
-from trunk import DETECTOR
 
-from kikuchi._support.versions import versions
 from kikuchi.members import MemberSpec, Training, build_member, load_backbone_weights, predict, train_member
 from kikuchi.simulate.masters.load import load_master
 from kikuchi.training.stream import MasterStream
+from reports._provenance import provenance
+from reports.simulation.phase_disjoint import MODERATE, PREPARATION
+from reports.simulation.trunk import DETECTOR
 
 PHASES = (
     "Ni3Al_gamma_prime_sg221",
@@ -109,11 +108,7 @@ def main() -> None:
                         file.write(json.dumps(rows[-1]) + "\n")
                     print(rows[-1], flush=True)
     result = {
-        "command": f"python reports/simulation/transfer.py MASTERS WORK WEIGHTS --seeds {options.seeds} "
-        f"--architecture {options.architecture}",
-        "date": datetime.date.today().isoformat(),
-        "machine": "two-core CPU",
-        "versions": versions(),
+        **provenance(),
         "runs": rows,
     }
     Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 """Train one member on crystals without end: the trunk that the shipped members, and `weights = "kikuchi"`, start from.
 
-    python reports/simulation/trunk.py WORK [--architecture small] [--epochs 40 220] [--crystals 1200 --isotypes 4800]
+    python -m reports.simulation.trunk WORK [--architecture small] [--epochs 40 220] [--crystals 1200 --isotypes 4800]
 
 On random crystals and isotypes, first at one learning rate, then with wider recording conditions while the rate falls
 to zero. Every isotype comes twice, once with its intensities bent by a random exponent: how bright zone axes are is
@@ -13,9 +13,10 @@ no part: they validate here, and calibrate and test what is made of the trunk.
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import library
 import numpy as np
 import torch
 
@@ -36,6 +37,7 @@ from kikuchi.simulate.detector.microscope import Detector
 from kikuchi.simulate.masters.load import load_master
 from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.training.stream import WIDE, MasterStream
+from reports.simulation import library
 
 CLASSES = tuple(range(221, 231))
 #: 222, 224, 226 and 228 are rare: as often as the others, they would draw many answers that are theirs by no crystal.
@@ -104,7 +106,7 @@ def train_trunk(
     taught = crystals + isotypes + [bent(master, rng) for master in isotypes]
     spec = MemberSpec("trunk", "scratch", architecture, 64, len(CLASSES), dropout=0.3, seed=seed)
     model = build_member(spec)
-    common = {"classes": CLASSES, "chances": CHANCES, "seed": seed}
+    common: dict[str, Any] = {"classes": CLASSES, "chances": CHANCES, "seed": seed}
     narrow = common | {"detector": NARROW_DETECTOR, "microscope": NARROW_MICROSCOPE}
     wide = common | {"detector": DETECTOR, "microscope": MICROSCOPE}
 
@@ -115,7 +117,10 @@ def train_trunk(
         )
 
     cells = guide_cells(model.get_layer("backbone"), spec.size)
-    schedules = ({"learning_rate": 0.002}, {"learning_rate": 0.002, "warm_down": True})
+    schedules: tuple[dict[str, Any], ...] = (
+        {"learning_rate": 0.002},
+        {"learning_rate": 0.002, "warm_down": True},
+    )
     for number, (length, schedule) in enumerate(zip(epochs, schedules, strict=True)):
         place = trunk / f"stage-{number}"
         recording = (narrow, wide)[number]
@@ -123,9 +128,7 @@ def train_trunk(
         validation = MasterStream(others + 2 * other_isotypes, **recording | {"seed": 991})
         history = train_member(
             model,
-            lambda epoch, stream=stream, number=number: stream.guided(
-                1000 * number + epoch, PREPARATION, cells
-            ),
+            partial(_guided, stream, 1000 * number, cells),
             validation.prepared(0, PREPARATION, 2000),
             Training(epochs=length, batch=64, patience=length, mirror=True, guidance=1.0, **schedule),
             seed=seed,
@@ -156,6 +159,10 @@ def main() -> None:
     if given.isotypes:
         library.refine(given.work / "isotypes_finer", given.work / "isotypes", isotypes=True, seed=7)
     train_trunk(given.work, given.architecture, tuple(given.epochs), given.seed, Lines())
+
+
+def _guided(stream: MasterStream, first: int, cells: int, epoch: int) -> Any:
+    return stream.guided(first + epoch, PREPARATION, cells)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the ensemble adds to its best member, on simulated patterns of the paper's materials.
 
-    python reports/trust/gain.py --work WORK
+    python -m reports.trust.gain --work WORK
 
 simulates the six space groups of the paper (its nineteen materials, kinematical, clear recording), fits five compact
 members from scratch on the paper's split (400 + 100 patterns a group) and evaluates them on the rest. The fit is kept
@@ -9,15 +9,14 @@ in WORK and goes on there when it was interrupted; ``gain.json`` beside this fil
 
 import argparse
 import json
-import time
 from pathlib import Path
 
 import kikuchi
 from kikuchi._support.progress import Lines
-from kikuchi._support.versions import versions
 from kikuchi.recipes.schema import parse_recipe
 from kikuchi.simulate import simulate
-from kikuchi.simulate.crystals.structures import PAPER_MATERIALS, load_structure
+from kikuchi.simulate.crystals.structure_files import PAPER_MATERIALS, load_structure
+from reports._provenance import provenance
 
 HERE = Path(__file__).parent
 
@@ -82,10 +81,7 @@ def main() -> None:
     bundle = kikuchi.fit(dataset, recipe, given.work / "run", seed=given.seed, progress=Lines())
     evaluation = kikuchi.evaluate(bundle.path, None, given.work / "evaluation", progress=Lines())
     result = {
-        "command": f"python reports/trust/gain.py --work WORK --per-group {given.per_group} --seed {given.seed}",
-        "date": time.strftime("%Y-%m-%d"),
-        "seed": given.seed,
-        "versions": versions(),
+        **provenance(seed=given.seed),
         "recipe": RECIPE,
         "evaluation": evaluation,
     }

@@ -1,6 +1,6 @@
 """Does what the statistics promise hold? Simulation studies, each against a known truth.
 
-    python reports/trust/study.py [--draws 1000] [--seed 2026] [--only NAME ...]
+    python -m reports.trust.study [--draws 1000] [--seed 2026] [--only NAME ...]
 
 writes one JSON file per study next to this script. The page beside it, README.md, reads them.
 """
@@ -11,12 +11,10 @@ import platform
 import resource
 import sys
 import time
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import scipy
-from populations import CLASSES, Population, draw_labels, grained, independent
 
 from ensemble.abstention import decide, fit_abstention
 from ensemble.abstention.conformal import conformal_sets, fit_conformal
@@ -24,9 +22,11 @@ from ensemble.calibration import fit_calibration
 from ensemble.metrics import coverage_at_risk
 from ensemble.phase_fractions import ABSTAINED, outcomes, phase_fractions
 from ensemble.pooling import combine
+from reports._provenance import provenance
+from reports.trust.populations import CLASSES, Population, draw_labels, grained, independent
 
 HERE = Path(__file__).resolve().parent
-COMMAND = "python reports/trust/study.py"
+COMMAND = "python -m reports.trust.study"
 
 
 def promised_risk(draws: int, seed: int) -> dict:
@@ -271,10 +271,8 @@ def main() -> None:
         result = STUDIES[name](arguments.draws, arguments.seed)
         about = {
             "study": name,
-            "command": f"{COMMAND} --draws {arguments.draws} --seed {arguments.seed} --only {name}",
+            **provenance(seed=arguments.seed),
             "draws": arguments.draws,
-            "seed": arguments.seed,
-            "date": date.today().isoformat(),
             "study_seconds": round(time.perf_counter() - start, 1),
             "versions": {
                 "python": platform.python_version(),

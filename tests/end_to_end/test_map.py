@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pandas
 import pytest
@@ -135,7 +136,7 @@ def test_an_interrupted_map_goes_on_to_the_same_result(workshop, tmp_path, monke
     from kikuchi.inference import run_scan
 
     monkeypatch.setattr(run_scan, "CHUNK", 50)
-    scan, bundle = kikuchi.open_scan(workshop / "scans" / "Ni.h5"), kikuchi.Bundle.load(workshop / "run")
+    scan, bundle = kikuchi.open_scan(workshop / "scans" / "Ni.h5"), kikuchi.Predictor.load(workshop / "run")
     whole = kikuchi.map_scan(scan, bundle, tmp_path / "whole")
     read = type(scan).read
     calls = []
@@ -177,12 +178,31 @@ def test_one_bad_pattern_among_many_is_unreadable_and_counted(workshop, tmp_path
 def test_predict_proba_is_what_the_map_holds(workshop, tmp_path):
     import kikuchi
 
-    bundle = kikuchi.Bundle.load(workshop / "run")
+    bundle = kikuchi.Predictor.load(workshop / "run")
     scan = kikuchi.open_scan(workshop / "scans" / "Ni.h5")
     mapped = kikuchi.map_scan(scan, bundle, tmp_path / "maps")
     np.testing.assert_allclose(
         bundle.predict_proba(scan.read(slice(0, 20))), mapped.decision.probabilities[:20], atol=1e-5
     )
+
+
+def test_notes_of_a_scan_reach_everybody_and_a_shape_answers_them(workshop, tmp_path):
+    with h5py.File(workshop / "scans" / "Ni.h5") as file:
+        patterns = file["Scan 1/EBSD/Data/patterns"][:12]
+    scan, out = tmp_path / "scan.up1", tmp_path / "maps"
+    sy, sx = patterns.shape[1:]
+    scan.write_bytes(np.array([1, sx, sy, 16], "<u4").tobytes() + patterns.tobytes())
+    said = run("map", scan, "--run", workshop / "run", "--out", out, "--quiet")
+    note = "the grid is not known"
+    assert f"note: {note}" in said
+    assert note in json.loads((out / "summary.json").read_text(encoding="utf-8"))["notes"][0]
+    assert note in (out / "report.html").read_text(encoding="utf-8").lower()
+    assert note in run("info", scan)
+    assert json.loads(run("info", scan, "--shape", "3,4", "--json"))["grid"] == [3, 4]
+    out = tmp_path / "given"
+    said = run("map", scan, "--run", workshop / "run", "--out", out, "--shape", "3,4", "--quiet")
+    assert "note:" not in said
+    assert json.loads((out / "summary.json").read_text(encoding="utf-8"))["shape"] == [3, 4]
 
 
 def test_info_tells_what_each_thing_is(workshop, tmp_path):
@@ -193,6 +213,9 @@ def test_info_tells_what_each_thing_is(workshop, tmp_path):
         (workshop / "run", "bundle"),
         (out / "logits.store", "logits store"),
         (out, "map"),
+        (workshop / "scans" / "dataset.toml", "dataset"),
+        (workshop / "recipe.toml", "recipe"),
+        (workshop / "spec.toml", "specification"),
     ):
         assert json.loads(run("info", path, "--json"))["what"].startswith(what)
 

@@ -133,3 +133,39 @@ def test_outcomes_follow_the_status():
 def test_what_cannot_be_corrected_is_refused(labels, seen, shown, says):
     with pytest.raises(InputError, match=says):
         phase_fractions(labels, seen, shown, 2)
+
+
+def test_fewer_than_twenty_blocks_carry_no_interval():
+    truth = np.repeat([0, 1], 200)
+    found = phase_fractions(truth, truth, np.repeat([0, 1], 50), 2, blocks=np.arange(100) // 10, n_draws=50)
+    assert found.blocks == 10
+    assert np.isnan(found.low).all() and np.isnan(found.high).all()
+    assert found.fraction == pytest.approx([0.5, 0.5], abs=0.1)
+    enough = phase_fractions(truth, truth, np.repeat([0, 1], 50), 2, blocks=np.arange(100) // 5, n_draws=50)
+    assert enough.blocks == 20 and np.isfinite(enough.low).all()
+
+
+def test_held_out_grains_count_once():
+    # 40 grains of 64 a class, a tenth of the grains wholly wrong: the confusion is known as from 40 patterns.
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 40 * 64)
+    wrong = np.repeat(np.tile(np.arange(40) < 4, 2), 64)
+    seen = np.where(wrong, 1 - truth, truth)
+    shown = rng.choice(2, size=20_000, p=[0.7, 0.3])
+    grains = np.arange(len(truth)) // 64
+    alone = phase_fractions(truth, seen, shown, 2, n_draws=400)
+    grouped = phase_fractions(truth, seen, shown, 2, held_out_groups=grains, n_draws=400)
+    few = phase_fractions(truth[::64], seen[::64], shown, 2, n_draws=400)
+    width = grouped.high[1] - grouped.low[1]
+    assert width > 3 * (alone.high[1] - alone.low[1])
+    assert width == pytest.approx(few.high[1] - few.low[1], rel=0.15)
+
+
+def test_with_one_pattern_a_group_nothing_changes_but_the_draws():
+    truth = np.repeat([0, 1], 500)
+    seen = np.where(np.arange(1000) % 10 == 0, 1 - truth, truth)
+    shown = np.repeat([0, 1], [700, 300])
+    plain = phase_fractions(truth, seen, shown, 2, n_draws=1000)
+    grouped = phase_fractions(truth, seen, shown, 2, held_out_groups=np.arange(1000), n_draws=1000)
+    assert grouped.fraction == pytest.approx(plain.fraction, abs=0.005)
+    assert grouped.high - grouped.low == pytest.approx(plain.high - plain.low, rel=0.12)

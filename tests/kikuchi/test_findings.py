@@ -1,17 +1,14 @@
 """Every input that a fuzzer once broke a reader with: it must stay refused in one line, or be read."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from ensemble.errors import InputError
 from kikuchi._support import hdf5_probe
+from tests.fuzzing.readers import READERS
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "reports" / "reliability"))
-
-from readers import READERS  # noqa: E402
 
 INPUTS = sorted((ROOT / "tests" / "data" / "findings").glob("*/*"))
 

@@ -1,6 +1,5 @@
 """The study of the paper: its pieces, on arrays and files small enough to check by hand."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +8,9 @@ import pytest
 from ensemble.errors import InputError
 from kikuchi._support import atomic
 from kikuchi.simulate import load_structure
+from reports.paper.parts import config, ensembles, maps, page, peers, protocol, shift
 
 STUDY = Path(__file__).resolve().parents[2] / "reports" / "paper"
-sys.path.insert(0, str(STUDY))
-
-from parts import config, ensembles, maps, page, peers, protocol, shift  # noqa: E402
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from kikuchi.evaluation.predictors import Contender, best_single
 from kikuchi.evaluation.scores import score_all
 from kikuchi.evaluation.selective_scores import enrichment, error_rate, promise, statuses
 from kikuchi.evaluation.test_sets import own_test_patterns
-from parts.everybody import NOT_SINGLE, everybody
-from parts.protocol import spread
+from reports.paper.parts.everybody import NOT_SINGLE, everybody
+from reports.paper.parts.protocol import spread
 
 #: Different ensembles of one size that are drawn from the trials, at most.
 ENSEMBLES_PER_SIZE = 20

@@ -13,11 +13,11 @@ from kikuchi.html.figures import LINE_COLOURS, loss_history
 from kikuchi.maps.colours import ENTROPY_COLOURS, NO_PATTERN_COLOUR, SPACE_GROUP_COLOURS, STATUS_TONES, rgb_of
 from kikuchi.scans import open_scan
 from kikuchi.simulate import load_structure
-from parts.config import Map, Study
-from parts.everybody import everybody
-from parts.maps import as_labelled, map_folder
-from parts.patterns import map_scan_file, truth_of
-from parts.peers import peers_file
+from reports.paper.parts.config import Map, Study
+from reports.paper.parts.everybody import everybody
+from reports.paper.parts.maps import as_labelled, map_folder
+from reports.paper.parts.patterns import map_scan_file, truth_of
+from reports.paper.parts.peers import peers_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -165,7 +165,7 @@ def draw_map(bundle: Bundle, entry: Map, study: Study, work: Path, number: int) 
         axes.set_title(title, fontsize=8)
     for axes in grid:
         axes.axis("off")
-    _legend(figure, classes[:-1])
+    _legend(figure, [int(group) for group in classes[:-1]])
     return figure
 
 

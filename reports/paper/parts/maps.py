@@ -17,9 +17,9 @@ from kikuchi.evaluation.test_sets import Labelled, own_test_patterns
 from kikuchi.inference.logits_store import LogitsStore
 from kikuchi.scans import open_scan
 from kikuchi.workflows.map import BLOCKS_A_SIDE, STORE, map_scan
-from parts.config import Map, Study
-from parts.everybody import NOT_SINGLE, ONE_APPROACH, everybody
-from parts.patterns import map_scan_file, stem, truth_of
+from reports.paper.parts.config import Map, Study
+from reports.paper.parts.everybody import NOT_SINGLE, ONE_APPROACH, everybody
+from reports.paper.parts.patterns import map_scan_file, stem, truth_of
 
 
 def mapped(

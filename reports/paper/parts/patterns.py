@@ -21,7 +21,7 @@ from kikuchi.simulate import (
 from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
 from kikuchi.simulate.masters.structure_factors import affordable_spacing
 from kikuchi.simulate.scenes.simulation import build_microstructure
-from parts.config import Map, Masters, Study
+from reports.paper.parts.config import Map, Masters, Study
 
 #: Settings of the Bloch waves: as in the library of random crystals that backbones are pre-trained on.
 MAX_BEAMS, EXCITATION = 90, 50.0

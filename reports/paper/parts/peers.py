@@ -8,8 +8,8 @@ import numpy as np
 from kikuchi._support import atomic
 from kikuchi.evaluation.selective_scores import error_rate
 from kikuchi.simulate import MasterPattern, load_structure
-from parts.config import Map, Study
-from parts.patterns import map_scan_file, master, stem, truth_of
+from reports.paper.parts.config import Map, Study
+from reports.paper.parts.patterns import map_scan_file, master, stem, truth_of
 
 if TYPE_CHECKING:
     from kikuchipy.detectors import EBSDDetector

@@ -14,11 +14,12 @@ from kikuchi.bundle.outputs import HeldOut, joined, read_held_out, write_held_ou
 from kikuchi.evaluation.predictors import BEST_SINGLE, Contender
 from kikuchi.evaluation.selective_scores import error_rate
 from kikuchi.evaluation.test_sets import Labelled, dataset_patterns, own_test_patterns
+from kikuchi.inference.predictor import Predictor
 from kikuchi.simulate import Detector, Microscope
 from kikuchi.simulate.detector.distribution import Distribution, constant
-from parts.config import Masters, Recording, Study
-from parts.everybody import NOT_SINGLE, everybody
-from parts.patterns import simulated, stem
+from reports.paper.parts.config import Masters, Recording, Study
+from reports.paper.parts.everybody import NOT_SINGLE, everybody
+from reports.paper.parts.patterns import simulated, stem
 
 
 def _scaled(distribution: Distribution, factor: float) -> Distribution:
@@ -121,7 +122,7 @@ def conditions(study: Study, work: Path, progress: Progress) -> list[Condition]:
     return found
 
 
-def outputs_of(bundle: Bundle, dataset: Path, progress: Progress) -> Labelled:
+def outputs_of(bundle: Predictor, dataset: Path, progress: Progress) -> Labelled:
     """Return what every member says of a labelled dataset, from the file beside it where it is already known."""
     file = dataset.parent / f"outputs-{bundle.fingerprint[:12]}.npz"
     if not file.is_file():
@@ -135,7 +136,7 @@ def outputs_of(bundle: Bundle, dataset: Path, progress: Progress) -> Labelled:
     return Labelled(held.outputs, held.labels, held.material, materials, dataset.parent.name)
 
 
-def shifted(bundle: Bundle, found: list[Condition], progress: Progress) -> dict[str, Any]:
+def shifted(bundle: Predictor, found: list[Condition], progress: Progress) -> dict[str, Any]:
     """Judge the best single network, the mean single one and the ensemble under every condition.
 
     Everybody keeps the calibration and the abstention of the unchanged condition: nothing is fitted under a shift.
@@ -146,7 +147,8 @@ def shifted(bundle: Bundle, found: list[Condition], progress: Progress) -> dict[
         ``unchanged``, ``conditions`` and ``axes`` (all conditions of an axis together) with the scores of everybody;
         ``all``: every condition together, with the ratio of calibration errors and its interval.
     """
-    rows, by_axis = [], {}
+    rows: list[Any] = []
+    by_axis: dict[str, list[Any]] = {}
     for condition in found:
         progress.say(f"{condition.axis} = {condition.value:g}")
         patterns = outputs_of(bundle, condition.dataset, progress)

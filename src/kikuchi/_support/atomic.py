@@ -48,7 +48,7 @@ def replaced(path: Path) -> Iterator[Path]:
 def unwritable(path: Path, error: Exception) -> InputError:
     """Return what to raise where a file or folder cannot be written."""
     full = "no space left" in str(error).lower()
-    reason = "no space left on the disk" if full else getattr(error, "strerror", None) or error
+    reason = "No space left on the disk" if full else getattr(error, "strerror", None) or error
     return InputError(
         f"cannot be written: {reason}",
         path=path,

@@ -16,7 +16,7 @@ FOLDS = 5
 
 #: By this share of the logarithm of how rare a class is its logit is raised (Menon et al., ICLR 2021): all of it makes
 #: up for the few patterns of a new class and costs the old ones 3 % of their patterns; a quarter, half a per cent
-#: (`reports/future-work`).
+#: (`reports/future_work`).
 RARE = 0.25
 
 #: A member's head as arrays: ``kernel``, ``bias``, and with a posterior ``kernels`` and ``biases``.

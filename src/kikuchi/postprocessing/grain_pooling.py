@@ -5,7 +5,7 @@ held-out patterns, where these come in groups of neighbours; otherwise the pool 
 counts a grain as one look, and no promise is made.
 
 Phases that share an orientation, as coherent precipitates and their matrix do, share a grain too: the smaller one
-disappears in the pooled map, which is one reason why it never takes the decisions' place (`reports/future-work`).
+disappears in the pooled map, which is one reason why it never takes the decisions' place (`reports/future_work`).
 """
 
 from dataclasses import dataclass, replace

@@ -1,21 +1,26 @@
 """Open any scan: a file, a folder, a glob or a single image."""
 
 import glob
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.scans.readers.edax_binary import EDAX_BINARY_SUFFIXES, open_edax_binary
 from kikuchi.scans.readers.grid import full_grid
 from kikuchi.scans.readers.hyperspy_file import HYPERSPY_SUFFIX, open_hyperspy
 from kikuchi.scans.readers.image_files import ImageFiles
 from kikuchi.scans.readers.image_folder import images_in, open_images
 from kikuchi.scans.readers.images import IMAGE_SUFFIXES
+from kikuchi.scans.readers.oxford_binary import OXFORD_BINARY_SUFFIXES, open_oxford_binary
 from kikuchi.scans.readers.signal_scan import SIGNAL_SUFFIXES, open_signal
 from kikuchi.scans.readers.sources import ArrayPatterns
-from kikuchi.scans.readers.tiff_stack import open_tiff_stack, pages_of
+from kikuchi.scans.readers.tiff_stack import open_tiff_stack, stack_in
 from kikuchi.scans.scan import Scan
 
+_BINARY_SUFFIXES = (*EDAX_BINARY_SUFFIXES, *OXFORD_BINARY_SUFFIXES)
+_SCAN_SUFFIXES = (*SIGNAL_SUFFIXES, *_BINARY_SUFFIXES, HYPERSPY_SUFFIX)
 _MAP_SUFFIXES = (".ang", ".ctf", ".cpr", ".crc", ".osc")
 
 
@@ -25,12 +30,12 @@ def open_scan(path: str | Path, shape: tuple[int, int] | None = None) -> Scan:
     Parameters
     ----------
     path
-        A file that kikuchipy reads (Oxford ``.h5oina`` ``.ebsp``, EDAX ``.up1`` ``.up2`` ``.h5`` ``.oh5``, Bruker
-        ``.h5``, NORDIF ``.dat``, EMsoft and kikuchipy ``.h5``), a folder of images with or without AZtec's
+        A file of a microscope's maker (Oxford ``.h5oina`` ``.ebsp``, EDAX ``.up1`` ``.up2`` ``.h5`` ``.oh5``, Bruker
+        ``.h5``, NORDIF ``.dat``), of EMsoft or kikuchipy (``.h5``), a folder of images with or without AZtec's
         ``Grain List.txt``, a glob of images, or a single image. Patterns of any other diffraction: HyperSpy's ``.hspy``
         with two signal axes, or a TIFF file of several pages.
     shape
-        Rows and columns of the grid where the file does not tell (``.up1``, EMsoft, a TIFF of pages).
+        Rows and columns of the grid where the file does not tell (``.up1``, EMsoft, a TIFF of pages, images).
 
     Returns
     -------
@@ -57,6 +62,7 @@ def scan_from_array(
     step: tuple[float, float] = (1.0, 1.0),
     phase_names: np.ndarray | None = None,
     space_groups: np.ndarray | None = None,
+    static_background: np.ndarray | None = None,
 ) -> Scan:
     """Make a scan of patterns in memory.
 
@@ -70,6 +76,8 @@ def scan_from_array(
         (dy, dx) in micrometres.
     phase_names, space_groups
         The truth of every pattern, if known, (N,) each, in scan order.
+    static_background
+        The detector's background (sy, sx), if known; a kikuchipy signal has it as ``static_background``.
 
     Examples
     --------
@@ -91,26 +99,35 @@ def scan_from_array(
         grid.step,
         phase_names=phase_names,
         space_groups=space_groups,
+        static_background=static_background,
     )
 
 
 def _open(path: Path, shape: tuple[int, int] | None) -> Scan:
     if path.is_dir() and path.suffix.lower() != ".zspy":
-        return _open_folder(path)
+        return _open_folder(path, shape)
     if not path.exists():
         if glob.has_magic(str(path)):
             return _open_glob(path, shape)
         raise InputError("no such file or folder", path=path, remedy="check the spelling")
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
-        stacked = suffix in (".tif", ".tiff") and pages_of(path) > 1
-        return open_tiff_stack(path, shape) if stacked else open_images(ImageFiles.of([path]), path)
+        stack = stack_in(path) if suffix in (".tif", ".tiff") else None
+        if stack is not None and stack.n > 1:
+            return open_tiff_stack(path, stack, shape)
+        return open_images(ImageFiles.of([path]), path, shape)
     if suffix == HYPERSPY_SUFFIX:
         return open_hyperspy(path, shape)
     if suffix in (".zspy", ".emd", ".mib", ".blo"):
         raise InputError(
             "is not read directly", path=path, remedy="load it in HyperSpy or pyxem and save it as .hspy"
         )
+    if suffix in _BINARY_SUFFIXES and path.stat().st_size == 0:
+        raise InputError("is empty", path=path, remedy="copy or export the scan again")
+    if suffix in EDAX_BINARY_SUFFIXES:
+        return open_edax_binary(path, shape)
+    if suffix in OXFORD_BINARY_SUFFIXES:
+        return open_oxford_binary(path, shape)
     if suffix in SIGNAL_SUFFIXES:
         return open_signal(path, shape)
     if suffix in _MAP_SUFFIXES:
@@ -126,15 +143,15 @@ def _open(path: Path, shape: tuple[int, int] | None) -> Scan:
     raise InputError(
         f"is no scan: suffix {suffix or '(none)'} is not known",
         path=path,
-        remedy="known are " + " ".join((*SIGNAL_SUFFIXES, HYPERSPY_SUFFIX, *IMAGE_SUFFIXES)),
+        remedy="known are " + " ".join((*_SCAN_SUFFIXES, *IMAGE_SUFFIXES)),
     )
 
 
-def _open_folder(folder: Path) -> Scan:
+def _open_folder(folder: Path, shape: tuple[int, int] | None) -> Scan:
     files = images_in(folder)
     if files:
-        return open_images(files, folder)
-    scans = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in SIGNAL_SUFFIXES)
+        return open_images(files, folder, shape)
+    scans = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in _SCAN_SUFFIXES)
     remedy = (
         f"name the file, as {folder / scans[0]}" if scans else "images end in " + " ".join(IMAGE_SUFFIXES)
     )
@@ -142,7 +159,7 @@ def _open_folder(folder: Path) -> Scan:
 
 
 def _open_glob(pattern: Path, shape: tuple[int, int] | None) -> Scan:
-    found = ImageFiles.of(Path(name) for name in sorted(glob.glob(str(pattern))))  # noqa: PTH207 - absolute globs too
+    found = ImageFiles.of(sorted(_matching(pattern)))
     if not found:
         raise InputError(
             "matches no file", path=pattern, remedy="check the spelling; quote the glob in the shell"
@@ -156,4 +173,16 @@ def _open_glob(pattern: Path, shape: tuple[int, int] | None) -> Scan:
             path=pattern,
             remedy="a glob may match images, or one file of any other format",
         )
-    return open_images(found, pattern)
+    return open_images(found, pattern, shape)
+
+
+def _matching(pattern: Path) -> Iterator[Path]:
+    """Files that a glob matches; a folder on the way that exists by that very name, [brackets] and all, is meant."""
+    parts = pattern.parts
+    known = Path(parts[0]) if pattern.is_absolute() else Path()
+    place = 1 if pattern.is_absolute() else 0
+    while place < len(parts) - 1 and (known / parts[place]).exists():
+        known /= parts[place]
+        place += 1
+    rest = str(Path(*parts[place:]))
+    return (known / name for name in glob.glob(rest, root_dir=known))  # noqa: PTH207 - Path.glob reads ** otherwise

@@ -66,7 +66,7 @@ class Scan:
     static_background
         The detector's background (sy, sx), if stored.
     metadata
-        Everything else that the file tells.
+        Everything else that the file tells, and ``note``, see there.
     """
 
     name: str
@@ -108,6 +108,11 @@ class Scan:
     def dtype(self) -> np.dtype:
         """Data type of the patterns, as in the file."""
         return self.source.dtype
+
+    @property
+    def note(self) -> str | None:
+        """What a user should know of how the scan was read, in one line: shown wherever the scan or its map is."""
+        return self.metadata.get("note")
 
     @property
     def problems(self) -> dict[int, str]:
@@ -180,6 +185,12 @@ class Scan:
         for index in sorted({0, self.n // 2, self.n - 1}):
             digest.update(np.ascontiguousarray(self.read(index)).tobytes())
         return digest.hexdigest()
+
+
+def joined_notes(*notes: str | None) -> dict[str, str]:
+    """Return the notes there are as an entry of a scan's metadata, an empty dictionary where there is none."""
+    told = [note for note in notes if note]
+    return {"note": "; ".join(told)} if told else {}
 
 
 def stem_of(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Which patterns of a map to label next, as a list to fill in by hand, and the list read back as a dataset."""
 
 import csv
+import io
 import re
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from ensemble.errors import InputError
 from ensemble.pooling import combine
 from kikuchi._support import atomic
 from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.text import decoded
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import member_weights
-from kikuchi.inference.logits_store import LogitsStore
+from kikuchi.inference.logits_store import STORE, LogitsStore
+from kikuchi.inference.predictor import Predictor
 from kikuchi.members import features_of
 from kikuchi.scans import Dataset, Material, Scan, background_for, load_dataset, open_scan, prepare
-from kikuchi.workflows.map import STORE
 
 COLUMNS = (
     "scan",
@@ -75,7 +77,7 @@ def suggest(
     InputError
         The map is not of this scan and bundle, is unfinished, or nothing in it can be asked about.
     """
-    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    bundle = Predictor.of(run)
     opened = scan if isinstance(scan, Scan) else open_scan(scan)
     store = LogitsStore.read(Path(map_dir) / STORE)
     for what, of_map, given in (
@@ -203,17 +205,16 @@ def read_labels(path: Path, scans: dict[str, Scan] | None = None) -> Dataset:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            # A spreadsheet of this locale may have written semicolons.
-            first = file.readline()
-            reader = csv.DictReader(
-                [first, *file], delimiter=";" if first.count(";") > first.count(",") else ","
-            )
-            rows = [row for row, _ in zip(reader, range(_MAX_ROWS), strict=False)]
-            names = reader.fieldnames or []
+        file = io.StringIO(decoded(path.read_bytes()), newline="")
+        # A spreadsheet of this locale may have written semicolons, and tabs where it says "Unicode text".
+        first = file.readline()
+        delimiter = max(",;\t", key=first.count)
+        reader = csv.DictReader([first, *file], delimiter=delimiter)
+        rows = [row for row, _ in zip(reader, range(_MAX_ROWS), strict=False)]
+        names = reader.fieldnames or []
     except FileNotFoundError:
         raise InputError("no such list of labels", path=path, remedy="check the spelling") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise InputError(f"cannot be read as CSV: {error}", path=path) from error
     missing = [c for c in ("scan", "index", "space_group") if c not in names]
     if missing:

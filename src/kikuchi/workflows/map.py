@@ -3,53 +3,41 @@
 import math
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ensemble.abstention import AbstentionRule, Decision, Status
+from ensemble.abstention import AbstentionRule, Decision
 from ensemble.calibration import Calibration
-from ensemble.candidates import restricted_logits
 from ensemble.errors import InputError
 from ensemble.phase_fractions import Fractions, outcomes, phase_fractions, square_blocks
-from ensemble.softmax import softmax
 from kikuchi._support.atomic import replaced_together
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress, noted
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
+from kikuchi.distributed.mapping import cluster_executor
 from kikuchi.html import write_map_report
-from kikuchi.inference.logits_store import LogitsStore
-from kikuchi.inference.predictor import answering, check_new, spared, spoken_for
+from kikuchi.inference.logits_store import STORE
+from kikuchi.inference.predictor import Predictor, answering, check_new, spared, spoken_for
 from kikuchi.inference.run_scan import run_store
-from kikuchi.maps import PhaseMap, write_map
+from kikuchi.maps import NO_HEXAGONAL_CTF, PhaseMap, is_hexagonal, write_map
+from kikuchi.postprocessing.assemble import as_seen, assembled
 from kikuchi.postprocessing.grain_pooling import with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, background_for, open_scan, prepare, recording_warnings
+from kikuchi.scans import Scan, open_scan, recording_warnings
+from kikuchi.scans.readers.image_files import ImageFiles
 
 if TYPE_CHECKING:
     from distributed import Client
 
-STORE = "logits.store"
 
 #: Blocks along a side of the map that the intervals of the phase fractions are drawn over.
 BLOCKS_A_SIDE = 10
-
-#: What a pattern that cannot be read has no value of.
-_MEASURES = (
-    "confidence",
-    "entropy",
-    "expected_entropy",
-    "mutual_information",
-    "variation_ratio",
-    "unfamiliarity",
-)
 
 
 def map_scan(
@@ -65,6 +53,7 @@ def map_scan(
     engine: str = "auto",
     stop: str = "never",
     grains: str | None = None,
+    shape: tuple[int, int] | None = None,
     client: "Client | None" = None,
     progress: Progress = SILENT,
 ) -> PhaseMap:
@@ -103,6 +92,8 @@ def map_scan(
     grains
         ``"orientations"`` or ``"patterns"``: also say what the points of a grain say together, in columns of their own
         and in ``pooled.png``. The decisions stay what they are.
+    shape
+        Rows and columns of the grid, where the scan's file does not tell.
     client
         Of a Dask cluster whose workers run the members, see `kikuchi.distributed.connected`. The map is the same.
     progress
@@ -115,7 +106,7 @@ def map_scan(
         learned from.
     """
     begin = time.perf_counter()
-    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    bundle = Predictor.of(run)
     rule = bundle.check_rule(rule)
     wishes = {"risk": risk, "confidence": confidence, "familiar": familiar}
     with noted(progress):
@@ -126,16 +117,18 @@ def map_scan(
         else:
             judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
             calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
-    opened = scan if isinstance(scan, Scan) else open_scan(scan)
+    opened = scan if isinstance(scan, Scan) else open_scan(scan, shape)
     check_new(bundle, engine, opened)
     folder = Path(out)
+    check_out(folder, opened, bundle)
     grain_of = None
     if grains is not None:
         look = bundle.preparation(bundle.members[0])
         grain_of = find_grains(opened, grains, preparation=look, progress=progress)
     with locked(folder):
+        executor = None if client is None else cluster_executor(client)
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
-        store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, client=client)
+        store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, executor=executor)
         outputs = store.outputs()
         said = spoken_for(outputs)
         if judge.candidates is not None:
@@ -145,6 +138,8 @@ def map_scan(
         meta = _meta(opened, judge, rule, calibration, abstention)
         meta["timings"] = {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}
         phase_map = assembled(opened, judge, store, decision, meta)
+        if is_hexagonal(phase_map):
+            meta["notes"].append(NO_HEXAGONAL_CTF)
         phase_map = with_levels(phase_map, judge, rule, abstention)
         if grain_of is not None:
             phase_map = with_grains(phase_map, judge, rule, abstention, grain_of)
@@ -163,45 +158,26 @@ def map_scan(
     return phase_map
 
 
-def assembled(
-    scan: Scan, bundle: Bundle, store: LogitsStore, decision: Decision, meta: dict[str, Any]
-) -> PhaseMap:
-    """Put decisions and what the members said on the scan's grid."""
-    return PhaseMap(
-        name=scan.name,
-        classes=bundle.classes,
-        members=tuple(m.name for m in bundle.members),
-        member_kinds=tuple(m.kind for m in bundle.members),
-        shape=scan.shape,
-        row=scan.row,
-        col=scan.col,
-        x=scan.x,
-        y=scan.y,
-        step=scan.step,
-        decision=without_unreadable(decision),
-        member_probabilities=softmax(_own_logits(bundle, store.logits)).astype(np.float32),
-        orientations=_orientations(scan),
-        problems=dict(scan.problems),
-        meta=meta,
-    )
+def check_out(folder: Path, scan: Scan, bundle: Bundle) -> None:
+    """Refuse to write a map where it would mix with what it is made of.
 
-
-def without_unreadable(decision: Decision) -> Decision:
-    """Take the measures of unreadable points out of a decision: NaN, so that no layer draws them as certain ones.
-
-    A constant pattern is answered with much confidence by every network; what the members said of it stays in the
-    probabilities and the votes.
+    Raises
+    ------
+    InputError
+        The folder is the scan itself, holds its images, or lies in the bundle; or a file is in its place.
     """
-    unreadable = decision.status == Status.UNREADABLE
-    if not unreadable.any():
-        return decision
-    masked = {name: np.where(unreadable, np.nan, getattr(decision, name)) for name in _MEASURES}
-    return replace(decision, **masked)
-
-
-def _own_logits(bundle: Bundle, logits: np.ndarray) -> np.ndarray:
-    chosen = bundle.candidates
-    return logits if chosen is None else restricted_logits(logits, chosen.columns)
+    wanted, patterns = folder.resolve(), scan.path.resolve()
+    images = getattr(scan.source, "files", None)
+    homes = {home.resolve() for home in images.folders} if isinstance(images, ImageFiles) else set()
+    if wanted == patterns or wanted in homes:
+        what, remedy = "is the scan itself: the map's pictures would be patterns of it", "another --out"
+    elif bundle.path.resolve() in (wanted, *wanted.parents):
+        what, remedy = "lies in the bundle, which is only read", "another --out"
+    elif any(place.is_file() for place in (wanted, *wanted.parents)):
+        what, remedy = "cannot be written: a file is in its place", "give --out a folder, made if missing"
+    else:
+        return
+    raise InputError(what, path=folder, remedy=remedy)
 
 
 def wanted_recipe(bundle: Bundle, **wishes: float | None) -> Recipe:
@@ -244,42 +220,13 @@ def _fractions(
         return None
 
 
-def as_seen(scan: Scan, bundle: Bundle, side: int = 64) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that gives patterns as the first member saw them, small, for the report.
-
-    Parameters
-    ----------
-    scan, bundle
-        As mapped.
-    side
-        Pixels.
-
-    Returns
-    -------
-    callable
-        From indices (n,) to (n, side, side) uint8.
-    """
-    preparation = bundle.preparation(bundle.members[0]).model_copy(update={"size": side})
-    background = background_for(scan, preparation)
-
-    def read(indices: np.ndarray) -> np.ndarray:
-        prepared = prepare(scan.read(indices), preparation, background)
-        return np.round((prepared + 1) * 127.5).astype(np.uint8)
-
-    return read
-
-
-def _orientations(scan: Scan) -> np.ndarray | None:
-    """Return the user's orientations of the same scan as unit quaternions (N, 4), where the file has them."""
-    if scan.xmap is None:
-        return None
-    quaternions = np.asarray(scan.xmap.rotations.data, float).reshape(scan.n, -1, 4)[:, 0]
-    identity = np.allclose(np.abs(quaternions), [1, 0, 0, 0])
-    return None if identity else quaternions
+def _notes(scan: Scan, bundle: Bundle) -> list[str]:
+    """Gather what a reader of the map should know of how the scan was read and prepared."""
+    return [] if scan.note is None else [scan.note]
 
 
 def _meta(
-    scan: Scan, bundle: Bundle, rule: str, calibration: Calibration, abstention: AbstentionRule
+    scan: Scan, bundle: Predictor, rule: str, calibration: Calibration, abstention: AbstentionRule
 ) -> dict[str, Any]:
     """Gather what a reader of the map needs to judge it."""
     known = bundle.manifest.get("voltages_kv") or []
@@ -313,5 +260,6 @@ def _meta(
         "abstention": abstention.to_dict(),
         "promised_risk": abstention.certificate.to_dict(),
         "warnings": warnings,
+        "notes": _notes(scan, bundle),
         "versions": versions(),
     }

@@ -55,3 +55,47 @@ def test_class_conditional_coverage_holds_within_the_hard_class():
 def test_an_impossible_coverage_is_refused(coverage):
     with pytest.raises(InputError, match="coverage"):
         fit_conformal([[1.0, 0.0]], [0], coverage)
+
+
+def test_every_group_counts_once_whatever_its_size():
+    # 19 groups of one pattern and one of a thousand: the twentieth carries 1/21 of the weight, not nearly all of it.
+    truth = np.append(np.linspace(0.99, 0.81, 19), np.full(1000, 0.5))
+    p = np.stack([truth, 1 - truth], axis=1)
+    groups = np.append(np.arange(19), np.full(1000, 19))
+    labels = np.zeros(len(truth), int)
+    # 0.9 x 21 = 18.9 groups: the 19th largest truth.
+    assert fit_conformal(p, labels, 0.9, groups=groups)[0] == pytest.approx(0.81)
+    assert fit_conformal(p, labels, 0.9)[0] == pytest.approx(0.5)
+
+
+def test_groups_of_one_are_the_plain_quantile():
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(0.4, 1, 99)
+    p = np.stack([truth, 1 - truth], axis=1)
+    labels = np.zeros(99, int)
+    assert fit_conformal(p, labels, 0.9, groups=rng.permutation(99)) == pytest.approx(
+        fit_conformal(p, labels, 0.9)
+    )
+
+
+def test_coverage_holds_for_a_pattern_of_a_new_grain():
+    rng = np.random.default_rng(4)
+    covered = []
+    for _ in range(300):
+        # Grains of very different sizes; large ones are hard.
+        sizes = rng.choice([1, 64], size=60)
+        grain = np.repeat(np.arange(60), sizes)
+        level = np.where(sizes == 64, rng.normal(0.0, 1.0, 60), rng.normal(2.0, 1.0, 60))
+        z = level[grain] + 0.3 * rng.normal(size=len(grain))
+        truth = 1 / (1 + np.exp(-z))
+        p = np.stack([truth, 1 - truth], axis=1)
+        threshold = fit_conformal(p, np.zeros(len(z), int), 0.9, groups=grain)[0]
+        large = rng.random() < 0.5
+        new = (rng.normal(0.0, 1.0) if large else rng.normal(2.0, 1.0)) + 0.3 * rng.normal()
+        covered.append(1 / (1 + np.exp(-new)) >= threshold)
+    assert np.mean(covered) >= 0.9 - 2 * np.sqrt(0.09 / 300)
+
+
+def test_a_group_for_each_pattern():
+    with pytest.raises(InputError, match="one group for each"):
+        fit_conformal([[1.0, 0.0]], [0], groups=[0, 1])

@@ -88,9 +88,13 @@ def test_silicon_scans_are_one_pattern_at_20_kv(shared):
         assert scan.read(0).std() > 10
 
 
-def test_hexagonal_up2_is_a_line_of_patterns(vendor_files):
+def test_hexagonal_up2_keeps_its_grid(vendor_files):
+    # As kikuchipy's script draws it: rows of 3, 4 and 3 points, steps of pi and pi / 2.
     scan = open_scan(vendor_files / "edax_binary/edax_binary.up2")
-    assert scan.shape == (1, 10) and scan.dtype == np.uint16
+    assert (scan.shape, scan.n, scan.dtype) == ((3, 4), 10, np.uint16)
+    assert scan.step == pytest.approx((np.pi / 2, np.pi))
+    np.testing.assert_allclose(scan.x / np.pi, [0.5, 1.5, 2.5, 0, 1, 2, 3, 0.5, 1.5, 2.5])
+    assert scan.metadata["grid"] == "hexagonal" and scan.note is None
 
 
 def test_the_grids_shape_can_be_given_where_the_file_does_not_tell(vendor_files):

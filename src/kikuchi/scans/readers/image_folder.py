@@ -1,6 +1,7 @@
 """A scan kept as one image per pattern."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -13,13 +14,19 @@ from kikuchi.scans.readers.grain_list import GrainList
 from kikuchi.scans.readers.image_files import ImageFiles
 from kikuchi.scans.readers.images import IMAGE_SUFFIXES, image_header, read_image
 from kikuchi.scans.readers.placement import place_images
-from kikuchi.scans.scan import Scan, stem_of
+from kikuchi.scans.scan import Scan, joined_notes, stem_of
 
 if TYPE_CHECKING:
     from orix.crystal_map import CrystalMap
 
 #: NORDIF's static background lies among the patterns.
 BACKGROUND_NAME = "Background acquisition pattern.bmp"
+# AZtec's names of pictures of the sample, and the pictures that `map` and `fit` write.
+_OTHER_PICTURE = re.compile(
+    r"(?:(?:electron|fsd|bse|se|sem|forescatter\w*|layered) image\b.*"
+    r"|(?:phase|entropy|confidence|status|members|pooled|losses)\.png$)",
+    re.IGNORECASE,
+)
 #: So many headers are compared on opening; the others when they are read.
 _CHECKED = 2000
 
@@ -113,7 +120,7 @@ def _image_names(folder: Path) -> Iterator[str]:
                 yield name
 
 
-def open_images(files: ImageFiles, path: Path) -> Scan:
+def open_images(files: ImageFiles, path: Path, shape: tuple[int, int] | None = None) -> Scan:
     """Open images, one a pattern, as a scan; their places are those of ``place_images``.
 
     Parameters
@@ -122,18 +129,21 @@ def open_images(files: ImageFiles, path: Path) -> Scan:
         The images, in any order.
     path
         What the user named: file, folder or glob.
+    shape
+        Rows and columns of the grid, where names and lists do not tell.
 
     Raises
     ------
     InputError
-        If no image can be read, two differ in size or data type, two lie at one place, or a grain list is damaged.
+        If no image can be read, two differ in size or data type, two lie at one place, a grain list is damaged, or
+        there are not as many images as ``shape`` wants.
     """
-    placement = place_images(files)
+    files, left_out = _patterns_among(files)
+    placement = place_images(files, shape)
     source = ImagePatterns(placement.files)
     grid, points = placement.grid, placement.points
     metadata: dict[str, object] = {"format": "images", "grid": "hexagonal" if grid.hexagonal else "square"}
-    if placement.note:
-        metadata["note"] = placement.note
+    metadata |= joined_notes(placement.note, left_out)
     first = next(i for i in range(source.n) if i not in source.problems)
     aztec = aztec_metadata(source.files[first])
     if aztec:
@@ -158,6 +168,21 @@ def open_images(files: ImageFiles, path: Path) -> Scan:
         static_background=_background(folder, source.signal_shape),
         metadata=metadata,
     )
+
+
+def _patterns_among(files: ImageFiles) -> tuple[ImageFiles, str | None]:
+    """Leave out pictures that are no patterns where there are others: the sample's own, and those that `map` writes."""
+    other = np.fromiter((_OTHER_PICTURE.match(name) is not None for name in files.names()), bool, len(files))
+    if not other.any() or other.all():
+        return files, None
+    named = files.name(int(np.flatnonzero(other)[0]))
+    count = int(other.sum())
+    note = (
+        f"{named} is no pattern and left out"
+        if count == 1
+        else f"{count} pictures such as {named} are left out"
+    )
+    return files.take(np.flatnonzero(~other)), note
 
 
 def _crystal_map(points: GrainList) -> "CrystalMap | None":

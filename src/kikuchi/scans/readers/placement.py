@@ -8,12 +8,24 @@ import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi.scans.readers.grain_list import GRAIN_LIST_NAME, GrainList, read_grain_list
-from kikuchi.scans.readers.grid import Grid, full_grid, grid_from_positions
+from kikuchi.scans.readers.grid import NO_GRID, UNTOLD_GRID, Grid, full_grid, given_grid, grid_from_positions
 from kikuchi.scans.readers.image_files import ImageFiles
 
-_POSITION = re.compile(r"(?:_x(\d{1,9})_?y(\d{1,9})|-(\d{1,9})-(\d{1,9}))$", re.IGNORECASE)
+# What programs write: _x3y1, _x3_y1, _r1c3, _row_001_col_003, [y1,x3], (1,3), -3-1.
+_ROW = r"(?:row|r|y)[_\- =]?(?P<row>\d{1,9})"
+_COLUMN = r"(?:column|col|c|x)[_\- =]?(?P<column>\d{1,9})"
+_BETWEEN, _BEFORE, _AFTER = r"[_\-, ;]{0,2}", r"(?:^|[_\-. (\[])", r"[)\]]?$"
+_POSITIONS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        _BEFORE + _COLUMN + _BETWEEN + _ROW + _AFTER,
+        _BEFORE + _ROW + _BETWEEN + _COLUMN + _AFTER,
+        r"[(\[](?P<row>\d{1,9}), ?(?P<column>\d{1,9})[)\]]$",
+        r"-(?P<column>\d{1,9})-(?P<row>\d{1,9})$",
+    )
+)
+_DATE = re.compile(r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$")
 _NUMBER = re.compile(r"(\d{1,15})$")
-_NO_GRID = "the positions lie on no grid; the patterns are shown as a line"
 
 
 @dataclass(frozen=True)
@@ -42,30 +54,35 @@ class Placement:
     note: str | None = None
 
 
-def place_images(files: ImageFiles) -> Placement:
+def place_images(files: ImageFiles, shape: tuple[int, int] | None = None) -> Placement:
     """Find the places of images.
 
-    Positions come from names (``_x5y10`` or ``-5-10``: column and row), else from ``Grain List.txt`` beside the
-    images: AZtec's names end in a number that counts from 1, its IDs count from 0. Without either the images are
-    a line in the order of their numbers.
+    Positions come from names (``_x5y10``, ``_r10c5``, ``_row_10_col_5``, ``(10,5)`` or ``-5-10``: column 5, row 10),
+    else from ``Grain List.txt`` beside the images: AZtec's names end in a number that counts from 1, its IDs from 0.
+    Without either the images are in the order of their numbers: a line, or the grid that is given.
 
     Parameters
     ----------
     files
         Images of one folder, in any order.
+    shape
+        Rows and columns of the grid, whatever names and lists say.
 
     Raises
     ------
     InputError
-        If two images lie at one place or the grain list is damaged.
+        If two images lie at one place, the grain list is damaged, or there are not as many images as ``shape`` wants.
     """
     files = files.in_natural_order()
+    if shape is not None:
+        grid = given_grid(shape, len(files), files[0].parent)
+        return Placement(files, grid, *grid.positions())
     positions = _positions(files)
     if positions is not None:
         return _by_names(files, positions)
     grain_list = files[0].parent / GRAIN_LIST_NAME
     if not grain_list.is_file():
-        return _line(files)
+        return _line(files, UNTOLD_GRID if len(files) > 1 else None)
     numbers = _numbers(files)
     if numbers is None:
         return _line(files, f"{GRAIN_LIST_NAME} is not used: the names of the images have no numbers")
@@ -74,13 +91,22 @@ def place_images(files: ImageFiles) -> Placement:
 
 def _positions(files: ImageFiles) -> np.ndarray | None:
     """Column and row (N, 2) in the names, or None where one has none or there is one image only."""
+    if len(files) < 2:
+        return None
+    first = PurePath(files.name(0)).stem
+    pattern = next((pattern for pattern in _POSITIONS if pattern.search(first)), None)
+    if pattern is None:
+        return None
     positions = np.empty((len(files), 2), order="F")
+    dates = True
     for i, name in enumerate(files.names()):
-        match = _POSITION.search(PurePath(name).stem)
-        if match is None or len(files) < 2:
+        stem = PurePath(name).stem
+        match = pattern.search(stem)
+        if match is None:
             return None
-        positions[i] = [int(group) for group in match.groups() if group is not None]
-    return positions
+        positions[i] = int(match["column"]), int(match["row"])
+        dates = dates and _DATE.search(stem) is not None
+    return None if dates else positions
 
 
 def _numbers(files: ImageFiles) -> np.ndarray | None:
@@ -96,16 +122,16 @@ def _numbers(files: ImageFiles) -> np.ndarray | None:
 
 def _line(files: ImageFiles, note: str | None = None) -> Placement:
     grid = full_grid(1, len(files))
-    return Placement(files, grid, grid.col * 1.0, grid.row * 1.0, note=note)
+    return Placement(files, grid, *grid.positions(), note=note)
 
 
 def _by_names(files: ImageFiles, positions: np.ndarray) -> Placement:
     _refuse_twins(positions, files)
     grid = grid_from_positions(positions[:, 0], positions[:, 1])
     if grid is None:
-        return _line(files, _NO_GRID)
+        return _line(files, NO_GRID)
     grid = replace(grid, step=(1.0, 1.0))
-    return _in_scan_order(Placement(files, grid, grid.col * 1.0, grid.row * 1.0))
+    return _in_scan_order(Placement(files, grid, *grid.positions()))
 
 
 def _by_list(files: ImageFiles, numbers: np.ndarray, points: GrainList) -> Placement:
@@ -123,7 +149,7 @@ def _by_list(files: ImageFiles, numbers: np.ndarray, points: GrainList) -> Place
     grid = grid_from_positions(points.x, points.y)
     points = _take_points(points, chosen)
     if grid is None:
-        return Placement(files, full_grid(1, len(files)), points.x, points.y, points, _NO_GRID)
+        return Placement(files, full_grid(1, len(files)), points.x, points.y, points, NO_GRID)
     grid = replace(grid, row=grid.row[chosen], col=grid.col[chosen])
     return _in_scan_order(Placement(files, grid, points.x, points.y, points, note))
 

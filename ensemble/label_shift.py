@@ -1,0 +1,352 @@
+"""Label shift: the classes of a scan are mixed otherwise than the held-out patterns, and look the same in themselves.
+
+Two estimates of the scan's mixture, one from the calibrated probabilities (Saerens, Latinne & Decaestecker, Neural
+Computation 14, 2002: expectation maximisation; the most efficient where the probabilities are well calibrated,
+Alexandari, Kundaje & Shrikumar, ICML 2020), one from the confusion of the hard answers (black-box shift estimation,
+Lipton, Wang & Smola, ICML 2018). Where both agree and every class leaves a mark of its own, the probabilities of each
+point are corrected by Bayes' rule; where not, they are left as they are, and it is said why.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ensemble.errors import InputError
+from ensemble.validation import as_labels, as_probabilities
+
+#: Gap between the intervals of the two estimates that is no contradiction yet: where a class is absent both are points.
+TOLERATED = 0.02
+
+_MOST_STEPS = 1000
+_TOLERANCE = 1e-6
+
+#: Fewer independent units of a map say too little of its mixture.
+LEAST_UNITS = 20
+
+#: Smallest singular value of the confusion matrix (columns: what is said of a class) below which the classes do not
+#: leave marks of their own: the error of the estimate grows as its inverse (Lipton et al., theorem 3).
+LEAST_SINGULAR = 0.2
+
+
+@dataclass(frozen=True)
+class LabelShift:
+    """The mixture of a scan, estimated.
+
+    Attributes
+    ----------
+    shares
+        Share of each class among the scan's readable, familiar points, shape (K,), summing to 1 (EM).
+    low, high
+        Interval of each share, shape (K,): over whole blocks of the map and the held-out units, and over both
+        estimates.
+    bbse
+        Shares by the confusion of the hard answers, shape (K,).
+    prior
+        Share of each class among the held-out units, shape (K,).
+    units
+        Independent blocks of the map.
+    smallest_singular
+        Of the held-out confusion matrix, in [0, 1]; 1 where classes are never confused.
+    identified
+        Whether the mixture can be told.
+    why
+        In words, where it cannot; empty where it can.
+    confidence
+        Of the intervals, all classes together.
+    """
+
+    shares: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    bbse: tuple[float, ...]
+    prior: tuple[float, ...]
+    units: int
+    smallest_singular: float
+    identified: bool
+    why: str
+    confidence: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain JSON."""
+        return asdict(self)
+
+
+def em_shares(
+    probabilities: ArrayLike, prior: ArrayLike, *, weights: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Shares of the classes among patterns whose probabilities were calibrated for another mixture.
+
+    Parameters
+    ----------
+    probabilities
+        Calibrated for the mixture `prior`, shape (N, K), finite.
+    prior
+        Shape (K,), summing to 1; a class of share 0 stays at 0.
+    weights
+        Of each pattern, shape (N,), not negative; equal where None.
+
+    Returns
+    -------
+    Shares of largest likelihood, shape (K,).
+
+    Examples
+    --------
+    Patterns that are certain are counted:
+
+    >>> em_shares([[1, 0], [0, 1], [0, 1], [0, 1]], [0.5, 0.5]).round(3).tolist()
+    [0.25, 0.75]
+    """
+    p = as_probabilities(probabilities)
+    base = _as_shares(prior, p.shape[1])
+    w = np.ones(len(p)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if w.shape != (len(p),) or not (w >= 0).all() or not w.sum() > 0:
+        raise InputError("weights must be one number for each pattern, not negative, not all 0")
+    w = w / w.sum()
+    likelihood = np.divide(p, base, out=np.zeros_like(p), where=base > 0)
+    shares = base.copy()
+    for _ in range(_MOST_STEPS):
+        joint = likelihood * shares
+        total = joint.sum(axis=1, keepdims=True)
+        new = (w[:, None] * np.divide(joint, total, out=np.zeros_like(joint), where=total > 0)).sum(axis=0)
+        new /= new.sum()
+        done = np.abs(new - shares).max() < _TOLERANCE
+        shares = new
+        if done:
+            break
+    return shares
+
+
+def bbse_shares(confusion: ArrayLike, answers: ArrayLike) -> NDArray[np.float64]:
+    """Shares of the classes from the frequencies of the hard answers.
+
+    Parameters
+    ----------
+    confusion
+        Held-out counts of true class (row) and answer (column), shape (K, J), every row with counts.
+    answers
+        Counts of the scan's answers, shape (J,).
+
+    Returns
+    -------
+    Non-negative shares that sum to 1, of least squares, shape (K,).
+
+    Examples
+    --------
+    Nine in ten of each class are recognised and 30 % of the answers are the second class: 0.9 f + 0.1 (1 - f) = 0.3.
+
+    >>> bbse_shares([[900, 100], [100, 900]], [7000, 3000]).round(3).tolist()
+    [0.75, 0.25]
+    """
+    from scipy.optimize import nnls
+
+    counts = np.asarray(confusion, dtype=np.float64)
+    seen = np.asarray(answers, dtype=np.float64)
+    if (
+        counts.ndim != 2
+        or seen.shape != (counts.shape[1],)
+        or not seen.sum() > 0
+        or (counts.sum(axis=1) == 0).any()
+    ):
+        raise InputError("the confusion needs counts of every class, and the scan needs answers")
+    given = counts / counts.sum(axis=1, keepdims=True)
+    # The row of ones holds the sum at 1.
+    system = np.vstack([given.T, 1e3 * np.ones(len(given))])
+    shares = nnls(system, np.append(seen / seen.sum(), 1e3))[0]
+    return np.asarray(shares / shares.sum())
+
+
+def reweighted(probabilities: ArrayLike, prior: ArrayLike, shares: ArrayLike) -> NDArray[np.float64]:
+    """Correct the probabilities of each point for another mixture, by Bayes' rule.
+
+    Parameters
+    ----------
+    probabilities
+        Calibrated for the mixture `prior`, shape (N, K); NaN rows stay.
+    prior, shares
+        Old and new mixture, shape (K,) each.
+
+    Returns
+    -------
+    Shape (N, K), rows summing to 1.
+
+    Examples
+    --------
+    An even bet between two classes of which one is nine times as frequent:
+
+    >>> reweighted([[0.5, 0.5]], [0.5, 0.5], [0.9, 0.1]).round(3).tolist()
+    [[0.9, 0.1]]
+    """
+    p = as_probabilities(probabilities, finite=False)
+    old, new = _as_shares(prior, p.shape[1]), _as_shares(shares, p.shape[1])
+    joint = p * np.divide(new, old, out=np.zeros_like(new), where=old > 0)
+    total = joint.sum(axis=1, keepdims=True)
+    # Where only classes of share 0 are possible, the pattern keeps what was said of it.
+    return np.where(total > 0, np.divide(joint, total, out=np.zeros_like(joint), where=total > 0), p)
+
+
+def estimate_label_shift(
+    held_out: ArrayLike,
+    labels: ArrayLike,
+    scan: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    blocks: ArrayLike | None = None,
+    confidence: float = 0.95,
+    n_draws: int = 200,
+    seed: int = 0,
+) -> LabelShift:
+    """Estimate the mixture of a scan from what the ensemble says of it, with intervals.
+
+    Parameters
+    ----------
+    held_out
+        Calibrated probabilities of held-out patterns, shape (H, K), finite.
+    labels
+        Their true classes, shape (H,).
+    scan
+        Calibrated probabilities of the scan's readable, familiar points, shape (N, K), finite.
+    groups
+        Group of each held-out pattern, shape (H,): whole groups are resampled, and each counts once.
+    blocks
+        Block or grain of each point of the scan, shape (N,): whole blocks are resampled.
+    confidence
+        Of the intervals, all classes together (Bonferroni).
+    n_draws
+        Of the Bayesian bootstrap (Rubin 1981).
+    seed
+        Of the draws.
+
+    Raises
+    ------
+    InputError
+        If the arrays do not fit together, or the scan has no point.
+    """
+    p, q = as_probabilities(held_out), as_probabilities(scan)
+    h, k = p.shape
+    y = as_labels(labels, h, k)
+    if q.shape[1] != k or not len(q):
+        raise InputError(
+            f"probabilities of {q.shape} points and of {p.shape} held-out patterns do not fit together"
+        )
+    unit = np.arange(h) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    block = np.arange(len(q)) if blocks is None else np.unique(np.asarray(blocks), return_inverse=True)[1]
+    if unit.shape != (h,) or block.shape != (len(q),):
+        raise InputError("one group for each held-out pattern and one block for each point of the scan")
+    each = 1.0 / np.bincount(unit)[unit]
+    prior = np.bincount(y, each, k)
+    missing = np.flatnonzero(prior == 0)
+    prior = prior / prior.sum()
+    n_units = int(block.max()) + 1
+    said, own = q.argmax(axis=1), p.argmax(axis=1)
+    table = _tables(block, said, k)
+    cells = _tables(unit, y * k + own, k * k) / np.bincount(unit)[:, None]
+    shares = em_shares(q, np.where(prior > 0, prior, 0.0))
+    if len(missing):
+        why = f"no held-out pattern of class {missing[0]}"
+        return _unidentified(shares, prior, n_units, 0.0, why, confidence)
+    confusion = cells.sum(axis=0).reshape(k, k)
+    bbse = bbse_shares(confusion, table.sum(axis=0))
+    singular = float(np.linalg.svd(confusion / confusion.sum(axis=1, keepdims=True), compute_uv=False)[-1])
+    rng = np.random.default_rng(seed)
+    draws = np.empty((2, n_draws, k))
+    for i in range(n_draws):
+        of_block, of_unit = rng.standard_exponential(n_units), rng.standard_exponential(len(cells))
+        drawn = (of_unit @ cells).reshape(k, k)
+        draws[0, i] = bbse_shares(drawn, of_block @ table)
+    sample = _sample(block, rng)
+    for i in range(n_draws):
+        of_block = rng.standard_exponential(n_units)
+        draws[1, i] = _few_steps(q[sample], prior, of_block[block[sample]], shares)
+    tail = (1.0 - confidence) / (2.0 * k)
+    low, high = np.quantile(draws, [tail, 1.0 - tail], axis=1)
+    why = _why(n_units, singular, shares, bbse, low, high)
+    return LabelShift(
+        shares=tuple(shares.tolist()),
+        low=tuple(low.min(axis=0).tolist()),
+        high=tuple(high.max(axis=0).tolist()),
+        bbse=tuple(bbse.tolist()),
+        prior=tuple(prior.tolist()),
+        units=n_units,
+        smallest_singular=singular,
+        identified=not why,
+        why=why,
+        confidence=confidence,
+    )
+
+
+def _why(
+    units: int,
+    singular: float,
+    shares: NDArray[np.float64],
+    bbse: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+) -> str:
+    if units < LEAST_UNITS:
+        return f"the map is worth {units} independent blocks, fewer than {LEAST_UNITS}"
+    if singular < LEAST_SINGULAR:
+        return f"two classes are confused too often (smallest singular value of the confusion {singular:.2f})"
+    apart = (low[0] > high[1] + TOLERATED) | (low[1] > high[0] + TOLERATED)
+    if apart.any():
+        worst = int(np.argmax(np.abs(shares - bbse) * apart))
+        return (
+            f"the two estimates contradict each other ({100 * shares[worst]:.1f} % by likelihood, "
+            f"{100 * bbse[worst]:.1f} % by confusions): the points do not look like the held-out patterns of any class"
+        )
+    return ""
+
+
+def _unidentified(
+    shares: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    units: int,
+    singular: float,
+    why: str,
+    confidence: float,
+) -> LabelShift:
+    k = len(shares)
+    nothing = tuple([float("nan")] * k)
+    return LabelShift(
+        tuple(shares.tolist()), (0.0,) * k, (1.0,) * k, nothing, tuple(prior.tolist()), units, singular, False, why,
+        confidence,
+    )  # fmt: skip
+
+
+def _tables(unit: NDArray[np.integer], column: NDArray[np.integer], n_columns: int) -> NDArray[np.float64]:
+    n = int(unit.max()) + 1
+    return np.bincount(unit * n_columns + column, minlength=n * n_columns).reshape(n, n_columns).astype(float)
+
+
+def _sample(block: NDArray[np.integer], rng: np.random.Generator, most: int = 5000) -> NDArray[np.intp]:
+    """Points that stand for a large map in the bootstrap: as many of each block, in proportion."""
+    return np.arange(len(block)) if len(block) <= most else np.sort(rng.permutation(len(block))[:most])
+
+
+def _few_steps(
+    q: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    start: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """EM from the solution of the whole, lifted from 0, where it could not rise."""
+    w = weights / weights.sum()
+    likelihood = q / prior
+    shares = np.maximum(start, 1e-4)
+    shares /= shares.sum()
+    for _ in range(60):
+        joint = likelihood * shares
+        new = w @ (joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300))
+        done = np.abs(new - shares).max() < 1e-4
+        shares = new
+        if done:
+            break
+    return shares
+
+
+def _as_shares(values: ArrayLike, k: int) -> NDArray[np.float64]:
+    shares = np.asarray(values, dtype=np.float64)
+    if shares.shape != (k,) or not (shares >= 0).all() or not abs(shares.sum() - 1.0) < 1e-3:
+        raise InputError(f"shares must be {k} numbers, not negative, that sum to 1")
+    return shares

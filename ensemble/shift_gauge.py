@@ -1,0 +1,219 @@
+"""Is this scan like what was certified? A two-sample test of what is said and seen of it, before any promise.
+
+Rabanser, Günnemann & Lipton, "Failing loudly" (NeurIPS 2019) find that univariate tests of a classifier's outputs,
+corrected for their number, detect most shifts that harm it. Only independent units may enter: one point of a grain or
+block. Two situations are told apart:
+
+- the scan has many units of the kind that was held out (grains, blocks): Kolmogorov-Smirnov tests, one a feature,
+  Bonferroni over the features (`compare_units`);
+- what was held out is whole scans or crystals, of which the new scan is a single one: its mean is ranked among theirs,
+  an exact conformal p-value (`rank_unit`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ensemble.errors import InputError
+
+#: Units below which nothing is tested.
+LEAST_UNITS = 5
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How one feature of the scan lies against the held-out patterns.
+
+    Attributes
+    ----------
+    feature
+        Its name.
+    p_value
+        Of this feature alone, in (0, 1].
+    shift
+        Difference of the medians, in robust standard deviations of the held-out units; positive = the scan lies
+        higher.
+    """
+
+    feature: str
+    p_value: float
+    shift: float
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """Whether a scan is like what was certified.
+
+    Attributes
+    ----------
+    alike
+        False where the test rejects; None where there are too few units to test.
+    p_value
+        Of all features together, in (0, 1].
+    level
+        Rate of false alarms.
+    units, held_out_units
+        Independent units of the scan and of the held-out patterns.
+    deviations
+        Of every feature, the most deviant first.
+    method
+        ``"units"`` or ``"rank"``, see this module.
+    """
+
+    alike: bool | None
+    p_value: float
+    level: float
+    units: int
+    held_out_units: int
+    deviations: tuple[Deviation, ...]
+    method: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain JSON."""
+        return asdict(self)
+
+
+def compare_units(
+    held_out: ArrayLike,
+    scan: ArrayLike,
+    features: Sequence[str],
+    *,
+    level: float = 0.05,
+) -> Gauge:
+    """Compare many independent units of a scan with held-out ones, feature by feature.
+
+    Parameters
+    ----------
+    held_out
+        Features of independent held-out units, mixed as the scan is where its mixture may differ (see
+        `ensemble.abstention.answered_class.thinned`), shape (H, F), finite.
+    scan
+        Features of independent units of the scan, shape (S, F), finite.
+    features
+        Their F names.
+    level
+        Rate of false alarms, in (0, 1).
+
+    Returns
+    -------
+    The gauge; `alike` is None where either side has fewer than 5 units.
+
+    Raises
+    ------
+    InputError
+        If the arrays do not fit together or are not finite.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> gauge = compare_units(rng.normal(size=(200, 2)), rng.normal([0, 2], size=(50, 2)), ["brightness", "noise"])
+    >>> gauge.alike, gauge.deviations[0].feature
+    (False, 'noise')
+    """
+    from scipy.stats import ks_2samp
+
+    known, new = _checked(held_out, scan, features, level)
+    least = min(len(known), len(new))
+    if least < LEAST_UNITS:
+        return Gauge(None, 1.0, level, len(new), len(known), (), "units")
+    centre, scale = _robust(known)
+    deviations = [
+        Deviation(
+            name,
+            float(ks_2samp(known[:, f], new[:, f], method="auto").pvalue),
+            float((np.median(new[:, f]) - centre[f]) / scale[f]),
+        )
+        for f, name in enumerate(features)
+    ]
+    together = min(1.0, len(features) * min(d.p_value for d in deviations))
+    return Gauge(together > level, together, level, len(new), len(known), _ordered(deviations), "units")
+
+
+def rank_unit(
+    reference: ArrayLike,
+    held_out: ArrayLike,
+    scan: ArrayLike,
+    features: Sequence[str],
+    *,
+    level: float = 0.05,
+) -> Gauge:
+    """Rank one unit - the mean over a scan, or over one of its phases - among held-out units of the same kind.
+
+    Parameters
+    ----------
+    reference
+        Features of units that say where the middle is and how wide, shape (R, F): others than `held_out`.
+    held_out
+        Features of the units it is ranked among, shape (H, F).
+    scan
+        Features of the scan's own unit, shape (F,), or of several, shape (S, F), each of which is tested
+        (Bonferroni).
+    features
+        Their F names.
+    level
+        Rate of false alarms.
+
+    Returns
+    -------
+    The gauge, with the conformal p-value (1 + number of held-out units at least as deviant) / (1 + H) of the largest
+    deviation over the features; it is exact where the scan's unit is exchangeable with the held-out ones. `alike` is
+    None where H is too small for any p-value to reach the level.
+
+    Raises
+    ------
+    InputError
+        If the arrays do not fit together or are not finite.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> gauge = rank_unit(rng.normal(size=(99, 1)), rng.normal(size=(99, 1)), [9.0], ["noise"])
+    >>> gauge.alike, gauge.p_value
+    (False, 0.01)
+    """
+    new = np.atleast_2d(np.asarray(scan, dtype=np.float64))
+    known, new = _checked(held_out, new, features, level)
+    base, _ = _checked(reference, new, features, level)
+    if len(base) < LEAST_UNITS or not len(new) or (1 + len(known)) * level < len(new):
+        return Gauge(None, 1.0, level, len(new), len(known), (), "rank")
+    centre, scale = _robust(base)
+    theirs, own = np.abs((known - centre) / scale), (new - centre) / scale
+    p = (1 + (theirs.max(axis=1)[None, :] >= np.abs(own).max(axis=1)[:, None]).sum(axis=1)) / (1 + len(known))
+    worst = int(np.argmin(p))
+    of_feature = (1 + (theirs >= np.abs(own[worst])).sum(axis=0)) / (1 + len(known))
+    deviations = [
+        Deviation(name, float(of_feature[f]), float(own[worst, f])) for f, name in enumerate(features)
+    ]
+    together = min(1.0, float(p[worst]) * len(new))
+    return Gauge(together > level, together, level, len(new), len(known), _ordered(deviations), "rank")
+
+
+def _ordered(deviations: list[Deviation]) -> tuple[Deviation, ...]:
+    return tuple(sorted(deviations, key=lambda d: (d.p_value, -abs(d.shift))))
+
+
+def _robust(known: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Median, and the median absolute deviation as a standard deviation; the plain one where that is 0."""
+    centre = np.median(known, axis=0)
+    mad = 1.4826 * np.median(np.abs(known - centre), axis=0)
+    spread = np.where(mad > 0, mad, known.std(axis=0))
+    return centre, np.where(spread > 0, spread, 1.0)
+
+
+def _checked(
+    held_out: ArrayLike, scan: ArrayLike, features: Sequence[str], level: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    known, new = np.asarray(held_out, dtype=np.float64), np.asarray(scan, dtype=np.float64)
+    wide = (len(features),)
+    if known.ndim != 2 or new.ndim != 2 or known.shape[1:] != wide or new.shape[1:] != wide or not features:
+        raise InputError(
+            f"features of {known.shape} held-out units and {new.shape} of the scan, {len(features)} names"
+        )
+    if not np.isfinite(known).all() or not np.isfinite(new).all():
+        raise InputError("features must be finite", remedy="leave unreadable patterns out")
+    if not 0.0 < level < 1.0:
+        raise InputError(f"the rate of false alarms must lie between 0 and 1, not {level}")
+    return known, new

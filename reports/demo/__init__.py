@@ -1,0 +1,1 @@
+"""What `ensemble demo` takes and finds."""

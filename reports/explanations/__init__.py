@@ -1,0 +1,1 @@
+"""Whether explanations can be believed, and how long they take."""

@@ -1,0 +1,1 @@
+"""Patterns a second, and what each faster way costs."""

@@ -1,0 +1,1 @@
+"""Killed, cut off, overloaded: what happens then."""

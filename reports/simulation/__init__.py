@@ -1,0 +1,1 @@
+"""Simulated patterns, and members trained on nothing else."""

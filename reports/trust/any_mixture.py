@@ -1,0 +1,203 @@
+"""Does a promise for any mixture hold where the promise for the held-out mixture breaks? Simulated maps, known truth.
+
+    python reports/trust/any_mixture.py [--maps 500] [--seed 2026]
+
+(so many of each population) writes `any_mixture.json` beside this script. Held-out patterns are balanced over four
+classes; the maps' mixtures run from 0 to 100 % of any class, and points come in grains that are right or wrong
+together. One class is harder than the others (a tenth of it looks like another); in the second population two classes
+cannot be told apart at all.
+"""
+
+import argparse
+import json
+import platform
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy
+
+from ensemble.abstention.promises import excess_risk
+from ensemble.abstention.rule import fit_abstention, select
+from ensemble.label_shift import estimate_label_shift, reweighted
+from ensemble.softmax import softmax
+
+HERE = Path(__file__).resolve().parent
+K = 4
+GRAINS = 20_000
+POINTS = 8
+HELD_OUT = 1500
+RISKS = (0.01, 0.02, 0.05)
+
+
+def population(pair: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of every point (K, GRAINS, POINTS, K), and scores calibrated for equal shares."""
+    label = np.repeat(np.arange(K), GRAINS)
+    z = rng.normal(size=(len(label), K)) * 1.5
+    z[np.arange(len(label)), label] += 9.0
+    # A tenth of the grains of class 3 look half like class 2.
+    odd = (label == 3) & (rng.random(len(label)) < 0.1)
+    z[odd, 2] += rng.normal(7.0, 2.0, odd.sum())
+    if pair:
+        both = label < 2
+        z[np.ix_(np.flatnonzero(both), np.array([0, 1]))] = 9.0 + rng.normal(size=(both.sum(), 2))
+    points = z[:, None, :] + 0.4 * rng.normal(size=(len(label), POINTS, K))
+    return softmax(points).reshape(K, GRAINS, POINTS, K), label
+
+
+def one_map(p: np.ndarray, number: int, seed: int) -> list[dict]:
+    """Fit every promise on a fresh balanced draw, and judge it on a map of another mixture."""
+    rng = np.random.default_rng([seed, number])
+    grains = np.stack([rng.choice(GRAINS, HELD_OUT, replace=False) for _ in range(K)])
+    held = np.concatenate([p[c, grains[c]] for c in range(K)])
+    y = np.repeat(np.arange(K), HELD_OUT * POINTS)
+    group = np.repeat(np.arange(K * HELD_OUT), POINTS)
+    flat = held.reshape(-1, K)
+    mixture = _mixture(number, rng)
+    counts = rng.multinomial(400, mixture)
+    shown = np.concatenate([p[c, rng.integers(GRAINS, size=n)] for c, n in enumerate(counts)])
+    truth = np.repeat(np.arange(K), counts * POINTS)
+    points, block = shown.reshape(-1, K), np.repeat(np.arange(400), POINTS)
+    one = np.arange(0, len(flat), POINTS)
+    shift = estimate_label_shift(flat[one], y[one], points, blocks=block, n_draws=100, seed=number)
+    rows = []
+    for risk in RISKS:
+        for promise in ("mixture", "material", "class"):
+            shares: tuple[Any, Any] = (shift.low, shift.high)
+            if promise == "class" and not shift.identified:
+                shares = ([0.0] * K, [1.0] * K)
+            rule = fit_abstention(
+                flat,
+                y,
+                groups=group,
+                risk=risk,
+                promise=promise,
+                shares=shares if promise == "class" else None,
+                seed=number,
+            )
+            rows.append(_judged(rule, promise, risk, p, mixture, points, truth, shift) | {"map": number})
+    corrected = reweighted(points, shift.prior, shift.shares)
+    rows[0]["first_right"] = float((points.argmax(axis=1) == truth).mean())
+    rows[0]["first_right_corrected"] = (
+        float((corrected.argmax(axis=1) == truth).mean()) if shift.identified else None
+    )
+    rows[0]["share_held"] = bool(
+        all(a <= m <= b for a, m, b in zip(shift.low, counts / counts.sum(), shift.high, strict=True))
+    )
+    return rows
+
+
+def _mixture(number: int, rng: np.random.Generator) -> np.ndarray:
+    """Every fifth map holds one class alone; the others are anything from even to nearly pure."""
+    if number % 5 == 0:
+        return np.eye(K)[(number // 5) % K]
+    return rng.dirichlet(np.full(K, rng.choice([0.1, 0.3, 1.0])))
+
+
+def _said(rule, points: np.ndarray) -> np.ndarray:
+    return select(points, rule.set_thresholds, rule.thresholds, None, 0.0, None, None).answered
+
+
+def _judged(rule, promise: str, risk: float, p: np.ndarray, mixture, points, truth, shift) -> dict:
+    """Risk at the map's mixture, over the population and in the map itself, against the promise."""
+    answered, wrong = _said(rule, points), points.argmax(axis=1) != truth
+    promised = rule.certificate.certified_risk
+    if promise == "material" and promised < 1 and answered.any():
+        promised += excess_risk(rule.verdicts, shift.high, float(answered.mean()))
+        # Twice what was asked is no promise any more.
+        promised = 1.0 if promised > 2 * risk else promised
+    rates = np.zeros((K, K))
+    for c in range(K):
+        some = p[c, :4000].reshape(-1, K)
+        ok = _said(rule, some)
+        rates[c] = np.bincount(some.argmax(axis=1)[ok], minlength=K) / len(some)
+    joint = mixture[:, None] * rates
+    total, right = joint.sum(), np.trace(joint)
+    of_class = joint.sum(axis=0)
+    class_risk = np.divide(of_class - np.diag(joint), of_class, out=np.zeros(K), where=of_class > 0)
+    expected = 1 - right / total if total > 0 else 0.0
+    worst = float(class_risk[of_class > 1e-9].max(initial=0.0))
+    in_map = float(wrong[answered].mean()) if answered.any() else 0.0
+    judged = worst if promise == "class" else expected
+    return {
+        "promise": promise,
+        "risk": risk,
+        "promised": float(promised),
+        "expected_risk": float(expected),
+        "worst_class": worst,
+        "in_map": in_map,
+        "answered": float(answered.mean()),
+        "broken": bool(promised < 1 and answered.any() and judged > promised + 1e-12),
+        "broken_in_map": bool(promised < 1 and in_map > promised),
+    }
+
+
+def summary(rows: list[dict], name: str) -> list[dict]:
+    """One line for each promise and risk."""
+    out = []
+    for risk in RISKS:
+        for promise in ("mixture", "material", "class"):
+            own = [r for r in rows if r["risk"] == risk and r["promise"] == promise]
+            made = [r for r in own if r["promised"] < 1 and r["answered"] > 0]
+            out.append(
+                {
+                    "population": name,
+                    "promise": promise,
+                    "risk": risk,
+                    "maps": len(own),
+                    "promised_in": len(made) / len(own),
+                    "broken": sum(r["broken"] for r in own) / len(own),
+                    "broken_in_the_map_itself": sum(r["broken_in_map"] for r in own) / len(own),
+                    "largest_risk": max(
+                        (r["worst_class" if promise == "class" else "expected_risk"] for r in made),
+                        default=None,
+                    ),
+                    "answered_mean": float(np.mean([r["answered"] for r in own])),
+                }
+            )
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--maps", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=2026)
+    args = parser.parse_args()
+    begin, table, corrections = time.process_time(), [], {}
+    for name, pair in (("one hard class", False), ("a pair that cannot be told apart", True)):
+        p, _ = population(pair, np.random.default_rng(args.seed))
+        rows = [row for number in range(args.maps) for row in one_map(p, number, args.seed)]
+        table += summary(rows, name)
+        first = [r for r in rows if "first_right" in r]
+        known = [r for r in first if r["first_right_corrected"] is not None]
+        corrections[name] = {
+            "maps_with_identified_mixture": len(known) / len(first),
+            "first_right": float(np.mean([r["first_right"] for r in known])) if known else None,
+            "first_right_corrected": float(np.mean([r["first_right_corrected"] for r in known]))
+            if known
+            else None,
+            "true_shares_within_intervals": float(np.mean([r["share_held"] for r in known]))
+            if known
+            else None,
+        }
+        result = {
+            "command": f"python reports/trust/any_mixture.py --maps {args.maps} --seed {args.seed}",
+            "date": date.today().isoformat(),
+            "versions": {
+                "python": platform.python_version(),
+                "numpy": np.__version__,
+                "scipy": scipy.__version__,
+            },
+            "cpu_seconds": round(time.process_time() - begin),
+            "largest_allowed_share": round(0.05 + 2 * (0.05 * 0.95 / args.maps) ** 0.5, 4),
+            "held_out_grains_a_class": HELD_OUT,
+            "rows": table,
+            "label_shift": corrections,
+        }
+        (HERE / "any_mixture.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The fuzzers of every reader of files."""
