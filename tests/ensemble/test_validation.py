@@ -6,7 +6,6 @@ import pytest
 from ensemble.abstention import (
     AbstentionRule,
     Familiarity,
-    caught_by_reason,
     energy,
     fit_abstention,
     fit_familiarity,
@@ -158,7 +157,6 @@ BAD = {
     "levels that differ in patterns": lambda: answer_levels([np.array(P), np.array([[1.0]])], [0.5, 0.5]),
     "a level without a threshold": lambda: answer_levels([np.array(P)], []),
     "labels of another level": lambda: fit_levels([np.array(P)], [np.array([0, 3])]),
-    "a winner of minus 3": lambda: caught_by_reason([0], [-3], [0]),
     "a share of groups of 1": lambda: stratified_groups([0, 1], [0, 0], 1.0, np.random.default_rng(0)),
     "groups of other patterns": lambda: split_groups(3, [0, 1], np.random.default_rng(0)),
     "features of other patterns": lambda: fit_familiarity([np.ones((5, 2)), np.ones((4, 2))]),

@@ -5,6 +5,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+from ensemble.errors import printable
+
 
 class Progress:
     """Listener of long work. This one is silent; the command's draws bars.
@@ -42,7 +44,7 @@ class Lines(Progress):
 
     def say(self, text: str) -> None:
         """Print one line."""
-        print(time.strftime("%H:%M:%S"), text, flush=True)
+        print(time.strftime("%H:%M:%S"), printable(text, keep="\n"), flush=True)
 
 
 SILENT = Progress()

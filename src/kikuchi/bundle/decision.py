@@ -12,14 +12,13 @@ from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import QUALITY_THRESHOLD
 
 #: Every rule is calibrated and given its abstention, so that `map --rule` never needs the training data.
-RULES = ("average", "geometric", "vote", "mc-dropout")
 
 
 def member_weights(held_out: HeldOut, recipe: Recipe) -> np.ndarray | None:
     """Return the members' weights (M,) from their log-loss on the calibration part, or None for equal ones."""
     if recipe.combine.weights == "equal":
         return None
-    first = held_out.select(held_out.part == 0)
+    first = held_out.calibration
     return log_loss_weights(first.outputs.logits, first.labels)
 
 
@@ -41,7 +40,7 @@ def fit_decision(
     classes
         Space-group numbers of the K classes, for messages.
     """
-    first, second = held_out.select(held_out.part == 0), held_out.select(held_out.part == 1)
+    first, second = held_out.calibration, held_out.certification
     names = None if classes is None else [f"space group {c}" for c in classes]
     weights = member_weights(held_out, recipe)
     pooled = combine(first.outputs.logits, rule, weights=weights, draws=first.outputs.draws).probabilities

@@ -2,6 +2,7 @@
 
 from kikuchi.scans.dataset import Dataset, Material, load_dataset
 from kikuchi.scans.exposure import recording_warnings
+from kikuchi.scans.neighbours import dataset_with_neighbours, with_neighbours
 from kikuchi.scans.opening import open_scan, scan_from_array
 from kikuchi.scans.preparation import Preparation, background_for, prepare
 from kikuchi.scans.quality import QUALITY_THRESHOLD, as_patterns, pattern_quality
@@ -17,6 +18,7 @@ __all__ = [
     "Split",
     "as_patterns",
     "background_for",
+    "dataset_with_neighbours",
     "hash_patterns",
     "load_dataset",
     "open_scan",
@@ -27,4 +29,5 @@ __all__ = [
     "scan_from_array",
     "split_by_material",
     "split_dataset",
+    "with_neighbours",
 ]
