@@ -75,16 +75,16 @@ def test_white_corners_are_no_saturation():
     assert saturated_share(patterns).max() < 0.01
 
 
-def test_an_overexposed_pattern_is_unreadable_and_named():
-    good = _bands()
+def test_an_overexposed_pattern_is_unreadable_and_named(nickel):
+    good = nickel.astype(float)
     over = np.minimum(good, np.quantile(good, 0.75, axis=(1, 2), keepdims=True))
     assert pattern_quality(good).min() > QUALITY_THRESHOLD
     assert pattern_quality(over).max() == 0
     assert any("overexposed: 2" in w for w in recording_warnings(scan_from_array(over)))
 
 
-def test_a_pattern_that_lacks_a_few_pixels_can_be_read():
-    whole = _bands()
+def test_a_pattern_that_lacks_a_few_pixels_can_be_read(nickel):
+    whole = nickel.astype(float)
     holes = whole.copy()
     holes[:, 10, 10], holes[:, 20, 5:9] = np.nan, np.inf
     assert pattern_quality(holes).min() > QUALITY_THRESHOLD
