@@ -16,13 +16,13 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.among import among_candidates
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import fit_decision, member_weights
-from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, read_held_out
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, nothing, read_held_out
 from kikuchi.inference.engine import MEASURED, STUDENTS
 from kikuchi.inference.exports import Shelf, engines_for, read_shelf
 from kikuchi.inference.runner import Runner
 from kikuchi.inference.student import student_of
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, background_for, scan_from_array
+from kikuchi.scans import Scan, as_patterns, background_for, scan_from_array
 
 #: What `map --stop` takes.
 STOPS = ("never", "exact", "cascade")
@@ -76,9 +76,22 @@ class Predictor(Bundle):
             (N, sy, sx), any dtype.
         static_background
             (sy, sx), where the recipe's preparation wants one.
+
+        Raises
+        ------
+        InputError
+            The patterns are no array of numbers of that shape.
         """
+        patterns = as_patterns(patterns)
+        if static_background is not None and np.shape(static_background) != patterns.shape[1:]:
+            raise InputError(
+                f"a static background of {np.shape(static_background)} for patterns of {patterns.shape[1:]}",
+                remedy="give the background of the same detector and binning",
+            )
+        if not len(patterns):
+            return nothing(len(self.members), len(self.classes))
         runner = self.runner(patterns=len(patterns))
-        pieces = runner.pieces(slice(0, max(len(patterns), 1)), patterns.shape[1:])
+        pieces = runner.pieces(slice(0, len(patterns)), patterns.shape[1:])
         outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
         return outputs if self.candidates is None else self.candidates.narrow(outputs)
 
@@ -138,7 +151,13 @@ class Predictor(Bundle):
         Returns
         -------
         numpy.ndarray
-            (N, K), columns as in `classes`.
+            (N, K), columns as in `classes`; NaN for patterns that `map` calls unreadable (constant, noise, too many
+            pixels missing or saturated).
+
+        Raises
+        ------
+        InputError
+            The patterns are no array of numbers of that shape.
         """
         preparation = self.preparation(self.members[0])
         if not isinstance(patterns, Scan):
@@ -148,11 +167,15 @@ class Predictor(Bundle):
                     "static_background=False says that there is none",
                     stacklevel=2,
                 )
-            given = static_background if isinstance(static_background, np.ndarray) else None
-            patterns = scan_from_array(np.asarray(patterns), static_background=given)
-        background = background_for(patterns, preparation)
+            given = None if static_background is False else static_background
+            patterns = scan_from_array(as_patterns(patterns), static_background=given)
+        background = background_for(patterns, preparation) if patterns.n else None
         outputs = self.member_outputs(patterns.read(slice(None)), background)
-        return self.calibrated(outputs, rule)[1]
+        probabilities = self.calibrated(outputs, rule)[1]
+        threshold = self.abstentions[self.check_rule(rule)].quality_threshold
+        readable = outputs.quality > threshold
+        readable[list(patterns.problems)] = False
+        return np.where(readable[:, None], probabilities, np.nan)
 
 
 def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor:
@@ -197,7 +220,7 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
         raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)
     stopping = _stopping(shelf, bundle, stop, rule)
     held_out = _held_out(shelf, stopping)
-    calibration, abstention = fit_decision(held_out, rule, bundle.recipe)
+    calibration, abstention = fit_decision(held_out, rule, bundle.recipe, bundle.classes)
     return replace(
         bundle,
         calibrations=bundle.calibrations | {rule: calibration},
