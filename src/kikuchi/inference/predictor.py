@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.abstention import Decision
+from ensemble.abstention import Decision, Familiarity
 from ensemble.early_exit import Cascade, Stopping, VoteStop, filled, stopped
 from ensemble.errors import InputError
 from kikuchi._support.archive import read_archive
@@ -17,8 +17,10 @@ from kikuchi.bundle.decision import fit_decision, member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, read_held_out
 from kikuchi.inference.engine import MEASURED, STUDENTS
 from kikuchi.inference.exports import Shelf, engines_for, read_shelf
+from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.runner import Runner
 from kikuchi.inference.student import student_of
+from kikuchi.matching.storage import load_matcher
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan
 
@@ -80,7 +82,9 @@ class Predictor(Bundle):
         outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
         return outputs if self.candidates is None else self.candidates.narrow(outputs)
 
-    def runner(self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT) -> Runner:
+    def runner(
+        self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT
+    ) -> Runner | MatchingRunner:
         """Return the members ready to run.
 
         Parameters
@@ -94,8 +98,23 @@ class Predictor(Bundle):
         """
         if engine in STUDENTS:
             return student_of(self, engine)
+        if any(member.kind == "matcher" for member in self.members):
+            return self._matching_runner(engine, patterns, progress)
         engines = engines_for(self, engine, patterns=patterns, progress=progress)
         return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
+
+    def _matching_runner(self, engine: str, patterns: int, progress: Progress) -> MatchingRunner:
+        """Return a matcher, which comes first among the members, with the networks beside it."""
+        first, *others = self.members
+        networks = None
+        if others:
+            alone = replace(self, members=tuple(others))
+            engines = engines_for(alone, engine, patterns=patterns, progress=progress)
+            f = self.familiarity
+            beside = Familiarity(f.references[1:], f.scales[1:], f.k)
+            networks = Runner(engines, alone.members, self.recipe, beside)
+        matcher = load_matcher(self.path / "members" / first.name)
+        return MatchingRunner(matcher, networks, self.recipe.combine.draws)
 
     def among(
         self, names: str | Sequence[str | int], *, rule: str | None = None, recipe: Recipe | None = None
