@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+from ensemble.errors import printable
+
 
 class Progress:
     """Listener of long work. This one is silent; the command's draws bars.
@@ -41,7 +43,7 @@ class Lines(Progress):
 
     def say(self, text: str) -> None:
         """Print one line."""
-        print(time.strftime("%H:%M:%S"), text, flush=True)
+        print(time.strftime("%H:%M:%S"), printable(text, keep="\n"), flush=True)
 
 
 SILENT = Progress()

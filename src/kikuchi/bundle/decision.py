@@ -10,14 +10,13 @@ from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import QUALITY_THRESHOLD
 
 #: Every rule is calibrated and given its abstention, so that `map --rule` never needs the training data.
-RULES = ("average", "geometric", "vote", "mc-dropout")
 
 
 def member_weights(held_out: HeldOut, recipe: Recipe) -> np.ndarray | None:
     """Return the members' weights (M,) from their log-loss on the calibration part, or None for equal ones."""
     if recipe.combine.weights == "equal":
         return None
-    first = held_out.select(held_out.part == 0)
+    first = held_out.calibration
     return log_loss_weights(first.outputs.logits, first.labels)
 
 
@@ -35,7 +34,7 @@ def fit_decision(held_out: HeldOut, rule: str, recipe: Recipe) -> tuple[Calibrat
     recipe
         Says the method of calibration, and the risk, confidence, coverage and familiar share wanted.
     """
-    first, second = held_out.select(held_out.part == 0), held_out.select(held_out.part == 1)
+    first, second = held_out.calibration, held_out.certification
     weights = member_weights(held_out, recipe)
     pooled = combine(first.outputs.logits, rule, weights=weights, draws=first.outputs.draws).probabilities
     calibration = fit_calibration(pooled, first.labels, recipe.calibrate.method)

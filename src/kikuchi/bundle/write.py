@@ -10,7 +10,7 @@ import numpy as np
 
 from ensemble.abstention import AbstentionRule, Familiarity
 from ensemble.calibration import Calibration
-from ensemble.pooling import choose_rule
+from ensemble.pooling import RULES, choose_rule
 from kikuchi._support import atomic
 from kikuchi._support.progress import Progress
 from kikuchi._support.versions import versions
@@ -18,7 +18,7 @@ from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.checks import CHECKS
-from kikuchi.bundle.decision import RULES, fit_decision, member_weights
+from kikuchi.bundle.decision import fit_decision, member_weights
 from kikuchi.bundle.exemplars import EXEMPLARS
 from kikuchi.bundle.outputs import HeldOut, write_held_out
 from kikuchi.members import MemberSpec
@@ -59,7 +59,7 @@ def finish(
     rule: str = recipe.combine.rule
     losses: dict[str, float] = {}
     if rule == "auto":
-        first = held_out.select(held_out.part == 0)
+        first = held_out.calibration
         rule, losses = choose_rule(
             first.outputs.logits,
             first.labels,

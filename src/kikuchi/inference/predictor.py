@@ -28,7 +28,7 @@ from kikuchi.scans import Scan
 STOPS = ("never", "exact", "cascade")
 
 #: Rules whose members may be spared; mc-dropout draws from every one.
-RULES = ("average", "geometric", "vote")
+WITHOUT_DRAWS = ("average", "geometric", "vote")
 
 HELD_OUT = "held_out.npz"
 STRANGE = "strange.npz"
@@ -178,14 +178,15 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
         raise InputError(f"unknown stop {stop!r}", remedy=f"one of {', '.join(STOPS)}")
     if stop == "never" and engine not in MEASURED:
         return bundle
-    if engine in STUDENTS and (stop != "never" or rule not in RULES):
+    if engine in STUDENTS and (stop != "never" or rule not in WITHOUT_DRAWS):
         raise InputError(
-            "a student answers at once and has no draws", remedy=f"--stop never, --rule {', '.join(RULES)}"
+            "a student answers at once and has no draws",
+            remedy=f"--stop never, --rule {', '.join(WITHOUT_DRAWS)}",
         )
     if stop == "exact" and rule != "vote":
         raise InputError(f"an exact early stop needs the rule vote, not {rule}", remedy="--rule vote")
-    if stop == "cascade" and rule not in RULES:
-        raise InputError(f"no cascade for {rule}", remedy=f"--rule {', '.join(RULES)}")
+    if stop == "cascade" and rule not in WITHOUT_DRAWS:
+        raise InputError(f"no cascade for {rule}", remedy=f"--rule {', '.join(WITHOUT_DRAWS)}")
     kind = engine if engine in MEASURED else "onnx"
     shelf = read_shelf(bundle, kind)
     if shelf is None or HELD_OUT not in shelf.manifest["files"]:

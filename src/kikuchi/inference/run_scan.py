@@ -11,7 +11,6 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.outputs import MemberOutputs, joined
-from kikuchi.inference import Runner
 from kikuchi.inference.logits_store import LogitsStore, StoreIdentity, write_chunk
 from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.predictor import Predictor
@@ -106,30 +105,3 @@ def identity(scan: Scan, bundle: Predictor) -> StoreIdentity:
         chunk=CHUNK,
         poses=any(m.kind == "matcher" for m in bundle.members),
     )
-
-
-def run_chunk(
-    scan: Scan,
-    part: slice,
-    runner: Runner,
-    background: np.ndarray | None = None,
-    *,
-    threads: int | None = None,
-) -> MemberOutputs:
-    """Run the members on one part of a scan: what a worker of a cluster does.
-
-    Parameters
-    ----------
-    scan
-        Where the patterns are read from.
-    part
-        Which of them, as `LogitsStore.missing` gives it.
-    runner
-        See `Predictor.runner`.
-    background
-        See `kikuchi.scans.background_for`.
-    threads
-        Workers within this process; one for each core where None.
-    """
-    raw = (scan.read(piece) for piece in runner.pieces(part, scan.signal_shape))
-    return joined(list(runner.stream(raw, background, threads=threads)))

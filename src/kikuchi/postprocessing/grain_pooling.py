@@ -107,7 +107,7 @@ def fit_grain_rule(bundle: Bundle, rule: str, abstention: AbstentionRule) -> Gra
         held out.
     """
     held_out = bundle.held_out
-    first, second = held_out.select(held_out.part == 0), held_out.select(held_out.part == 1)
+    first, second = held_out.calibration, held_out.certification
     pooling = fit_grain_pooling(_evidence(bundle, rule, abstention, first), first.labels, first.group)
     if pooling.n_grains == 0:
         return GrainRule(pooling, abstention.threshold, None)

@@ -1,6 +1,7 @@
 """Open any scan, prepare its patterns, label and split a dataset."""
 
 from kikuchi.scans.dataset import Dataset, Material, load_dataset
+from kikuchi.scans.neighbours import dataset_with_neighbours, with_neighbours
 from kikuchi.scans.opening import open_scan, scan_from_array
 from kikuchi.scans.preparation import Preparation, background_for, prepare
 from kikuchi.scans.quality import QUALITY_THRESHOLD, pattern_quality
@@ -15,6 +16,7 @@ __all__ = [
     "Scan",
     "Split",
     "background_for",
+    "dataset_with_neighbours",
     "hash_patterns",
     "load_dataset",
     "open_scan",
@@ -24,4 +26,5 @@ __all__ = [
     "scan_from_array",
     "split_by_material",
     "split_dataset",
+    "with_neighbours",
 ]

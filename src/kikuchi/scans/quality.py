@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from kikuchi.scans.shadow import SHADOW_LIMIT, shadowed_share
+
 #: Quality that a pattern of white noise stays below with probability 0.9999 (from 40 pixels a side; simulated in
 #: the tests): power ratio 1.67.
 QUALITY_THRESHOLD = 0.4
@@ -31,8 +33,10 @@ def pattern_quality(patterns: np.ndarray) -> np.ndarray:
     whatever its strength and the smooth background under it, has equal power in both rings, so that Q scatters
     about 0 with a width set by the number of frequencies alone and not by the pattern's size: its
     0.9999 quantile lies below ``QUALITY_THRESHOLD``. Noise that is not white, from smoothing or lossy
-    compression, is not told from bands. The idea is that of image quality from the Fourier spectrum (Krieger Lassen,
-    Automated determination of crystal orientations from EBSD, 1994), with a known null distribution.
+    compression, is not told from bands. A pattern of which a shadow covers more than a fifth
+    (`kikuchi.scans.shadow`) has quality 0, whatever the rest shows. The idea is that of image quality from the Fourier
+    spectrum (Krieger Lassen, Automated determination of crystal orientations from EBSD, 1994), with a known null
+    distribution.
 
     Parameters
     ----------
@@ -42,7 +46,7 @@ def pattern_quality(patterns: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        (n,) float64 in [0, 1); 0 for a pattern that is constant or has pixels that are not finite.
+        (n,) float64 in [0, 1); 0 for a pattern that is constant, in shadow or has pixels that are not finite.
 
     Examples
     --------
@@ -54,6 +58,7 @@ def pattern_quality(patterns: np.ndarray) -> np.ndarray:
     batch = max(1, _BATCH_BYTES // (4 * sy * sx))
     for start in range(0, n, batch):
         quality[start : start + batch] = _quality(patterns[start : start + batch])
+    quality[shadowed_share(patterns) > SHADOW_LIMIT] = 0
     return quality
 
 

@@ -26,7 +26,15 @@ from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, features_of, predict
 from kikuchi.members.history import convergence
 from kikuchi.recipes.schema import Recipe, load_recipe
-from kikuchi.scans import Dataset, Split, background_for, load_dataset, prepare, split_dataset
+from kikuchi.scans import (
+    Dataset,
+    Split,
+    background_for,
+    dataset_with_neighbours,
+    load_dataset,
+    prepare,
+    split_dataset,
+)
 from kikuchi.scans.independence import pattern_groups
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import train_all
@@ -82,6 +90,7 @@ def fit(
     """
     recipe = load_recipe(recipe)
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
+    data = dataset_with_neighbours(data, recipe.preparation(recipe.member[0].size))
     if len(data.classes) < 2:
         raise InputError(
             "one space group alone cannot be told from others",

@@ -27,7 +27,7 @@ from kikuchi.postprocessing.grain_pooling import with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, open_scan
+from kikuchi.scans import Scan, open_scan, with_neighbours
 from kikuchi.scans.readers.image_files import ImageFiles
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ def map_scan(
     check_new(bundle, engine, opened)
     folder = Path(out)
     check_out(folder, opened, bundle)
+    opened = with_neighbours(opened, bundle.preparation(bundle.members[0]))
     grain_of = None
     if grains is not None:
         look = bundle.preparation(bundle.members[0])
@@ -200,7 +201,7 @@ def _fractions(
 
     Intervals are drawn over blocks of the map, since neighbours are not independent.
     """
-    test = judge.held_out.select(judge.held_out.part == 2)
+    test = judge.held_out.test
     k = len(judge.classes)
     known = judge.decide(test.outputs, rule=rule, abstention=abstention)
     side = max(3, round(math.sqrt(scan.n) / BLOCKS_A_SIDE))

@@ -93,7 +93,7 @@ def test_a_stopped_fit_goes_on_and_ends_the_same(dataset, fitted):
 
 
 def test_stripes_of_two_directions_are_told_apart(bundle):
-    test = bundle.held_out.select(bundle.held_out.part == 2)
+    test = bundle.held_out.test
     _, probabilities = bundle.calibrated(test.outputs)
     assert (probabilities.argmax(axis=1) == test.labels).mean() > 0.9
 
@@ -112,7 +112,7 @@ def test_calibration_certification_and_test_share_no_pattern(bundle):
 def test_weights_by_log_loss_pool_as_the_formula_says(bundle):
     combining = bundle.recipe.combine.model_copy(update={"weights": "log-loss"})
     weighted = replace(bundle, recipe=bundle.recipe.model_copy(update={"combine": combining}))
-    first = weighted.held_out.select(weighted.held_out.part == 0)
+    first = weighted.held_out.calibration
     z = first.outputs.logits.astype(float)
     p = np.exp(z - z.max(axis=2, keepdims=True))
     p /= p.sum(axis=2, keepdims=True)
