@@ -1,7 +1,7 @@
 """The bundle: the folder `fit` writes, with all that `map` needs. Nothing in it is run on load."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
@@ -221,6 +221,16 @@ class Bundle:
             unfamiliarity=outputs.unfamiliarity,
             quality=outputs.quality,
         )
+
+    def promised(self, abstention: AbstentionRule) -> AbstentionRule:
+        """Return a rule as far as its promise holds: none does where simulators disagree about the phases."""
+        doubts = self.manifest.get("adapted", {}).get("separability", {}).get("doubts", [])
+        if not doubts:
+            return abstention
+        certificate = replace(
+            abstention.certificate, certified=False, certified_risk=1.0, message="; ".join(doubts)
+        )
+        return replace(abstention, certificate=certificate)
 
     def check_rule(self, rule: str | None) -> str:
         """Return the rule to use; an `InputError` for one this bundle was not calibrated for."""

@@ -1,7 +1,7 @@
 """Members of which one is a matcher: it is given patterns as recorded, and says orientations beside its logits."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,7 +9,8 @@ from ensemble.pooling import DropoutDraws
 from kikuchi._support.threads import in_order
 from kikuchi.bundle.outputs import MemberOutputs
 from kikuchi.inference.runner import Runner
-from kikuchi.matching.storage import MatcherMember
+from kikuchi.matching.matcher import Evidence, Matches
+from kikuchi.matching.storage import Answers, MatcherMember
 from kikuchi.scans import pattern_quality
 
 #: Patterns that one worker takes at a time: few enough that all cores have something to do.
@@ -58,7 +59,15 @@ class MatchingRunner:
         MemberOutputs
             Unfamiliarity is the matcher's: how little of what a pattern shows any phase explains.
         """
-        said = self.matcher.answer(patterns, place)
+        return self._beside(self.matcher.answer(patterns, place), patterns, static_background)
+
+    def said(self, found: Matches, evidence: Evidence, patterns: np.ndarray) -> MemberOutputs:
+        """Return `outputs` of patterns that were matched before, with other evidence than the matcher's own."""
+        return self._beside(replace(self.matcher, evidence=evidence).answers(found), patterns, None)
+
+    def _beside(
+        self, said: Answers, patterns: np.ndarray, static_background: np.ndarray | None
+    ) -> MemberOutputs:
         own = _draws_of(said.logits, self.draws)
         quality = pattern_quality(patterns)
         if self.networks is None:

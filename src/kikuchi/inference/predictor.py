@@ -77,14 +77,12 @@ class Predictor(Bundle):
         static_background
             (sy, sx), where the recipe's preparation wants one.
         """
-        runner = self.runner(patterns=len(patterns))
+        runner = self.running(patterns=len(patterns))
         pieces = runner.pieces(slice(0, max(len(patterns), 1)), patterns.shape[1:])
         outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
         return outputs if self.candidates is None else self.candidates.narrow(outputs)
 
-    def runner(
-        self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT
-    ) -> Runner | MatchingRunner:
+    def runner(self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT) -> Runner:
         """Return the members ready to run.
 
         Parameters
@@ -99,12 +97,20 @@ class Predictor(Bundle):
         if engine in STUDENTS:
             return student_of(self, engine)
         if any(member.kind == "matcher" for member in self.members):
-            return self._matching_runner(engine, patterns, progress)
+            raise InputError(
+                "a matcher is no network for others to run",
+                path=self.path,
+                remedy="leave out --dask and --workers",
+            )
         engines = engines_for(self, engine, patterns=patterns, progress=progress)
         return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
 
-    def _matching_runner(self, engine: str, patterns: int, progress: Progress) -> MatchingRunner:
-        """Return a matcher, which comes first among the members, with the networks beside it."""
+    def running(
+        self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT
+    ) -> Runner | MatchingRunner:
+        """Return the members ready to run in this process, a matcher among them; see `runner`."""
+        if all(member.kind != "matcher" for member in self.members):
+            return self.runner(engine, patterns=patterns, progress=progress)
         first, *others = self.members
         networks = None
         if others:

@@ -69,7 +69,8 @@ def run_store(
         executor(scan, bundle, store, engine, progress)
         return store, time.perf_counter() - begin
     left = sum(part.stop - part.start for part in missing)
-    runner = bundle.runner(engine, patterns=left, progress=progress)
+    begun = bundle.running if store.identity.poses else bundle.runner
+    runner = begun(engine, patterns=left, progress=progress)
     background = background_for(scan, bundle.preparation(bundle.members[0]))
     pieces = deque((part, runner.pieces(part, scan.signal_shape)) for part in missing)
     raw: Iterable[Any] = (scan.read(piece) for _, several in list(pieces) for piece in several)

@@ -10,7 +10,7 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi._support import atomic
 from kikuchi._support.archive import read_archive
-from kikuchi.matching.matcher import Evidence, Matcher, flattened
+from kikuchi.matching.matcher import Evidence, Matcher, Matches, flattened
 from kikuchi.matching.search import CentrePlane
 from kikuchi.matching.spectrum import Spectrum
 from kikuchi.matching.survey import EXPLAINED_LEAST
@@ -74,7 +74,10 @@ class MatcherMember:
                 f"patterns of {have} pixels, and the bundle was adapted to {wanted}",
                 remedy="adapt to this scan: ensemble adapt",
             )
-        found = self.matcher.match(flattened(patterns, self.background), place)
+        return self.answers(self.matcher.match(flattened(patterns, self.background), place))
+
+    def answers(self, found: Matches) -> Answers:
+        """Turn matches into answers."""
         logits = self.evidence.logits(found.scores, self.matcher.spectrum.size)
         strange = EXPLAINED_LEAST / np.maximum(found.explained, 0.01)
         return Answers(logits.astype(np.float32), found.rotations.astype(np.float32), strange)

@@ -56,6 +56,8 @@ class Survey:
         ``"file"`` or ``"patterns"``: where the search for the pattern centre began.
     sample
         Indices of those patterns, shape (n,).
+    ceiling
+        The correlation that the noise of each allows, shape (n,).
     """
 
     matcher: Matcher
@@ -65,6 +67,12 @@ class Survey:
     background_from: str
     centre_from: str
     sample: np.ndarray
+    ceiling: np.ndarray
+
+    @property
+    def explained(self) -> np.ndarray:
+        """How much of what each of those patterns shows its best phase explains, shape (n,)."""
+        return np.clip(self.fit.scores, 0, None) / self.ceiling
 
 
 def survey(
@@ -125,6 +133,7 @@ def survey(
         background_from,
         centre_from,
         chosen,
+        fit.spectrum.ceiling(flattened(raw, background)),
     )
 
 

@@ -32,7 +32,7 @@ def describe_bundle(bundle: "Bundle") -> str:
             if "log_loss_after" in report
             else ""
         ),
-        f"promise: {bundle.abstentions[rule].certificate.message}",
+        f"promise: {bundle.promised(bundle.abstentions[rule]).certificate.message}",
     ]
     return "\n".join(lines)
 
@@ -108,7 +108,7 @@ def _bundle_facts(folder: Path) -> dict[str, Any]:
     from kikuchi.crystallography.extinction import diffraction, same_extinction
 
     bundle = Bundle.load(folder)
-    certificate = bundle.abstentions[bundle.rule].certificate
+    certificate = bundle.promised(bundle.abstentions[bundle.rule]).certificate
     return {
         "what": "bundle, every file as it was written",
         **({"phases": [phase.name for phase in bundle.phases]} if bundle.phases else {}),

@@ -114,6 +114,7 @@ def map_scan(
     else:
         judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
         calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
+    abstention = bundle.promised(abstention)
     opened = scan if isinstance(scan, Scan) else open_scan(scan, shape)
     check_new(bundle, engine, opened)
     folder = Path(out)
