@@ -96,6 +96,15 @@ class HeldOut:
         )
 
 
+def nothing(members: int, classes: int) -> MemberOutputs:
+    """Return what M members say of no patterns at all."""
+    m, k = members, classes
+    draws = DropoutDraws(
+        np.empty((m, 0, k), np.float32), np.empty((m, 0), np.float32), np.empty((m, 0, k), np.uint16)
+    )
+    return MemberOutputs(np.empty((m, 0, k), np.float32), draws, np.empty(0), np.empty(0))
+
+
 def joined(parts: list[MemberOutputs]) -> MemberOutputs:
     """Put the outputs of several batches one after another."""
     return MemberOutputs(

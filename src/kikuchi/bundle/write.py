@@ -1,7 +1,7 @@
 """The end of `fit` and of `extend`: calibrate, set the abstention, and write the bundle, its manifest last."""
 
 import datetime
-import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from ensemble.abstention import AbstentionRule, Familiarity
 from ensemble.calibration import Calibration
 from ensemble.pooling import RULES, choose_rule
 from kikuchi._support import atomic
-from kikuchi._support.progress import Progress
+from kikuchi._support.progress import Progress, noted
 from kikuchi._support.versions import versions
 from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND
@@ -55,7 +55,7 @@ def finish(
     progress
         Listener of the work.
     """
-    decisions = _told(progress, held_out, recipe)
+    decisions = _told(progress, held_out, recipe, facts["classes"])
     rule: str = recipe.combine.rule
     losses: dict[str, float] = {}
     if rule == "auto":
@@ -101,12 +101,8 @@ def finish(
 
 
 def _told(
-    progress: Progress, held_out: HeldOut, recipe: Recipe
+    progress: Progress, held_out: HeldOut, recipe: Recipe, classes: Sequence[int]
 ) -> dict[str, tuple[Calibration, AbstentionRule]]:
     """Fit every rule's decision, with what a small split cannot carry said once."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        decisions = {rule: fit_decision(held_out, rule, recipe) for rule in RULES}
-    for text in sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)}):
-        progress.say(f"note: {text}")
-    return decisions
+    with noted(progress):
+        return {rule: fit_decision(held_out, rule, recipe, classes) for rule in RULES}
