@@ -42,14 +42,14 @@ def _image_seeds(folder: Path) -> list[tuple[str, bytes]]:
     seeds.append(("image.tif", buffer.getvalue()))
     stack = np.stack([grey, grey[::-1], grey // 2, grey // 3])
     palette = np.stack([np.arange(256, dtype=np.uint16) * 257] * 3)
-    for options in (
+    for kind in (
         {"data": grey, "photometric": "palette", "colormap": palette},
         {"data": stack, "photometric": "minisblack", "truncate": True},
         {"data": stack, "imagej": True, "truncate": True},
         {"data": stack.reshape(2, 2, 12, 16), "ome": True, "metadata": {"axes": "TZYX"}},
     ):
         buffer = io.BytesIO()
-        tifffile.imwrite(buffer, **options)
+        tifffile.imwrite(buffer, **kind)
         seeds.append(("image.tif", buffer.getvalue()))
     write_png(folder / "seed.png", 0)
     seeds.append(("image.png", (folder / "seed.png").read_bytes()))
