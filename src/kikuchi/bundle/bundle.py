@@ -32,6 +32,11 @@ _READABLE = (1, 2)
 SHIPPED = "shipped"
 SHIPPED_FOLDER = Path(__file__).parent / "data" / "shipped"
 
+#: Said beside every promise of a bundle that no recorded pattern certified.
+SIMULATED_ALONE = (
+    "fitted and certified on simulated patterns alone: of recorded ones more answers may be wrong"
+)
+
 MANIFEST = "bundle.json"
 CALIBRATION = "calibration.json"
 ABSTENTION = "abstention.json"
@@ -160,6 +165,19 @@ class Bundle:
     def fingerprint(self) -> str:
         """SHA-256 of the manifest, which itself holds the SHA-256 of every other file."""
         return atomic.sha256(self.path / MANIFEST)
+
+    @property
+    def simulated_alone(self) -> bool:
+        """Whether no recorded pattern fitted, calibrated or certified it; False where its manifest does not tell."""
+        told = [material.get("simulated") is True for material in self.manifest["materials"]]
+        return self.path == SHIPPED_FOLDER or (bool(told) and all(told))
+
+    def promised(self, abstention: AbstentionRule) -> dict[str, Any]:
+        """Return what a rule promises, as plain JSON: its certificate, and in its message what that does not cover."""
+        promised = abstention.certificate.to_dict()
+        if self.simulated_alone:
+            promised |= {"simulated_alone": True, "message": f"{promised['message']}; {SIMULATED_ALONE}"}
+        return promised
 
     def model(self, name: str) -> "keras.Model":
         """Return a member's network, built and filled once."""

@@ -88,6 +88,8 @@ def write_map_report(
     )
     thumbnails = pattern_payload(patterns, phase_map.n, folder, name, inline_bytes)
     certificate = None if threshold is None else threshold.certificate
+    # The bundle has a say in it, too: what its promise does not cover.
+    told = (phase_map.meta.get("promised_risk") or {}).get("message")
     payload = map_payload(phase_map, threshold) | {
         "id": name,
         "folder": folder.name,
@@ -97,7 +99,7 @@ def write_map_report(
         "threshold": {
             "value": 0.0 if threshold is None else float(threshold.threshold),
             "certified": certificate is not None and certificate.certified_risk < 1.0,
-            "message": _NO_PROMISE if certificate is None else sentence(certificate.message),
+            "message": _NO_PROMISE if certificate is None else sentence(told or certificate.message),
         },
         **page_colours(phase_map.classes),
     }

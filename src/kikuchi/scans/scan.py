@@ -126,6 +126,13 @@ class Scan:
         return self.metadata.get("note")
 
     @property
+    def simulated(self) -> bool:
+        """Whether its file says that no microscope recorded it: this toolkit's own simulations, and EMsoft's."""
+        microscope = self.metadata.get("microscope")
+        told = microscope.get("microscope") if isinstance(microscope, dict) else None
+        return told == "simulated" or str(getattr(self.source, "dataset", "")).endswith("EBSDPatterns")
+
+    @property
     def problems(self) -> dict[int, str]:
         """Why a pattern could not be read, by index, for those tried so far."""
         return self.source.problems

@@ -30,7 +30,7 @@ def describe_bundle(bundle: "Bundle") -> str:
             if "log_loss_after" in report
             else ""
         ),
-        f"promise: {bundle.abstentions[rule].certificate.message}",
+        f"promise: {bundle.promised(bundle.abstentions[rule])['message']}",
     ]
     return "\n".join(lines)
 
@@ -106,7 +106,6 @@ def _bundle_facts(folder: Path) -> dict[str, Any]:
     from kikuchi.crystallography.extinction import diffraction, same_extinction
 
     bundle = Bundle.load(folder)
-    certificate = bundle.abstentions[bundle.rule].certificate
     return {
         "what": "bundle, every file as it was written",
         "space_groups": list(bundle.classes),
@@ -121,7 +120,7 @@ def _bundle_facts(folder: Path) -> dict[str, Any]:
         "patterns": bundle.manifest["splits"],
         "rule": bundle.rule,
         "calibration": bundle.calibrations[bundle.rule].method,
-        "promise": certificate.message,
+        "promise": bundle.promised(bundle.abstentions[bundle.rule])["message"],
         "created": bundle.manifest["created"],
         "seed": bundle.manifest["seed"],
         "fingerprint": bundle.fingerprint,

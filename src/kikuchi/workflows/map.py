@@ -252,7 +252,7 @@ def _meta(
         "engine": bundle.variant.removeprefix("+") or "as fitted",
         "calibration": calibration.to_dict(),
         "abstention": abstention.to_dict(),
-        "promised_risk": abstention.certificate.to_dict(),
+        "promised_risk": bundle.promised(abstention),
         "warnings": warnings,
         "notes": _notes(scan, bundle),
         "versions": versions(),
