@@ -108,7 +108,7 @@ def among_candidates(bundle: B, among: str | Sequence[str | int], rule: str, rec
         outputs=candidates.narrow(held_out.outputs),
         labels=np.searchsorted(columns, held_out.labels),
     )
-    calibration, abstention = fit_decision(own, rule, recipe)
+    calibration, abstention = fit_decision(own, rule, recipe, groups)
     return replace(
         bundle,
         manifest=bundle.manifest | {"classes": list(groups)},

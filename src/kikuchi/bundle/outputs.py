@@ -28,12 +28,15 @@ class MemberOutputs:
         (N,), about 1 for familiar patterns; higher = stranger.
     quality
         (N,), signal against noise of the patterns themselves.
+    poses
+        (N, K, 4) unit quaternions, sample to crystal, for each class, where a matcher is among the members.
     """
 
     logits: np.ndarray
     draws: DropoutDraws
     unfamiliarity: np.ndarray
     quality: np.ndarray
+    poses: np.ndarray | None = None
 
 
 class Part(IntEnum):
@@ -93,6 +96,15 @@ class HeldOut:
         )
 
 
+def nothing(members: int, classes: int) -> MemberOutputs:
+    """Return what M members say of no patterns at all."""
+    m, k = members, classes
+    draws = DropoutDraws(
+        np.empty((m, 0, k), np.float32), np.empty((m, 0), np.float32), np.empty((m, 0, k), np.uint16)
+    )
+    return MemberOutputs(np.empty((m, 0, k), np.float32), draws, np.empty(0), np.empty(0))
+
+
 def joined(parts: list[MemberOutputs]) -> MemberOutputs:
     """Put the outputs of several batches one after another."""
     return MemberOutputs(
@@ -104,6 +116,7 @@ def joined(parts: list[MemberOutputs]) -> MemberOutputs:
         ),
         unfamiliarity=np.concatenate([p.unfamiliarity for p in parts]),
         quality=np.concatenate([p.quality for p in parts]),
+        poses=None if any(p.poses is None for p in parts) else np.concatenate([p.poses for p in parts]),  # type: ignore[misc]
     )
 
 

@@ -88,8 +88,6 @@ def write_map_report(
     )
     thumbnails = pattern_payload(patterns, phase_map.n, folder, name, inline_bytes)
     certificate = None if threshold is None else threshold.certificate
-    # The bundle has a say in it, too: what its promise does not cover.
-    told = (phase_map.meta.get("promised_risk") or {}).get("message")
     payload = map_payload(phase_map, threshold) | {
         "id": name,
         "folder": folder.name,
@@ -99,9 +97,9 @@ def write_map_report(
         "threshold": {
             "value": 0.0 if threshold is None else float(threshold.threshold),
             "certified": certificate is not None and certificate.certified_risk < 1.0,
-            "message": _NO_PROMISE if certificate is None else sentence(told or certificate.message),
+            "message": _NO_PROMISE if certificate is None else sentence(certificate.message),
         },
-        **page_colours(phase_map.classes),
+        **page_colours(phase_map.classes, phase_map.labels),
     }
     beside = "pieces" in detail or "pieces" in (thumbnails or {})
     html = render_page(
@@ -141,7 +139,7 @@ def _subtitle(phase_map: PhaseMap) -> str:
 def _tables(phase_map: PhaseMap, fractions: Fractions | None) -> list[Table]:
     tables = [tally_table(phase_map)]
     if fractions is not None:
-        tables.append(fraction_table(fractions, phase_map.classes))
+        tables.append(fraction_table(fractions, phase_map.classes, phase_map.labels))
     tables.append(origin_table(phase_map))
     if phase_map.problems:
         tables.append(problem_table(phase_map))

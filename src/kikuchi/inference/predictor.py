@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.abstention import Decision
+from ensemble.abstention import Decision, Familiarity
 from ensemble.early_exit import Cascade, Stopping, VoteStop, filled, stopped
 from ensemble.errors import InputError
 from kikuchi._support.archive import read_archive
@@ -14,13 +14,15 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.among import among_candidates
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import fit_decision, member_weights
-from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, read_held_out
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, nothing, read_held_out
 from kikuchi.inference.engine import MEASURED, STUDENTS
 from kikuchi.inference.exports import Shelf, engines_for, read_shelf
+from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.runner import Runner
 from kikuchi.inference.student import student_of
+from kikuchi.matching.storage import load_matcher
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan
+from kikuchi.scans import Scan, as_patterns
 
 #: What `map --stop` takes.
 STOPS = ("never", "exact", "cascade")
@@ -74,9 +76,22 @@ class Predictor(Bundle):
             (N, sy, sx), any dtype.
         static_background
             (sy, sx), where the recipe's preparation wants one.
+
+        Raises
+        ------
+        InputError
+            The patterns are no array of numbers of that shape.
         """
-        runner = self.runner(patterns=len(patterns))
-        pieces = runner.pieces(slice(0, max(len(patterns), 1)), patterns.shape[1:])
+        patterns = as_patterns(patterns)
+        if static_background is not None and np.shape(static_background) != patterns.shape[1:]:
+            raise InputError(
+                f"a static background of {np.shape(static_background)} for patterns of {patterns.shape[1:]}",
+                remedy="give the background of the same detector and binning",
+            )
+        if not len(patterns):
+            return nothing(len(self.members), len(self.classes))
+        runner = self.running(patterns=len(patterns))
+        pieces = runner.pieces(slice(0, len(patterns)), patterns.shape[1:])
         outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
         return outputs if self.candidates is None else self.candidates.narrow(outputs)
 
@@ -94,8 +109,31 @@ class Predictor(Bundle):
         """
         if engine in STUDENTS:
             return student_of(self, engine)
+        if any(member.kind == "matcher" for member in self.members):
+            raise InputError(
+                "a matcher is no network for others to run",
+                path=self.path,
+                remedy="leave out --dask and --workers",
+            )
         engines = engines_for(self, engine, patterns=patterns, progress=progress)
         return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
+
+    def running(
+        self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT
+    ) -> Runner | MatchingRunner:
+        """Return the members ready to run in this process, a matcher among them; see `runner`."""
+        if all(member.kind != "matcher" for member in self.members):
+            return self.runner(engine, patterns=patterns, progress=progress)
+        first, *others = self.members
+        networks = None
+        if others:
+            alone = replace(self, members=tuple(others))
+            engines = engines_for(alone, engine, patterns=patterns, progress=progress)
+            f = self.familiarity
+            beside = Familiarity(f.references[1:], f.scales[1:], f.k)
+            networks = Runner(engines, alone.members, self.recipe, beside)
+        matcher = load_matcher(self.path / "members" / first.name)
+        return MatchingRunner(matcher, networks, self.recipe.combine.draws)
 
     def among(
         self, names: str | Sequence[str | int], *, rule: str | None = None, recipe: Recipe | None = None
@@ -113,7 +151,13 @@ class Predictor(Bundle):
         """
         return among_candidates(self, names, self.check_rule(rule), recipe or self.recipe)
 
-    def predict_proba(self, patterns: np.ndarray, *, rule: str | None = None) -> np.ndarray:
+    def predict_proba(
+        self,
+        patterns: np.ndarray,
+        *,
+        rule: str | None = None,
+        static_background: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Return calibrated probabilities of the space groups.
 
         Parameters
@@ -122,14 +166,24 @@ class Predictor(Bundle):
             (N, sy, sx) as a detector gave them, any size and dtype.
         rule
             Another than the bundle's own.
+        static_background
+            (sy, sx), the detector's own, as a scan file may carry it: `map` takes it off where there is one.
 
         Returns
         -------
         numpy.ndarray
-            (N, K), columns as in `classes`.
+            (N, K), columns as in `classes`; NaN for patterns that `map` calls unreadable (constant, noise, too many
+            pixels missing or saturated).
+
+        Raises
+        ------
+        InputError
+            The patterns are no array of numbers of that shape.
         """
-        outputs = self.member_outputs(np.asarray(patterns))
-        return self.calibrated(outputs, rule)[1]
+        outputs = self.member_outputs(patterns, static_background)
+        probabilities = self.calibrated(outputs, rule)[1]
+        threshold = self.abstentions[self.check_rule(rule)].quality_threshold
+        return np.where((outputs.quality > threshold)[:, None], probabilities, np.nan)
 
 
 def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor:
@@ -174,7 +228,7 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
         raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)
     stopping = _stopping(shelf, bundle, stop, rule)
     held_out = _held_out(shelf, stopping)
-    calibration, abstention = fit_decision(held_out, rule, bundle.recipe)
+    calibration, abstention = fit_decision(held_out, rule, bundle.recipe, bundle.classes)
     return replace(
         bundle,
         calibrations=bundle.calibrations | {rule: calibration},

@@ -2,6 +2,7 @@
 
 import math
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,9 @@ from ensemble.abstention import AbstentionRule, Decision
 from ensemble.calibration import Calibration
 from ensemble.errors import InputError
 from ensemble.phase_fractions import Fractions, outcomes, phase_fractions, square_blocks
+from kikuchi._support.atomic import replaced_together
 from kikuchi._support.lock import locked
-from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.progress import SILENT, Progress, noted
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
@@ -27,7 +29,7 @@ from kikuchi.postprocessing.grain_pooling import with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, open_scan, with_neighbours
+from kikuchi.scans import Scan, open_scan, recording_warnings, with_neighbours
 from kikuchi.scans.readers.image_files import ImageFiles
 
 if TYPE_CHECKING:
@@ -106,14 +108,16 @@ def map_scan(
     begin = time.perf_counter()
     bundle = Predictor.of(run)
     rule = bundle.check_rule(rule)
-    bundle = answering(bundle, engine, stop, rule)
     wishes = {"risk": risk, "confidence": confidence, "familiar": familiar}
-    if among is None:
-        calibration, abstention = wanted_decision(bundle, rule, **wishes)
-        judge = replace(bundle, calibrations={rule: calibration})
-    else:
-        judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
-        calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
+    with noted(progress):
+        bundle = answering(bundle, engine, stop, rule)
+        if among is None:
+            calibration, abstention = wanted_decision(bundle, rule, **wishes)
+            judge = replace(bundle, calibrations={rule: calibration})
+        else:
+            judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
+            calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
+    abstention = bundle.promised(abstention)
     opened = scan if isinstance(scan, Scan) else open_scan(scan, shape)
     check_new(bundle, engine, opened)
     folder = Path(out)
@@ -138,20 +142,22 @@ def map_scan(
         phase_map = assembled(opened, judge, store, decision, meta)
         if is_hexagonal(phase_map):
             meta["notes"].append(NO_HEXAGONAL_CTF)
-        phase_map = with_levels(phase_map, judge, rule, abstention)
+        if not judge.phases:  # phases by name are finer than any level of symmetry
+            phase_map = with_levels(phase_map, judge, rule, abstention)
         if grain_of is not None:
             phase_map = with_grains(phase_map, judge, rule, abstention, grain_of)
         progress.say("writing the map")
-        write_map(phase_map, folder, fractions=fractions)
-        if grain_of is not None:
-            write_pooled(phase_map, folder)
-        write_map_report(
-            phase_map,
-            folder / "report.html",
-            patterns=as_seen(opened, bundle),
-            threshold=abstention,
-            fractions=fractions,
-        )
+        with replaced_together(folder, "summary.json", stale=("pooled.png", "report_data")) as staged:
+            write_map(phase_map, staged, fractions=fractions)
+            if grain_of is not None:
+                write_pooled(phase_map, staged)
+            write_map_report(
+                phase_map,
+                staged / "report.html",
+                patterns=as_seen(opened, bundle),
+                threshold=abstention,
+                fractions=fractions,
+            )
     return phase_map
 
 
@@ -190,7 +196,7 @@ def wanted_decision(bundle: Bundle, rule: str, **wishes: float | None) -> tuple[
     """Return the bundle's own decision rule, or one fitted anew for another risk, confidence or familiar share."""
     if all(value is None for value in wishes.values()):
         return bundle.calibrations[rule], bundle.abstentions[rule]
-    return fit_decision(bundle.held_out, rule, wanted_recipe(bundle, **wishes))
+    return fit_decision(bundle.held_out, rule, wanted_recipe(bundle, **wishes), bundle.classes)
 
 
 def _fractions(
@@ -234,7 +240,10 @@ def _meta(
             f"this scan was taken at {scan.voltage_kv:g} kV, the bundle was fitted at {trained} kV: "
             "the promised risk does not carry over"
         )
+    warnings += recording_warnings(scan)
     return {
+        # The same in every file of a map: who finds two in one folder has files of two runs before him.
+        "run_id": uuid.uuid4().hex,
         "scan": {
             "name": scan.name,
             "patterns": scan.n,
@@ -252,8 +261,9 @@ def _meta(
         "engine": bundle.variant.removeprefix("+") or "as fitted",
         "calibration": calibration.to_dict(),
         "abstention": abstention.to_dict(),
-        "promised_risk": bundle.promised(abstention),
+        "promised_risk": abstention.certificate.to_dict(),
         "warnings": warnings,
         "notes": _notes(scan, bundle),
+        **({"adapted": bundle.manifest["adapted"]} if "adapted" in bundle.manifest else {}),
         "versions": versions(),
     }

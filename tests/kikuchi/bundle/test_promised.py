@@ -33,10 +33,13 @@ def made_of(*simulated: bool | None) -> Bundle:
 def test_one_recorded_material_is_enough_to_be_held_to_the_promise(simulated, alone):
     bundle = made_of(*simulated)
     rule = bundle.abstentions[bundle.rule]
-    promised = bundle.promised(rule)
+    rule = replace(rule, certificate=replace(rule.certificate, certified=True, certified_risk=0.02))
+    promised = bundle.promised(rule).certificate
     assert bundle.simulated_alone is alone
-    assert promised["message"] == rule.certificate.message + (f"; {SIMULATED_ALONE}" if alone else "")
-    assert promised["certified_risk"] == rule.certificate.certified_risk
+    assert promised.message == rule.certificate.message + (f"; {SIMULATED_ALONE}" if alone else "")
+    assert promised.certified_risk == 0.02
+    assert bundle.promised(bundle.promised(rule)).certificate == promised
+    bundle = replace(bundle, abstentions=bundle.abstentions | {bundle.rule: rule})
     assert (SIMULATED_ALONE in describe_bundle(bundle)) is alone
 
 
