@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from ensemble_cli.console import guarded, load_keras, progress, result
-from ensemble_cli.options import Among, Confidence, Dask, Familiar, Json, Out, Quiet, Risk, Rule, Workers
+from ensemble_cli.options import (
+    Among,
+    Confidence,
+    Dask,
+    Familiar,
+    Json,
+    Out,
+    Promise,
+    Quiet,
+    Risk,
+    Rule,
+    Workers,
+)
 
 
 @guarded
@@ -21,6 +33,7 @@ def map_scan(
     confidence: Confidence = None,
     familiar: Familiar = None,
     among: Among = None,
+    promise: Promise = None,
     grains: Annotated[
         str | None,
         typer.Option(
@@ -59,6 +72,7 @@ def map_scan(
             confidence=confidence,
             familiar=familiar,
             among=among,
+            promise=promise,
             grains=grains,
             engine=engine,
             stop=stop,

@@ -29,6 +29,13 @@ Among = Annotated[
         help="What the scan can hold: space groups (225,229) or materials of the bundle (Ni,Ni3Al).",
     ),
 ]
+Promise = Annotated[
+    str | None,
+    typer.Option(
+        "--promise",
+        help="What the risk holds for: mixture (as held out), material (any mixture), class (this scan's) or auto.",
+    ),
+]
 Dask = Annotated[
     str | None,
     typer.Option(

@@ -18,7 +18,7 @@ from kikuchi._support import atomic
 from kikuchi._support.archive import read_archive
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.candidates import Candidates, among_candidates
-from kikuchi.bundle.decision import member_weights
+from kikuchi.bundle.decision import class_names, member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, read_held_out
 from kikuchi.inference import STUDENTS, Runner, engines_for, student_of
 from kikuchi.members import MemberSpec, load_member, read_spec
@@ -28,9 +28,10 @@ from kikuchi.scans import Preparation
 if TYPE_CHECKING:
     import keras
 
-#: 2 keeps patterns whose logits can be computed again; bundles of 1 open as they are.
-VERSION = 2
-_READABLE = (1, 2)
+#: 2 keeps patterns whose logits can be computed again, 3 how held-out patterns look and promises class by class;
+#: older bundles open as they are.
+VERSION = 3
+_READABLE = (1, 2, 3)
 #: Name of the ensemble that comes with the package: the ten space groups of m-3m, trained on simulated crystals.
 SHIPPED = "shipped"
 SHIPPED_FOLDER = Path(__file__).parent / "data" / "shipped"
@@ -157,6 +158,11 @@ class Bundle:
     def classes(self) -> tuple[int, ...]:
         """Space-group numbers of the K classes, ascending."""
         return tuple(self.manifest["classes"])
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes for people: the space group, and its materials where there are one or two."""
+        return class_names(self.classes, self.manifest["materials"])
 
     @property
     def fingerprint(self) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ensemble.candidates import mass_outside, restricted_draws, restricted_logits, strangeness_among
 from ensemble.errors import InputError
-from kikuchi.bundle.decision import fit_decision
+from kikuchi.bundle.decision import class_names, fit_decision
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs
 from kikuchi.recipes.schema import Recipe
 
@@ -158,7 +158,9 @@ def among_candidates(
         outputs=candidates.narrow(held_out.outputs),
         labels=np.searchsorted(columns, held_out.labels),
     )
-    calibration, abstention = fit_decision(own, rule, recipe)
+    calibration, abstention = fit_decision(
+        own, rule, recipe, names=class_names(groups, _materials(bundle, materials))
+    )
     return replace(
         bundle,
         manifest=bundle.manifest | {"classes": list(groups)},
@@ -169,6 +171,10 @@ def among_candidates(
         own_held_out=own,
         candidates=candidates,
     )
+
+
+def _materials(bundle: "Bundle", named: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [m for m in bundle.manifest["materials"] if not named or m["name"] in named]
 
 
 def _of_candidates(bundle: "Bundle", columns: tuple[int, ...], materials: tuple[str, ...]) -> HeldOut:

@@ -17,7 +17,7 @@ from kikuchi._support.versions import versions
 from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.decision import RULES, fit_decision, member_weights
+from kikuchi.bundle.decision import RULES, class_names, fit_decision, member_weights
 from kikuchi.bundle.exemplars import EXEMPLARS
 from kikuchi.bundle.outputs import HeldOut, write_held_out
 from kikuchi.members import MemberSpec
@@ -55,7 +55,7 @@ def finish(
     progress
         Listener of the work.
     """
-    decisions = _told(progress, held_out, recipe)
+    decisions = _told(progress, held_out, recipe, class_names(facts["classes"], facts["materials"]))
     rule: str = recipe.combine.rule
     losses: dict[str, float] = {}
     if rule == "auto":
@@ -97,12 +97,12 @@ def finish(
 
 
 def _told(
-    progress: Progress, held_out: HeldOut, recipe: Recipe
+    progress: Progress, held_out: HeldOut, recipe: Recipe, names: tuple[str, ...]
 ) -> dict[str, tuple[Calibration, AbstentionRule]]:
     """Fit every rule's decision, with what a small split cannot carry said once."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        decisions = {rule: fit_decision(held_out, rule, recipe) for rule in RULES}
+        decisions = {rule: fit_decision(held_out, rule, recipe, names=names) for rule in RULES}
     for text in sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)}):
         progress.say(f"note: {text}")
     return decisions

@@ -70,7 +70,7 @@ def answering(bundle: "Bundle", engine: str, stop: str, rule: str) -> "Bundle":
         raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)
     stopping = _stopping(shelf, bundle, stop, rule)
     held_out = _held_out(shelf, stopping)
-    calibration, abstention = fit_decision(held_out, rule, bundle.recipe)
+    calibration, abstention = fit_decision(held_out, rule, bundle.recipe, names=bundle.class_names)
     return replace(
         bundle,
         calibrations=bundle.calibrations | {rule: calibration},

@@ -73,7 +73,7 @@ def _fraction_rows(classes: tuple[int, ...], fractions: Fractions | None) -> dic
     if fractions is None:
         return None
     of_a_class = ("fraction", "low", "high", "plain")
-    of_the_map = ("answered", "abstained", "left_out", "confidence")
+    of_the_map = ("answered", "abstained", "left_out", "confidence", "blocks")
     return {
         "space_groups": [
             {"space_group": g} | {name: getattr(fractions, name)[k] for name in of_a_class}

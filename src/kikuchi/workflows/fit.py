@@ -24,6 +24,7 @@ from kikuchi.members.history import convergence, draw_losses
 from kikuchi.recipes.schema import Recipe, load_recipe
 from kikuchi.scans import Dataset, Split, background_for, load_dataset, prepare, split_dataset
 from kikuchi.scans.independence import pattern_groups
+from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import train_all
 from kikuchi.workflows.verify import CHECKS, write_checks
@@ -253,12 +254,14 @@ def _run_held_out(
     wanted = np.sort(np.concatenate([split.calibration, split.test]))
     outputs: list[MemberOutputs] = []
     places: list[np.ndarray] = []
+    looks: list[np.ndarray] = []
     preparation = recipe.preparation(members[0].size)
     backgrounds = [background_for(m.scan, preparation) for m in data.materials]
     runner = Runner([KerasEngine(model) for model in models], members, recipe, familiarity)
     with progress.bar("held-out patterns", len(wanted)) as step:
         for positions, number, patterns in data.iter_patterns(wanted):
             outputs.append(runner.outputs(patterns, backgrounds[number]))
+            looks.append(pattern_looks(prepare(patterns, preparation, backgrounds[number])))
             places.append(positions)
             step(len(positions))
     positions = np.concatenate(places)
@@ -268,6 +271,7 @@ def _run_held_out(
         material=data.material[positions],
         part=part[positions],
         group=group[positions],
+        looks=np.concatenate(looks).astype(np.float32),
     )
 
 
