@@ -30,12 +30,11 @@ def quicken(
 ) -> None:
     """Make a bundle's faster engines, and measure on held-out patterns what each of them costs."""
     load_keras()
-    import kikuchi
     from kikuchi.workflows.accelerate import quicken as quicken_bundle
     from kikuchi.workflows.accelerate import told
 
     report = quicken_bundle(
-        kikuchi.Bundle.load(run),
+        run,
         dataset,
         agreement=agreement,
         student=student,

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from kikuchi._support.progress import Lines
-from kikuchi.bundle.bundle import Bundle
+from kikuchi.inference.predictor import Predictor
 from kikuchi.recipes.schema import parse_recipe
 from kikuchi.simulate import simulate
 from kikuchi.simulate.scenes.spec import Spec, spec_from_dict
@@ -59,10 +59,10 @@ def specification(masters: Path, count: int, seed: int, names: tuple[str, ...] =
     return spec_from_dict({"seed": seed, "material": materials, **RECORDING})
 
 
-def fitted(masters: Path, work: Path, seed: int) -> Bundle:
+def fitted(masters: Path, work: Path, seed: int) -> Predictor:
     """Simulate and fit what is not there yet."""
     if (work / "compact" / "bundle.json").is_file():
-        return Bundle.load(work / "compact")
+        return Predictor.load(work / "compact")
     dataset = work / "labelled" / "dataset.toml"
     if not dataset.is_file():
         simulate(specification(masters, 1500, seed), work / "labelled")

@@ -15,12 +15,12 @@ import numpy as np
 
 from ensemble.softmax import softmax
 from kikuchi.bundle.background import BACKGROUND
-from kikuchi.bundle.bundle import Bundle
 from kikuchi.explain import Ensemble, Shapley, read_background
 from kikuchi.explain.bands import Physics
 from kikuchi.explain.faithfulness import perturb, randomised_weights, rank_correlation
 from kikuchi.explain.ground_truth import Truth, shares
 from kikuchi.explain.inputs import per_class
+from kikuchi.inference.predictor import Predictor
 from kikuchi.scans import open_scan, prepare
 from kikuchi.simulate import simulate
 from reports._provenance import provenance
@@ -41,7 +41,7 @@ def interval(values: Any, seed: int = 0) -> dict[str, float]:
     return {"mean": float(values.mean()), "low": float(low), "high": float(high), "patterns": len(values)}
 
 
-def questions(masters: Path, work: Path, seed: int, bundle: Bundle, most: int) -> list[dict[str, Any]]:
+def questions(masters: Path, work: Path, seed: int, bundle: Predictor, most: int) -> list[dict[str, Any]]:
     """Return new patterns whose disputed classes are Ni's and Ni3Al's, with what is true of them."""
     folder = work / "asked"
     if not (folder / "dataset.toml").is_file():

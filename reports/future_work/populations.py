@@ -10,7 +10,7 @@ import numpy as np
 
 from kikuchi.scans import Dataset, Material, scan_from_array
 from kikuchi.simulate.crystals.random_crystals import random_crystal
-from kikuchi.simulate.crystals.structures import PAPER_MATERIALS, load_structure
+from kikuchi.simulate.crystals.structure_files import PAPER_MATERIALS, load_structure
 from kikuchi.simulate.detector.distribution import between, log_between
 from kikuchi.simulate.detector.microscope import Detector, Microscope
 from kikuchi.simulate.masters.kinematical import kinematical_master

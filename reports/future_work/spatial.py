@@ -96,7 +96,7 @@ def make_scans(work: Path, seed: int) -> dict[str, list[Path]]:
     return scans
 
 
-def fitted(work: Path, seed: int) -> kikuchi.Bundle:
+def fitted(work: Path, seed: int) -> kikuchi.Predictor:
     """Fit the ensemble on the labelled maps, unless it is there."""
     entries = [
         f'[[material]]\nname = "{name}"\nspace_group = {number}\nscan = "labelled_{name}_0.h5"\n'
@@ -126,7 +126,7 @@ def segmented(scan_file: Path, truth: pd.DataFrame, seed: int) -> dict[str, np.n
     }
 
 
-def mapped(scan_file: Path, bundle: kikuchi.Bundle) -> PhaseMap:
+def mapped(scan_file: Path, bundle: kikuchi.Predictor) -> PhaseMap:
     """Return the decisions of a scan as `ensemble map` makes them, without its files."""
     scan = kikuchi.open_scan(scan_file)
     outputs = joined([bundle.member_outputs(patterns) for _, patterns in scan.iter_chunks(1024)])

@@ -19,7 +19,7 @@ from typing import Any
 from kikuchi._support import atomic
 from kikuchi._support.json import plain
 from kikuchi._support.progress import Lines, Progress
-from kikuchi.bundle.bundle import Bundle
+from kikuchi.inference.predictor import Predictor
 from kikuchi.simulate import load_structure
 from kikuchi.workflows.explain import explain_map
 from reports._provenance import provenance
@@ -100,13 +100,13 @@ def is_made(file: Path, study: dict[str, Any]) -> bool:
     return all(there.get(key) == study.get(key) for key in {*there, *study} if key not in ignored)
 
 
-def explanations_folder(bundle: Bundle, work: Path) -> Path:
+def explanations_folder(bundle: Predictor, work: Path) -> Path:
     """Return where one ensemble's explanations are."""
     return work / "explanations" / bundle.path.name
 
 
 def stages(
-    study: Study, bundle: Bundle, work: Path, progress: Progress
+    study: Study, bundle: Predictor, work: Path, progress: Progress
 ) -> dict[str, Callable[[], dict[str, Any]]]:
     """Return every stage by the name of its JSON, in order."""
     found: dict[str, Callable[[], dict[str, Any]]] = {
@@ -128,7 +128,7 @@ def stages(
     return found
 
 
-def pairs(study: Study, bundle: Bundle) -> dict[str, Any]:
+def pairs(study: Study, bundle: Predictor) -> dict[str, Any]:
     """Certify how surely the phases of every map are told apart, by their groups and by the materials themselves."""
     found = {}
     for entry in study.map:
@@ -141,7 +141,7 @@ def pairs(study: Study, bundle: Bundle) -> dict[str, Any]:
     return {"pairs": found}
 
 
-def explained(study: Study, bundle: Bundle, work: Path, progress: Progress) -> dict[str, Any]:
+def explained(study: Study, bundle: Predictor, work: Path, progress: Progress) -> dict[str, Any]:
     """Explain disagreements of the first map: kernel pairs, feature maps and Shapley values (Figs. 2 to 4)."""
     entry = study.map[0]
     scan = map_scan_file(entry, study, work, 0)
@@ -154,7 +154,9 @@ def explained(study: Study, bundle: Bundle, work: Path, progress: Progress) -> d
     }
 
 
-def draw(study: Study, bundle: Bundle, results: Path, work: Path, found: Results, progress: Progress) -> None:
+def draw(
+    study: Study, bundle: Predictor, results: Path, work: Path, found: Results, progress: Progress
+) -> None:
     """Draw the figures of every result that is there."""
     figures = results / "figures"
     if "protocol" in found:

@@ -87,9 +87,9 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
     }
 
 
-def ready(work: Path, seed: int) -> tuple[kikuchi.Bundle, Path, list[str], list[str]]:
+def ready(work: Path, seed: int) -> tuple[kikuchi.Predictor, Path, list[str], list[str]]:
     """Make the faster engines unless they are there; return bundle, dataset, engines of members, and students."""
-    bundle = kikuchi.Bundle.load(work / "gain" / "run")
+    bundle = kikuchi.Predictor.load(work / "gain" / "run")
     dataset = work / "gain" / "scans" / "dataset.toml"
     kinds = ["onnx", "int8"] + ([] if bf16_missing() else ["bf16"])
     pupils = [kind for kind in STUDENTS if kind == "student" or not bf16_missing()]

@@ -32,6 +32,7 @@ import kikuchi  # noqa: E402
 from kikuchi._support.progress import Progress  # noqa: E402
 from kikuchi._support.threads import SHARE  # noqa: E402
 from kikuchi.distributed import connected  # noqa: E402
+from kikuchi.distributed.mapping import cluster_executor  # noqa: E402
 from kikuchi.inference import run_scan  # noqa: E402
 from reports._provenance import provenance  # noqa: E402
 from reports.reliability.kills import export, fit_state  # noqa: E402
@@ -73,8 +74,8 @@ def mapped(
     begin, cpu = time.perf_counter(), time.process_time()
     run_scan.CHUNK = chunk
     run_scan.run_store(
-        kikuchi.open_scan(scan), kikuchi.Bundle.load(bundle), out, progress or Progress(), engine="onnx",
-        threads=1, client=client,
+        kikuchi.open_scan(scan), kikuchi.Predictor.load(bundle), out, progress or Progress(), engine="onnx",
+        threads=1, executor=None if client is None else cluster_executor(client),
     )  # fmt: skip
     return {
         "seconds": round(time.perf_counter() - begin, 2),

@@ -75,7 +75,9 @@ def map_work(scan: Path, bundle: Path, out: Path) -> None:
 
     run_scan.CHUNK = CHUNK
     store = out / "logits.store"
-    run_scan.run_store(kikuchi.open_scan(scan), kikuchi.Bundle.load(bundle), store, engine="onnx", threads=1)
+    run_scan.run_store(
+        kikuchi.open_scan(scan), kikuchi.Predictor.load(bundle), store, engine="onnx", threads=1
+    )
 
 
 def fit_state(folder: Path) -> dict[str, bytes]:
@@ -216,7 +218,7 @@ def export(work: Path) -> Path:
     import subprocess
 
     shutil.copytree(OLD_BUNDLE, work / "bundle")
-    code = f"import kikuchi; kikuchi.Bundle.load({str(work / 'bundle')!r}).runner('onnx', patterns=10**6)"
+    code = f"import kikuchi; kikuchi.Predictor.load({str(work / 'bundle')!r}).runner('onnx', patterns=10**6)"
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"KERAS_BACKEND": "tensorflow"})
     return work / "bundle"
 

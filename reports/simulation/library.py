@@ -22,13 +22,16 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi.simulate.crystals.isotypes import isotype_groups, random_isotype
 from kikuchi.simulate.crystals.random_crystals import random_crystal
-from kikuchi.simulate.crystals.structures import Structure, load_structure, structure_names
+from kikuchi.simulate.crystals.structure_files import load_structure, structure_names
+from kikuchi.simulate.crystals.structures import Structure
 from kikuchi.simulate.masters.bloch_waves import Scattering, bloch_wave_master
 from kikuchi.simulate.masters.master_file import save_master
 from kikuchi.simulate.masters.structure_factors import affordable_spacing
 
 FIRST_GROUPS = (221, 223, 225, 227, 229, 230)
 OTHER_GROUPS = (222, 224, 226, 228)
+#: Groups whose crystals no member is to name: of other Laue classes, or of m-3m's absences without its symmetry.
+STRANGERS = (62, 63, 136, 139, 140, 141, 166, 167, 186, 191, 193, 194, 198, 205, 213, 215, 216, 217)
 FINER: dict[str, Any] = {"least": 0.55, "most_reflectors": 2000}
 
 
@@ -42,6 +45,11 @@ def plan(count: int, others: int) -> list[tuple[int, int]]:
         if len(order) >= count:
             break
     return order[:count]
+
+
+def plan_strangers(count: int) -> list[tuple[int, int]]:
+    """Return group and index of the strangers, in the order in which they are computed."""
+    return [(STRANGERS[n % len(STRANGERS)], n // len(STRANGERS)) for n in range(count)]
 
 
 def draw_crystal(group: int, index: int, rng: np.random.Generator, isotypes: bool) -> Structure:
@@ -79,8 +87,10 @@ def compute(
             raise InputError(f"{structure.name} is a phase that the studies test with")
         voltage = rng.uniform(10, 30)
         scattering = Scattering(
-            depth=np.exp(rng.uniform(np.log(25), np.log(110))), absorption=rng.uniform(0.05, 0.15)
+            depth=np.exp(rng.uniform(np.log(25), np.log(110))),
+            absorption=np.exp(rng.uniform(np.log(0.03), np.log(0.13))),
         )
+        excitation = np.exp(rng.uniform(np.log(50), np.log(200)))
         spacing = affordable_spacing(structure, **(FINER if finer else {}))
         note |= {"name": structure.name, "atoms": len(structure.atoms.numbers), "min_dspacing": spacing}
         master = bloch_wave_master(
@@ -89,7 +99,7 @@ def compute(
             half_size=half_size,
             min_dspacing=spacing,
             max_beams=90,
-            excitation=50,
+            excitation=excitation,
             scattering=scattering,
         )
         save_master(file, master, structure)
@@ -108,10 +118,12 @@ def fill(
     seed: int = 2021,
     part: int = 0,
     parts: int = 1,
+    strangers: bool = False,
 ) -> None:
     """Compute what is not there yet; one crystal of 226 or 228 takes ten times as long to draw as most."""
     out.mkdir(parents=True, exist_ok=True)
-    for group, index in plan(count, others)[part::parts]:
+    wanted = plan_strangers(count) if strangers else plan(count, others)
+    for group, index in wanted[part::parts]:
         file = out / f"{group}_{index:04d}.npz"
         if not file.exists():
             note = compute(group, index, seed, file, half_size, isotypes)
@@ -146,6 +158,9 @@ def main() -> None:
         "--others", type=int, default=90, help="crystals of 222, 224, 226 and 228 each, at most"
     )
     parser.add_argument("--isotypes", action="store_true", help="no random crystals where there are types")
+    parser.add_argument(
+        "--strangers", action="store_true", help="of other groups than m-3m's, random crystals"
+    )
     parser.add_argument("--half-size", type=int, default=50)
     parser.add_argument("--seed", type=int, default=2021)
     parser.add_argument("--part", default="0/1", help="which share of the work, as 0/2 and 1/2")
@@ -164,6 +179,7 @@ def main() -> None:
         seed=options.seed,
         part=part,
         parts=parts,
+        strangers=options.strangers,
     )
 
 

@@ -21,7 +21,7 @@ from PIL import Image
 from scipy.ndimage import convolve
 from skimage.transform import resize
 
-from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.detector.acquisition import simulate_patterns
 from kikuchi.simulate.detector.distribution import constant
 from kikuchi.simulate.detector.microscope import Microscope

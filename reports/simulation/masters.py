@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
 from kikuchi.simulate.masters.kinematical import BandProfile, kinematical_master
 from kikuchi.simulate.masters.load import load_master

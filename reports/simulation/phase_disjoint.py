@@ -30,7 +30,7 @@ from kikuchi.members import (
     train_member,
 )
 from kikuchi.scans import prepare
-from kikuchi.simulate.crystals.structures import PAPER_MATERIALS, load_structure
+from kikuchi.simulate.crystals.structure_files import PAPER_MATERIALS, load_structure
 from kikuchi.simulate.detector.distribution import constant
 from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
 from kikuchi.simulate.masters.load import load_master

@@ -21,7 +21,7 @@ from orix.sampling import get_sample_fundamental
 
 import kikuchi
 from kikuchi.scans import Scan, open_scan
-from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
 from reports._provenance import provenance
 

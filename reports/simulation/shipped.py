@@ -18,7 +18,7 @@ import kikuchi
 from kikuchi.bundle.bundle import SHIPPED_FOLDER
 from kikuchi.recipes.schema import parse_recipe
 from kikuchi.scans import Dataset, Material, scan_from_array
-from kikuchi.simulate.crystals.structures import load_structure, structure_names
+from kikuchi.simulate.crystals.structure_files import load_structure, structure_names
 from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
 from kikuchi.simulate.masters.load import load_master
 from kikuchi.simulate.masters.master_file import save_master

@@ -15,7 +15,7 @@ import kikuchi
 from kikuchi._support.progress import Lines
 from kikuchi.recipes.schema import parse_recipe
 from kikuchi.simulate import simulate
-from kikuchi.simulate.crystals.structures import PAPER_MATERIALS, load_structure
+from kikuchi.simulate.crystals.structure_files import PAPER_MATERIALS, load_structure
 from reports._provenance import provenance
 
 HERE = Path(__file__).parent

@@ -1,7 +1,7 @@
 """Which space group has the crystal at every point of a scan, and how sure that is.
 
 The journeys: `fit`, `map_scan`, `evaluate`, `explain_map`, `demo`, and `kikuchi.simulate.simulate`. What lives across
-calls: `Bundle`, `Scan`, `PhaseMap`.
+calls: `Predictor`, `Bundle`, `Scan`, `PhaseMap`.
 Everything is imported when it is first asked for, so that ``import kikuchi`` costs nothing.
 """
 
@@ -13,6 +13,7 @@ from ensemble.errors import InputError
 if TYPE_CHECKING:
     from kikuchi.bundle.bundle import Bundle
     from kikuchi.incremental.comparison import describe_changes
+    from kikuchi.inference.predictor import Predictor
     from kikuchi.maps import PhaseMap, summarise, write_map
     from kikuchi.recipes.schema import Recipe, load_recipe
     from kikuchi.scans import Scan, load_dataset, open_scan
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Bundle": "bundle.bundle",
+    "Predictor": "inference.predictor",
     "Extension": "workflows.extend",
     "PhaseMap": "maps",
     "Recipe": "recipes.schema",
@@ -66,6 +68,7 @@ __all__ = [
     "Extension",
     "InputError",
     "PhaseMap",
+    "Predictor",
     "Recipe",
     "Scan",
     "__version__",

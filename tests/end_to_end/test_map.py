@@ -135,7 +135,7 @@ def test_an_interrupted_map_goes_on_to_the_same_result(workshop, tmp_path, monke
     from kikuchi.inference import run_scan
 
     monkeypatch.setattr(run_scan, "CHUNK", 50)
-    scan, bundle = kikuchi.open_scan(workshop / "scans" / "Ni.h5"), kikuchi.Bundle.load(workshop / "run")
+    scan, bundle = kikuchi.open_scan(workshop / "scans" / "Ni.h5"), kikuchi.Predictor.load(workshop / "run")
     whole = kikuchi.map_scan(scan, bundle, tmp_path / "whole")
     read = type(scan).read
     calls = []
@@ -177,7 +177,7 @@ def test_one_bad_pattern_among_many_is_unreadable_and_counted(workshop, tmp_path
 def test_predict_proba_is_what_the_map_holds(workshop, tmp_path):
     import kikuchi
 
-    bundle = kikuchi.Bundle.load(workshop / "run")
+    bundle = kikuchi.Predictor.load(workshop / "run")
     scan = kikuchi.open_scan(workshop / "scans" / "Ni.h5")
     mapped = kikuchi.map_scan(scan, bundle, tmp_path / "maps")
     np.testing.assert_allclose(

@@ -55,19 +55,19 @@ def test_a_reduced_fit_runs_and_gives_the_same_logits_on_tensorflow_and_torch(tm
     build_backbone("xception", 71, 3).save_weights(tmp_path / "backbone.weights.h5")
     recipe = reduced(kikuchi.load_recipe("paper"), str(tmp_path / "backbone.weights.h5"))
     kikuchi.fit(tmp_path / "scans" / "dataset.toml", recipe, tmp_path / "run", seed=1)
-    bundle = kikuchi.Bundle.load(tmp_path / "run")
+    bundle = kikuchi.Predictor.load(tmp_path / "run")
     assert [m.name for m in bundle.members] == ["scratch-1", "transfer-1"]
     assert (tmp_path / "run" / "losses.png").is_file()
     patterns = kikuchi.open_scan(tmp_path / "scans" / "Ni.h5").read(slice(0, 6))
     first = bundle.member_outputs(patterns)
-    again = kikuchi.Bundle.load(tmp_path / "run").member_outputs(patterns)
+    again = kikuchi.Predictor.load(tmp_path / "run").member_outputs(patterns)
     np.testing.assert_array_equal(first.logits, again.logits)
     np.save(tmp_path / "patterns.npy", patterns)
     code = (
         "import sys, keras, numpy as np, kikuchi\n"
         "assert keras.backend.backend() == 'torch'\n"
         "folder = sys.argv[1]\n"
-        "outputs = kikuchi.Bundle.load(folder + '/run').member_outputs(np.load(folder + '/patterns.npy'))\n"
+        "outputs = kikuchi.Predictor.load(folder + '/run').member_outputs(np.load(folder + '/patterns.npy'))\n"
         "np.save(folder + '/torch.npy', outputs.logits)\n"
     )
     subprocess.run(

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import kikuchi
 from kikuchi.bundle.bundle import SHIPPED_FOLDER
-from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.masters.kinematical import kinematical_master
 from kikuchi.simulate.training.batches import labelled_batch, varied_detector
 from kikuchi.training.stream import WIDE
@@ -30,7 +30,7 @@ def scan(tmp_path_factory):
 
 
 def test_it_knows_all_groups_of_its_point_group_and_is_small():
-    bundle = kikuchi.Bundle.load("shipped")
+    bundle = kikuchi.Predictor.load("shipped")
     # The space groups of point group m-3m are those from Pm-3m (221) to Ia-3d (230).
     assert bundle.classes == tuple(range(221, 231))
     assert len(bundle.members) >= 5

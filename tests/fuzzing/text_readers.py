@@ -96,7 +96,7 @@ def _call_grain_list(path: Path, folder: Path) -> object:
 
 
 def _structure_seeds(folder: Path) -> list[tuple[str, bytes]]:
-    from kikuchi.simulate.crystals.structures import STRUCTURE_FOLDER
+    from kikuchi.simulate.crystals.structure_files import STRUCTURE_FOLDER
 
     shipped = sorted(STRUCTURE_FOLDER.glob("*.toml"))
     return [("structure.toml", path.read_bytes()) for path in shipped[:6]]

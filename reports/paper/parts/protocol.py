@@ -12,12 +12,13 @@ from kikuchi._support import atomic
 from kikuchi._support.progress import Progress
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.evaluation.test_sets import Labelled, own_test_patterns
+from kikuchi.inference.predictor import Predictor
 from kikuchi.members.history import read_history
 from kikuchi.recipes.schema import Recipe
 from reports.paper.parts.config import Study
 
 
-def fitted(study: Study, dataset: Path, work: Path, progress: Progress) -> Bundle:
+def fitted(study: Study, dataset: Path, work: Path, progress: Progress) -> Predictor:
     """Train every trial of both approaches on one split, and calibrate them; goes on where it was interrupted.
 
     Networks of an earlier study with fewer trials and the same everything else are taken over.

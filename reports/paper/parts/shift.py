@@ -14,6 +14,7 @@ from kikuchi.bundle.outputs import HeldOut, joined, read_held_out, write_held_ou
 from kikuchi.evaluation.predictors import BEST_SINGLE, Contender
 from kikuchi.evaluation.selective_scores import error_rate
 from kikuchi.evaluation.test_sets import Labelled, dataset_patterns, own_test_patterns
+from kikuchi.inference.predictor import Predictor
 from kikuchi.simulate import Detector, Microscope
 from kikuchi.simulate.detector.distribution import Distribution, constant
 from reports.paper.parts.config import Masters, Recording, Study
@@ -121,7 +122,7 @@ def conditions(study: Study, work: Path, progress: Progress) -> list[Condition]:
     return found
 
 
-def outputs_of(bundle: Bundle, dataset: Path, progress: Progress) -> Labelled:
+def outputs_of(bundle: Predictor, dataset: Path, progress: Progress) -> Labelled:
     """Return what every member says of a labelled dataset, from the file beside it where it is already known."""
     file = dataset.parent / f"outputs-{bundle.fingerprint[:12]}.npz"
     if not file.is_file():
@@ -135,7 +136,7 @@ def outputs_of(bundle: Bundle, dataset: Path, progress: Progress) -> Labelled:
     return Labelled(held.outputs, held.labels, held.material, materials, dataset.parent.name)
 
 
-def shifted(bundle: Bundle, found: list[Condition], progress: Progress) -> dict[str, Any]:
+def shifted(bundle: Predictor, found: list[Condition], progress: Progress) -> dict[str, Any]:
     """Judge the best single network, the mean single one and the ensemble under every condition.
 
     Everybody keeps the calibration and the abstention of the unchanged condition: nothing is fitted under a shift.

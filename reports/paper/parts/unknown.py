@@ -13,10 +13,11 @@ from kikuchi.bundle.bundle import Bundle
 from kikuchi.evaluation.ood_scores import separation, unfamiliar_scores
 from kikuchi.evaluation.predictors import best_single
 from kikuchi.evaluation.test_sets import Labelled, own_test_patterns
+from kikuchi.inference.predictor import Predictor
 from reports.paper.parts.shift import outputs_of, together
 
 
-def unknown(bundle: Bundle, dataset: Path, progress: Progress) -> dict[str, Any]:
+def unknown(bundle: Predictor, dataset: Path, progress: Progress) -> dict[str, Any]:
     """Show patterns of unknown space groups to the ensemble.
 
     Returns

@@ -1,26 +1,23 @@
 """The bundle: the folder `fit` writes, with all that `map` needs. Nothing in it is run on load."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ensemble.abstention import AbstentionRule, Decision, Familiarity, decide
 from ensemble.calibration import Calibration
-from ensemble.early_exit import Stopping
 from ensemble.errors import InputError
 from ensemble.pooling import Combined, DropoutDraws, combine
 from kikuchi._support import atomic
 from kikuchi._support.archive import read_archive
-from kikuchi._support.progress import SILENT, Progress
-from kikuchi.bundle.candidates import Candidates, among_candidates
+from kikuchi._support.links import refuse_links
+from kikuchi.bundle.candidates import Candidates
 from kikuchi.bundle.decision import class_names, member_weights
-from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, read_held_out
-from kikuchi.inference import STUDENTS, Runner, engines_for, student_of
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
 from kikuchi.members import MemberSpec, load_member, read_spec
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Preparation
@@ -65,11 +62,10 @@ class Bundle:
         ``"vote"``, ``"average"``, ``"geometric"`` or ``"mc-dropout"``.
     familiarity
         What unfamiliarity is measured against.
-    stopping, variant, own_held_out
-        Where `kikuchi.inference.predictor.answering` made it answer by another engine or with fewer members: when to
-        stop, what to call that in a store, and what the held-out outputs then are.
+    own_held_out
+        What the members said of the held-out patterns where the bundle answers another way than it was fitted to.
     candidates
-        Where the user named classes, see `among`: the bundle then has these classes only.
+        Where the user named classes, see `kikuchi.bundle.among`: the bundle then has these classes only.
     """
 
     path: Path
@@ -80,14 +76,12 @@ class Bundle:
     calibrations: dict[str, Calibration]
     abstentions: dict[str, AbstentionRule]
     familiarity: Familiarity
-    stopping: Stopping | None = None
-    variant: str = ""
     own_held_out: HeldOut | None = None
     candidates: Candidates | None = None
     _models: dict[str, "keras.Model"] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def load(cls, path: str | Path) -> "Bundle":
+    def load(cls, path: str | Path) -> Self:
         """Open a bundle and check every file in it against its SHA-256.
 
         Parameters
@@ -109,6 +103,10 @@ class Bundle:
                 remedy="run the same `ensemble fit` again, it goes on"
                 if unfinished
                 else "give a folder that `ensemble fit` wrote",
+            )
+        if folder != SHIPPED_FOLDER:  # installers may link what they install
+            refuse_links(
+                folder, remedy="copy the bundle with its files in place of the links, as `cp -rL` does"
             )
         manifest = atomic.read_json(folder / MANIFEST, remedy=_DAMAGED)
         _check_manifest(manifest, folder)
@@ -178,74 +176,6 @@ class Bundle:
     def preparation(self, member: MemberSpec) -> Preparation:
         """Return how patterns are prepared for a member: the same in `fit` and in `map`."""
         return self.recipe.preparation(member.size)
-
-    def member_outputs(
-        self, patterns: np.ndarray, static_background: np.ndarray | None = None
-    ) -> MemberOutputs:
-        """Run every member on patterns as a detector gave them.
-
-        Parameters
-        ----------
-        patterns
-            (N, sy, sx), any dtype.
-        static_background
-            (sy, sx), where the recipe's preparation wants one.
-        """
-        runner = self.runner(patterns=len(patterns))
-        pieces = runner.pieces(slice(0, max(len(patterns), 1)), patterns.shape[1:])
-        outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
-        return outputs if self.candidates is None else self.candidates.narrow(outputs)
-
-    def runner(self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT) -> Runner:
-        """Return the members ready to run.
-
-        Parameters
-        ----------
-        engine
-            See `kikuchi.inference.CHOICES`.
-        patterns
-            How many there are to run, which ``"auto"`` weighs against the cost of an export.
-        progress
-            Hears what is exported, and why Keras is used where it was not asked for.
-        """
-        if engine in STUDENTS:
-            return student_of(self, engine)
-        engines = engines_for(self, engine, patterns=patterns, progress=progress)
-        return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
-
-    def among(
-        self, names: str | Sequence[str | int], *, rule: str | None = None, recipe: Recipe | None = None
-    ) -> "Bundle":
-        """Return the bundle as it answers among some of its classes, calibrated and certified for them anew.
-
-        Parameters
-        ----------
-        names
-            Space groups (``"225,229"``) or materials of the bundle (``"Ni,Ni3Al"``), two groups or more.
-        rule
-            How the members are combined; the bundle's own where None. The result knows no other.
-        recipe
-            Says risk, confidence and familiar share; the bundle's own where None.
-        """
-        return among_candidates(self, names, self.check_rule(rule), recipe or self.recipe)
-
-    def predict_proba(self, patterns: np.ndarray, *, rule: str | None = None) -> np.ndarray:
-        """Return calibrated probabilities of the space groups.
-
-        Parameters
-        ----------
-        patterns
-            (N, sy, sx) as a detector gave them, any size and dtype.
-        rule
-            Another than the bundle's own.
-
-        Returns
-        -------
-        numpy.ndarray
-            (N, K), columns as in `classes`.
-        """
-        outputs = self.member_outputs(np.asarray(patterns))
-        return self.calibrated(outputs, rule)[1]
 
     def calibrated(self, outputs: MemberOutputs, rule: str | None = None) -> tuple[Combined, np.ndarray]:
         """Combine the members by a rule and calibrate the pool.
@@ -323,7 +253,7 @@ def _check_manifest(manifest: Any, folder: Path) -> None:
         raise InputError("not in the bundle's list of files", path=folder / missing[0], remedy=_DAMAGED)
     for name, digest in manifest["files"].items():
         relative = PurePosixPath(name)
-        if relative.is_absolute() or ".." in relative.parts or "\\" in name:
+        if relative.is_absolute() or ".." in relative.parts or "\\" in name or ":" in name:
             raise InputError(f"the file {name!r} lies outside the bundle", path=folder, remedy=_DAMAGED)
         file = folder / relative
         if not file.is_file():

@@ -17,12 +17,12 @@ from kikuchi._support.versions import versions
 from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND
 from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.checks import CHECKS
 from kikuchi.bundle.decision import RULES, class_names, fit_decision, member_weights
 from kikuchi.bundle.exemplars import EXEMPLARS
 from kikuchi.bundle.outputs import HeldOut, write_held_out
 from kikuchi.members import MemberSpec
 from kikuchi.recipes.schema import Recipe
-from kikuchi.workflows.verify import CHECKS
 
 SPLITS = "splits.json"
 

@@ -2,6 +2,7 @@
 
 import tempfile
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,9 @@ from kikuchi.distributed.broadcast import held, shipped
 from kikuchi.distributed.cluster import number_of_workers
 from kikuchi.distributed.tasks import completed
 from kikuchi.inference import STUDENTS, Runner
-from kikuchi.inference.logits_store import LogitsStore
-from kikuchi.inference.run_scan import write_chunk
+from kikuchi.inference.logits_store import LogitsStore, write_chunk
+from kikuchi.inference.predictor import Predictor
+from kikuchi.inference.run_scan import Executor
 from kikuchi.scans import Scan, background_for, open_scan
 
 if TYPE_CHECKING:
@@ -67,8 +69,19 @@ class Cargo:
     signal_shape: tuple[int, int]
 
 
+def cluster_executor(client: "Client") -> Executor:
+    """Return what fills a store on a cluster, for `kikuchi.inference.run_scan.run_store`.
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    """
+    return partial(map_on_cluster, client)
+
+
 def map_on_cluster(
-    client: "Client", scan: Scan, bundle: Bundle, store: LogitsStore, engine: str, progress: Progress
+    client: "Client", scan: Scan, bundle: Predictor, store: LogitsStore, engine: str, progress: Progress
 ) -> None:
     """Run the members on every pattern that the store does not have yet, on the workers of a cluster.
 
@@ -175,7 +188,7 @@ class _Place:
     """What a worker keeps between the tasks of one map."""
 
     cargo: Cargo
-    bundle: Bundle = field(init=False)
+    bundle: Predictor = field(init=False)
     scan: Scan | None = field(init=False)
     _runners: dict[int | None, Runner] = field(default_factory=dict)
 
@@ -224,12 +237,12 @@ def _packed(bundle: Bundle, engine: str) -> dict[str, bytes]:
     return content
 
 
-def _unpacked(cargo: Cargo, folder: Path) -> Bundle:
+def _unpacked(cargo: Cargo, folder: Path) -> Predictor:
     """Write a bundle's files and open it, which checks every one against its SHA-256."""
     for name, content in cargo.bundle.items():
         with atomic.replaced(folder / name) as partial:
             partial.write_bytes(content)
-    bundle = Bundle.load(folder)
+    bundle = Predictor.load(folder)
     if bundle.fingerprint != cargo.fingerprint:
         raise InputError("arrived altered", path="the bundle", remedy="run the same command again")
     return replace(bundle, stopping=cargo.stopping)

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from kikuchi.distributed.cluster import has_gpus, number_of_workers
 from kikuchi.distributed.tasks import completed
 from kikuchi.members import Epoch, MemberSpec, Training, build_member
 from kikuchi.recipes.schema import MemberGroup
-from kikuchi.training.train_ensemble import Parts, begun, epoch_line, train_one
+from kikuchi.training.train_ensemble import Executor, Parts, begun, epoch_line, train_one
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -24,6 +25,17 @@ CLAIM = "fit.json"
 
 #: Written last into a member's folder.
 LAST = "member.json"
+
+
+def cluster_executor(client: "Client") -> Executor:
+    """Return what trains members on a cluster, for `kikuchi.training.train_ensemble.train_all`.
+
+    Parameters
+    ----------
+    client
+        Of the cluster. Where any worker has a ``GPU`` resource, every task takes one.
+    """
+    return partial(train_on_cluster, client)
 
 
 def train_on_cluster(

@@ -11,6 +11,7 @@ from kikuchi._support.progress import Progress
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import MemberOutputs, joined
 from kikuchi.bundle.write import SPLITS
+from kikuchi.inference.predictor import Predictor
 from kikuchi.scans import Dataset, background_for, load_dataset
 from kikuchi.scans.split import pattern_hash
 
@@ -81,7 +82,7 @@ def own_test_patterns(bundle: Bundle) -> Labelled:
     )
 
 
-def dataset_patterns(bundle: Bundle, dataset: str | Path | Dataset, progress: Progress) -> Labelled:
+def dataset_patterns(bundle: Predictor, dataset: str | Path | Dataset, progress: Progress) -> Labelled:
     """Run every member on a labelled dataset, except on patterns that the bundle was fitted on.
 
     Parameters

@@ -101,7 +101,7 @@ class Truth:
         return str(self._table["phase"].iloc[index])
 
     def _planes_of(self, phase: Any) -> Planes | None:
-        from kikuchi.simulate.crystals.structures import load_structure
+        from kikuchi.simulate.crystals.structure_files import load_structure
 
         name = str(phase)
         if name not in self._planes:

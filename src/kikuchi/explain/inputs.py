@@ -11,10 +11,10 @@ from ensemble.errors import InputError
 from kikuchi._support import atomic
 from kikuchi.bundle.background import BACKGROUND, Background, choose_background, read_background
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.inference.logits_store import LogitsStore
+from kikuchi.inference.logits_store import STORE, LogitsStore
 from kikuchi.maps import PhaseMap
+from kikuchi.postprocessing.assemble import assembled
 from kikuchi.scans import Scan, background_for, prepare
-from kikuchi.workflows.map import STORE, assembled
 
 #: Background patterns that are compared with, of all classes together: DeepSHAP takes time in proportion.
 COMPARED = 36

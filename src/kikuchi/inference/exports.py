@@ -215,9 +215,10 @@ def engines_for(
 
 def _onnx(bundle: "Bundle", asked: bool, patterns: int, progress: Progress) -> Shelf | None:
     """Open or make the exports, as far as they are wanted and worth it."""
-    if importlib.util.find_spec("onnxruntime") is None:
+    missing = [name for name in ("onnxruntime", "onnx") if importlib.util.find_spec(name) is None]
+    if missing:
         if asked:
-            raise InputError("ONNX Runtime is not installed", remedy="pip install 'kikuchi-ensemble[fast]'")
+            raise InputError(f"{missing[0]} is not installed", remedy="pip install 'kikuchi-ensemble[fast]'")
         return None
     shelf = read_shelf(bundle, "onnx")
     if shelf is not None or not (asked or patterns >= WORTH_AN_EXPORT):

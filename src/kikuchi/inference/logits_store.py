@@ -16,7 +16,12 @@ from ensemble.errors import InputError
 from ensemble.pooling import DropoutDraws
 from kikuchi._support import atomic
 from kikuchi._support.archive import mapped
+from kikuchi._support.links import refuse_links
 from kikuchi.bundle.outputs import MemberOutputs
+from kikuchi.scans import Scan
+
+#: Folder of the store beside a map.
+STORE = "logits.store"
 
 VERSION = 1
 DESCRIPTION = "store.json"
@@ -104,6 +109,7 @@ class LogitsStore:
                         remedy="give another --out, or delete this folder",
                     )
             return store
+        _refuse_links(path)
         layout = _layout(identity)
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -126,6 +132,7 @@ class LogitsStore:
         InputError
             There is none, or its arrays do not have the shapes it states.
         """
+        _refuse_links(path)
         data = atomic.read_json(path / DESCRIPTION, remedy=_BROKEN)
         try:
             version = data.pop("format_version")
@@ -217,6 +224,13 @@ def _unwritable(path: Path, error: OSError, remedy: str) -> InputError:
     return InputError(f"cannot be written: {error.strerror or error}", path=path, remedy=remedy)
 
 
+def _refuse_links(path: Path) -> None:
+    """Refuse a store that is a link, or holds one: it would be written to wherever that leads."""
+    if path.is_symlink():
+        raise InputError("is a link", path=path, remedy=_BROKEN)
+    refuse_links(path, remedy=_BROKEN)
+
+
 def _layout(identity: StoreIdentity) -> dict[str, tuple[str, tuple[int, ...]]]:
     m, n, k = len(identity.members), identity.n_patterns, identity.n_classes
     chunks = -(-n // identity.chunk)
@@ -229,3 +243,32 @@ def _layout(identity: StoreIdentity) -> dict[str, tuple[str, tuple[int, ...]]]:
         "quality": ("<f4", (n,)),
         "done": ("|u1", (chunks,)),
     }
+
+
+def write_chunk(store: LogitsStore, scan: Scan, part: slice, outputs: MemberOutputs) -> None:
+    """Write one part's outputs to the store and mark it done.
+
+    Parameters
+    ----------
+    store
+        Of this scan.
+    scan
+        Whose problems make a pattern's quality 0: one that could not be read came as zeros.
+    part
+        One of the slices that `LogitsStore.missing` gave.
+    outputs
+        Of the patterns in it, in order.
+    """
+    quality = outputs.quality.copy()
+    for index in scan.problems:
+        if part.start <= index < part.stop:
+            quality[index - part.start] = 0
+    store.write(
+        part,
+        logits=outputs.logits,
+        draw_mean=outputs.draws.mean,
+        draw_entropy=outputs.draws.entropy,
+        draw_votes=outputs.draws.votes,
+        unfamiliarity=outputs.unfamiliarity,
+        quality=quality,
+    )

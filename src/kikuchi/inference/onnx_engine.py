@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.inference.onnx_file import read_onnx
 
 #: Pixels of input in one call: a compact member's activations then stay near the caches, and a 299 x 299 Xception's
 #: below 300 MB.
@@ -29,7 +30,7 @@ class OnnxEngine:
     Raises
     ------
     InputError
-        The file is missing or broken, or ONNX Runtime is not installed.
+        The file is missing or broken, keeps weights in another file, or ONNX Runtime is not installed.
     """
 
     def __init__(self, path: Path, head: dict[str, np.ndarray], name: str = "onnx") -> None:
@@ -43,10 +44,9 @@ class OnnxEngine:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        content = read_onnx(path)
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the runtime raises its own types for a missing and for a broken file
             raise InputError(
                 "not a readable export", path=path, remedy="delete it, it is made again"

@@ -9,6 +9,7 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi._support.threads import cores
 from kikuchi.inference.onnx_engine import BATCH_PIXELS
+from kikuchi.inference.onnx_file import read_onnx
 
 NAME = "bf16"
 
@@ -59,6 +60,7 @@ class Bf16Engine:
             )
         import openvino
 
+        read_onnx(path)
         try:
             self._model: Any = openvino.Core().compile_model(
                 path,

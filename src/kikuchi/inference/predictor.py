@@ -1,7 +1,8 @@
 """A bundle that answers by a faster engine or with fewer members, calibrated and certified as it then runs."""
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -9,14 +10,17 @@ from ensemble.abstention import Decision
 from ensemble.early_exit import Cascade, Stopping, VoteStop, filled, stopped
 from ensemble.errors import InputError
 from kikuchi._support.archive import read_archive
+from kikuchi._support.progress import SILENT, Progress
+from kikuchi.bundle.among import among_candidates
+from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import fit_decision, member_weights
-from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, read_held_out
 from kikuchi.inference.engine import MEASURED, STUDENTS
-from kikuchi.inference.exports import Shelf, read_shelf
+from kikuchi.inference.exports import Shelf, engines_for, read_shelf
+from kikuchi.inference.runner import Runner
+from kikuchi.inference.student import student_of
+from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan
-
-if TYPE_CHECKING:
-    from kikuchi.bundle.bundle import Bundle
 
 #: What `map --stop` takes.
 STOPS = ("never", "exact", "cascade")
@@ -29,7 +33,106 @@ STRANGE = "strange.npz"
 _REMEDY = "run `ensemble quicken RUN DATASET` with the dataset of its fit"
 
 
-def answering(bundle: "Bundle", engine: str, stop: str, rule: str) -> "Bundle":
+@dataclass(frozen=True)
+class Predictor(Bundle):
+    """A bundle that answers: its members ready to run, by an engine and with an early stop.
+
+    ``Predictor.load(folder)`` opens one; `answering` chooses the engine and the early stop.
+
+    Attributes
+    ----------
+    stopping, variant
+        Where `answering` chose another engine or fewer members: when to stop, and what to call that in a store.
+    """
+
+    stopping: Stopping | None = None
+    variant: str = ""
+
+    @classmethod
+    def of(cls, run: str | Path | Bundle) -> "Predictor":
+        """Return a bundle, or the one of a folder, as one that answers; a predictor as it is.
+
+        Raises
+        ------
+        InputError
+            As `Bundle.load`.
+        """
+        if isinstance(run, cls):
+            return run
+        if isinstance(run, Bundle):
+            return cls(**{f.name: getattr(run, f.name) for f in fields(Bundle)})
+        return cls.load(run)
+
+    def member_outputs(
+        self, patterns: np.ndarray, static_background: np.ndarray | None = None
+    ) -> MemberOutputs:
+        """Run every member on patterns as a detector gave them.
+
+        Parameters
+        ----------
+        patterns
+            (N, sy, sx), any dtype.
+        static_background
+            (sy, sx), where the recipe's preparation wants one.
+        """
+        runner = self.runner(patterns=len(patterns))
+        pieces = runner.pieces(slice(0, max(len(patterns), 1)), patterns.shape[1:])
+        outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
+        return outputs if self.candidates is None else self.candidates.narrow(outputs)
+
+    def runner(self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT) -> Runner:
+        """Return the members ready to run.
+
+        Parameters
+        ----------
+        engine
+            See `kikuchi.inference.CHOICES`.
+        patterns
+            How many there are to run, which ``"auto"`` weighs against the cost of an export.
+        progress
+            Hears what is exported, and why Keras is used where it was not asked for.
+        """
+        if engine in STUDENTS:
+            return student_of(self, engine)
+        engines = engines_for(self, engine, patterns=patterns, progress=progress)
+        return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
+
+    def among(
+        self, names: str | Sequence[str | int], *, rule: str | None = None, recipe: Recipe | None = None
+    ) -> "Predictor":
+        """Return the bundle as it answers among some of its classes, calibrated and certified for them anew.
+
+        Parameters
+        ----------
+        names
+            Space groups (``"225,229"``) or materials of the bundle (``"Ni,Ni3Al"``), two groups or more.
+        rule
+            How the members are combined; the bundle's own where None. The result knows no other.
+        recipe
+            Says risk, confidence and familiar share; the bundle's own where None.
+        """
+        return among_candidates(self, names, self.check_rule(rule), recipe or self.recipe)
+
+    def predict_proba(self, patterns: np.ndarray, *, rule: str | None = None) -> np.ndarray:
+        """Return calibrated probabilities of the space groups.
+
+        Parameters
+        ----------
+        patterns
+            (N, sy, sx) as a detector gave them, any size and dtype.
+        rule
+            Another than the bundle's own.
+
+        Returns
+        -------
+        numpy.ndarray
+            (N, K), columns as in `classes`.
+        """
+        outputs = self.member_outputs(np.asarray(patterns))
+        return self.calibrated(outputs, rule)[1]
+
+
+def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor:
     """Return the bundle as it answers by an engine and with an early stop.
 
     Its held-out outputs are those of that engine, stopped the same way; its calibration, its thresholds and its
@@ -81,7 +184,7 @@ def answering(bundle: "Bundle", engine: str, stop: str, rule: str) -> "Bundle":
     )
 
 
-def check_new(bundle: "Bundle", engine: str, scan: Scan) -> None:
+def check_new(bundle: Bundle, engine: str, scan: Scan) -> None:
     """Refuse a scan that a student learned from: it is surer of it than of the patterns that calibrate it.
 
     Raises
@@ -109,7 +212,7 @@ def spared(decision: Decision, outputs: MemberOutputs) -> Decision:
     return replace(decision, votes=np.where(ran, decision.votes, -1).astype(decision.votes.dtype))
 
 
-def _stopping(shelf: Shelf, bundle: "Bundle", stop: str, rule: str) -> Stopping | None:
+def _stopping(shelf: Shelf, bundle: Bundle, stop: str, rule: str) -> Stopping | None:
     if stop == "never":
         return None
     if stop == "cascade":

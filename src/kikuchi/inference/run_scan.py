@@ -2,20 +2,20 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kikuchi._support.progress import SILENT, Progress
-from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import MemberOutputs, joined
 from kikuchi.inference import Runner
-from kikuchi.inference.logits_store import LogitsStore, StoreIdentity
+from kikuchi.inference.logits_store import LogitsStore, StoreIdentity, write_chunk
+from kikuchi.inference.predictor import Predictor
 from kikuchi.scans import Scan, background_for
 
-if TYPE_CHECKING:
-    from distributed import Client
+#: Fills a store: scan, predictor, store, engine, progress.
+Executor = Callable[[Scan, Predictor, LogitsStore, str, Progress], None]
 
 #: Patterns that the store writes and counts as done at a time.
 CHUNK = 1024
@@ -23,13 +23,13 @@ CHUNK = 1024
 
 def run_store(
     scan: Scan,
-    bundle: Bundle,
+    bundle: Predictor,
     path: Path,
     progress: Progress = SILENT,
     *,
     engine: str = "auto",
     threads: int | None = None,
-    client: "Client | None" = None,
+    executor: Executor | None = None,
 ) -> tuple[LogitsStore, float]:
     """Run the members on every pattern that the store does not have yet.
 
@@ -45,8 +45,8 @@ def run_store(
         See `kikuchi.inference.CHOICES`.
     threads
         Workers; one for each core where None.
-    client
-        Of a Dask cluster whose workers run the members instead.
+    executor
+        Runs what is missing elsewhere, as `kikuchi.distributed.mapping.map_on_cluster` does; None runs it here.
 
     Returns
     -------
@@ -58,10 +58,8 @@ def run_store(
     missing = store.missing()
     if not missing:
         return store, 0.0
-    if client is not None:
-        from kikuchi.distributed.mapping import map_on_cluster
-
-        map_on_cluster(client, scan, bundle, store, engine, progress)
+    if executor is not None:
+        executor(scan, bundle, store, engine, progress)
         return store, time.perf_counter() - begin
     left = sum(part.stop - part.start for part in missing)
     runner = bundle.runner(engine, patterns=left, progress=progress)
@@ -81,7 +79,7 @@ def run_store(
     return store, time.perf_counter() - begin
 
 
-def identity(scan: Scan, bundle: Bundle) -> StoreIdentity:
+def identity(scan: Scan, bundle: Predictor) -> StoreIdentity:
     """Return what a store of this scan's outputs by this bundle belongs to."""
     return StoreIdentity(
         scan=scan.fingerprint(),
@@ -111,7 +109,7 @@ def run_chunk(
     part
         Which of them, as `LogitsStore.missing` gives it.
     runner
-        See `Bundle.runner`.
+        See `Predictor.runner`.
     background
         See `kikuchi.scans.background_for`.
     threads
@@ -119,32 +117,3 @@ def run_chunk(
     """
     raw = (scan.read(piece) for piece in runner.pieces(part, scan.signal_shape))
     return joined(list(runner.stream(raw, background, threads=threads)))
-
-
-def write_chunk(store: LogitsStore, scan: Scan, part: slice, outputs: MemberOutputs) -> None:
-    """Write one part's outputs to the store and mark it done.
-
-    Parameters
-    ----------
-    store
-        Of this scan.
-    scan
-        Whose problems make a pattern's quality 0: one that could not be read came as zeros.
-    part
-        One of the slices that `LogitsStore.missing` gave.
-    outputs
-        Of the patterns in it, in order.
-    """
-    quality = outputs.quality.copy()
-    for index in scan.problems:
-        if part.start <= index < part.stop:
-            quality[index - part.start] = 0
-    store.write(
-        part,
-        logits=outputs.logits,
-        draw_mean=outputs.draws.mean,
-        draw_entropy=outputs.draws.entropy,
-        draw_votes=outputs.draws.votes,
-        unfamiliarity=outputs.unfamiliarity,
-        quality=quality,
-    )

@@ -8,9 +8,10 @@ from kikuchi.members.auxiliary_task import guide_cells
 from kikuchi.members.draws import HeadDraws, dropout_draws, head_draws, member_draws
 from kikuchi.members.linear_probe import features_of, fit_head, train_frozen
 from kikuchi.members.predict import predict
+from kikuchi.members.schedule import Epoch, History, Training
 from kikuchi.members.spec import ARCHITECTURES, HEADS, KINDS, MemberSpec
 from kikuchi.members.storage import load_member, read_spec, save_member
-from kikuchi.members.train import Epoch, History, Training, train_member
+from kikuchi.members.train import train_member
 from kikuchi.members.weights import copy_backbone, load_backbone_weights
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
 
-    from kikuchi.members.train import Training
+    from kikuchi.members.schedule import Training
 
 #: Of a backbone's feature maps the last one of this share of the input's side is asked.
 SHARE = 8

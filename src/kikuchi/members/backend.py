@@ -12,9 +12,7 @@ from kikuchi.members.auxiliary_task import guide_variables, training_half
 if TYPE_CHECKING:
     import keras
 
-    from kikuchi.members.train import Training
-
-ENGINES = ("auto", "keras", "torch")
+    from kikuchi.members.schedule import Training
 
 
 class Steps(Protocol):

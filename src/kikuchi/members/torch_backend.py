@@ -17,7 +17,7 @@ from kikuchi.members.auxiliary_task import guide_variables, training_half
 if TYPE_CHECKING:
     import keras
 
-    from kikuchi.members.train import Training
+    from kikuchi.members.schedule import Training
 
 #: From Keras' order of a kernel's axes (rows, columns, in, out) to PyTorch's (out, in, rows, columns), and back.
 _CONVOLUTION = (3, 2, 0, 1), (2, 3, 1, 0)

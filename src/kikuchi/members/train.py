@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,92 +10,12 @@ import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi.members import checkpoint
-from kikuchi.members.backend import ENGINES, Steps, set_masks, steps_of, without_gradients
+from kikuchi.members.backend import Steps, set_masks, steps_of, without_gradients
 from kikuchi.members.predict import predict
+from kikuchi.members.schedule import Epoch, History, Training
 
 if TYPE_CHECKING:
     import keras
-
-
-@dataclass(frozen=True)
-class Training:
-    """How a member is trained; the defaults are the paper's (Kaufmann et al., Sci. Rep. 11, 8172, 2021).
-
-    Parameters
-    ----------
-    epochs
-        At most so many passes over the training patterns.
-    batch
-        Patterns per step.
-    learning_rate, weight_decay
-        Of Adam.
-    min_delta, patience
-        Stop after `patience` epochs in which the validation loss did not fall by more than `min_delta`.
-    mirror
-        Show every pattern as it is or mirrored, at random. A mirrored pattern is that of the mirrored
-        crystal, which has the same Laue class and the same systematic absences. Not in the paper.
-    warm_down
-        Lower the learning rate along a half cosine to zero over `epochs`. Not in the paper.
-    guidance
-        Weight of the loss of what the parts of the screen look at (`kikuchi.members.auxiliary_task`), where the
-        training data tell it; 0 is none. Not in the paper.
-    engine
-        What does the arithmetic: ``"keras"``, ``"torch"``, or ``"auto"``, which takes whichever is faster on this
-        machine (`kikuchi.members.steps_of`).
-    """
-
-    epochs: int = 200
-    batch: int = 32
-    learning_rate: float = 0.001
-    weight_decay: float = 1e-5
-    min_delta: float = 0.001
-    patience: int = 15
-    mirror: bool = False
-    warm_down: bool = False
-    guidance: float = 0.0
-    engine: str = "auto"
-
-    def __post_init__(self) -> None:
-        if self.engine not in ENGINES:
-            raise InputError(f"unknown engine {self.engine!r}", remedy=f"one of {', '.join(ENGINES)}")
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch gave: losses are mean cross-entropies in nats, accuracies shares, time in seconds."""
-
-    epoch: int
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    seconds: float
-
-
-@dataclass
-class History:
-    """All epochs of one member, and the one whose weights it kept."""
-
-    epochs: list[Epoch] = field(default_factory=list)
-
-    @property
-    def best_epoch(self) -> int:
-        """Number (from 1) of the epoch with the lowest validation loss; 0 before the first."""
-        if not self.epochs:
-            return 0
-        return min(self.epochs, key=lambda e: (np.nan_to_num(e.validation_loss, nan=np.inf), e.epoch)).epoch
-
-    def converged_at(self, min_delta: float) -> int:
-        """Return the epoch after which the validation loss never fell by more than `min_delta` again."""
-        best, at = np.inf, 0
-        for e in self.epochs:
-            if e.validation_loss < best - min_delta:
-                best, at = e.validation_loss, e.epoch
-        return at
-
-    def waited(self, min_delta: float) -> int:
-        """Epochs since then: what early stopping compares with its patience."""
-        return len(self.epochs) - self.converged_at(min_delta)
 
 
 #: Batches whose statistics a network is given, as long as what it began with has more than this share of them.

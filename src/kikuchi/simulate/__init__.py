@@ -2,7 +2,8 @@
 
 from kikuchi.simulate.crystals.isotypes import random_isotype
 from kikuchi.simulate.crystals.random_crystals import random_crystal
-from kikuchi.simulate.crystals.structures import PAPER_MATERIALS, Structure, load_structure, structure_names
+from kikuchi.simulate.crystals.structure_files import PAPER_MATERIALS, load_structure, structure_names
+from kikuchi.simulate.crystals.structures import Structure
 from kikuchi.simulate.detector.microscope import Detector, Microscope
 from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
 from kikuchi.simulate.masters.cache import cached_master

@@ -30,7 +30,6 @@ from kikuchi.training.stream import MasterStream, Prepared
 
 if TYPE_CHECKING:
     import keras
-    from distributed import Client
 
 Patterns = tuple[np.ndarray, np.ndarray]
 
@@ -46,6 +45,10 @@ class Parts:
     validation: Patterns
 
 
+#: Trains what is left: members with their groups, patterns by input size, the schedule, the folder, progress.
+Executor = Callable[[list[tuple[MemberSpec, MemberGroup]], dict[int, Parts], Training, Path, Progress], None]
+
+
 def train_all(
     specs: list[tuple[MemberSpec, MemberGroup]],
     recipe: Recipe,
@@ -53,7 +56,7 @@ def train_all(
     split: Split,
     folder: Path,
     progress: Progress,
-    client: "Client | None" = None,
+    executor: Executor | None = None,
     stream: MasterStream | None = None,
 ) -> list["keras.Model"]:
     """Train every member that is not finished yet.
@@ -68,8 +71,8 @@ def train_all(
         Of the bundle.
     progress
         Listener of the work.
-    client
-        Of a Dask cluster whose workers train the members side by side; None trains here.
+    executor
+        Trains them elsewhere, as `kikuchi.distributed.training.train_on_cluster` does; None trains here.
     stream
         Of simulated patterns that train instead of the dataset's own.
 
@@ -98,7 +101,7 @@ def train_all(
             for positions in (own, split.validation)
         )
         parts[size] = Parts(taught if stream is None else Prepared(stream, preparation), validation)
-    if client is None:
+    if executor is None:
         for spec, group in todo:
             with progress.bar(f"training {spec.name}", recipe.train.epochs) as step:
 
@@ -109,9 +112,7 @@ def train_all(
                 place = folder / "members" / spec.name
                 train_one(begun(spec, group), spec, parts[spec.size], recipe.training(), place, told)
     elif todo:
-        from kikuchi.distributed.training import train_on_cluster
-
-        train_on_cluster(client, todo, parts, recipe.training(), folder, progress)
+        executor(todo, parts, recipe.training(), folder, progress)
     return [load_member(folder / "members" / spec.name)[0] for spec, _ in specs]
 
 

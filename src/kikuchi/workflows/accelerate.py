@@ -29,7 +29,7 @@ from kikuchi.inference.exports import (
 )
 from kikuchi.inference.openvino_engine import NAME as BF16
 from kikuchi.inference.openvino_engine import bf16_missing
-from kikuchi.inference.predictor import HELD_OUT, RULES, STRANGE, answering
+from kikuchi.inference.predictor import HELD_OUT, RULES, STRANGE, Predictor, answering
 from kikuchi.inference.quantisation import CALIBRATION_PATTERNS, quantise
 from kikuchi.inference.student import FEATURES, NAME
 from kikuchi.members.storage import DESCRIPTION
@@ -53,7 +53,7 @@ class _Source:
 
 
 def quicken(
-    bundle: Bundle,
+    run: str | Path | Bundle,
     dataset: str | Path | Dataset,
     *,
     agreement: float = AGREEMENT,
@@ -70,8 +70,9 @@ def quicken(
 
     Parameters
     ----------
-    bundle
-        What to make faster. The engines are written into it, or into the user's cache where it cannot be written.
+    run
+        A bundle or its folder: what to make faster. The engines are written into it, or into the user's cache where
+        it cannot be written.
     dataset
         What it was fitted on.
     agreement
@@ -101,6 +102,7 @@ def quicken(
     """
     if unlabelled and not student:
         raise InputError("only a student learns from scans without labels", remedy="give --student too")
+    bundle = Predictor.of(run)
     if student and len({spec.size for spec in bundle.members}) > 1:
         raise InputError("members of several input sizes have no common student", path=bundle.path)
     scans = [scan if isinstance(scan, Scan) else open_scan(scan) for scan in unlabelled]
@@ -197,7 +199,7 @@ def _copy_all(bundle: Bundle, single: Shelf, folder: Path) -> None:
 
 
 def _measure(
-    bundle: Bundle, runner: Runner, kind: str, source: _Source, agreement: float, progress: Progress
+    bundle: Predictor, runner: Runner, kind: str, source: _Source, agreement: float, progress: Progress
 ) -> dict[str, Any]:
     """Run the held-out patterns, learn the stops, and measure both on the test patterns."""
     folder = shelf_folder(bundle, kind)
@@ -224,7 +226,7 @@ def _measure(
 
 
 def _distilled(
-    bundle: Bundle, single: Shelf, source: _Source, scans: list[Scan], progress: Progress
+    bundle: Predictor, single: Shelf, source: _Source, scans: list[Scan], progress: Progress
 ) -> dict[str, dict[str, Any]]:
     """Train a student, calibrate it on its own in each precision, and measure it on the test patterns."""
     engines: list[Engine] = [single.engine(spec.name, "onnx") for spec in bundle.members]
@@ -288,7 +290,7 @@ def _run(bundle: Bundle, runner: Runner, kind: str, source: _Source, progress: P
     return held_out
 
 
-def _costs(bundle: Bundle, kind: str) -> dict[str, Any]:
+def _costs(bundle: Predictor, kind: str) -> dict[str, Any]:
     """Compare an engine, and its early stops, with Keras and all members, on the test patterns."""
     rule = bundle.rule if bundle.rule in RULES else "average"
     quick = answering(bundle, kind, "never", rule)

@@ -10,7 +10,7 @@ import numpy as np
 from ensemble.abstention import Status
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
-from kikuchi.bundle.bundle import Bundle
+from kikuchi.inference.predictor import Predictor
 from kikuchi.maps import PhaseMap
 from kikuchi.simulate import simulate
 from kikuchi.workflows.fit import fit
@@ -34,7 +34,7 @@ class Demonstration:
         The same for people.
     """
 
-    bundle: Bundle
+    bundle: Predictor
     phase_map: PhaseMap
     data: dict[str, Any]
     text: str

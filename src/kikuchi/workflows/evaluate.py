@@ -22,6 +22,7 @@ from kikuchi.evaluation.scores import score_all
 from kikuchi.evaluation.selective_scores import NO_TRANSFER, enrichment, promise, statuses
 from kikuchi.evaluation.tables import write_tables
 from kikuchi.evaluation.test_sets import Labelled, dataset_patterns, own_test_patterns
+from kikuchi.inference.predictor import Predictor
 from kikuchi.scans import Dataset
 
 _CURVE_POINTS = 400
@@ -48,7 +49,7 @@ def evaluate(
         A labelled dataset; the bundle's own test part where None. Patterns that the bundle was fitted on are left
         out and counted. Those of a space group that the bundle does not know count as unknown: every answer to
         them is wrong, and they judge `unfamiliar`. How well a bundle would tell its *own* space groups if they
-        were strange to it needs a refit without each: `kikuchi.evaluation.leave_one_out`.
+        were strange to it needs a refit without each: `kikuchi.workflows.leave_one_class_out`.
     out
         Folder for ``evaluation.json`` (every number), ``report.html`` and the CSV files that
         `kikuchi.evaluation.tables.write_tables` lists: ``rules.csv``, ``classes.csv``, ``materials.csv``, ...
@@ -66,7 +67,7 @@ def evaluate(
     InputError
         The bundle or the dataset cannot be read, no pattern is left to judge, or the folder cannot be written.
     """
-    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    bundle = Predictor.of(run)
     folder = Path(out)
     with locked(folder):
         patterns = (

@@ -21,8 +21,9 @@ from kikuchi.explain.paper_figures import chosen_pair, draw_examples, draw_pair
 from kikuchi.explain.point import explain_point, randomised
 from kikuchi.explain.shapley import Method, check_method
 from kikuchi.html import write_map_report
+from kikuchi.inference.predictor import Predictor
+from kikuchi.postprocessing.assemble import as_seen
 from kikuchi.scans import Scan, open_scan
-from kikuchi.workflows.map import as_seen
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -79,7 +80,7 @@ def explain_map(
     import keras
 
     way = check_method(method, keras.backend.backend())
-    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    bundle = Predictor.of(run)
     compared = chosen_pair(bundle, pair)
     opened = scan if isinstance(scan, Scan) else open_scan(scan)
     phase_map, abstention = read_map(Path(map_dir), opened, bundle)
@@ -186,7 +187,7 @@ def explain_members(
     import keras
 
     way = check_method(method, keras.backend.backend())
-    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    bundle = Predictor.of(run)
     compared = chosen_pair(bundle, pair)
     stored = stored_background(bundle)
     if compared is None or stored is None:

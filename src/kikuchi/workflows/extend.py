@@ -27,6 +27,7 @@ from kikuchi.bundle.outputs import HeldOut, joined
 from kikuchi.bundle.write import SPLITS, finish
 from kikuchi.incremental.comparison import Change, compared, write_table
 from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, rehearse, said
+from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, build_member, copy_backbone, features_of, save_member
 from kikuchi.members.posterior import set_posterior
 from kikuchi.scans import Dataset, hash_patterns, pattern_quality
@@ -49,7 +50,7 @@ class Extension:
         What every class gained or lost, ascending by space group.
     """
 
-    bundle: Bundle
+    bundle: Predictor
     changes: tuple[Change, ...]
 
 
@@ -98,7 +99,7 @@ def extend(
     InputError
         The bundle keeps no exemplars, a new class has fewer than `FOLDS` usable patterns, or the folder is not empty.
     """
-    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    bundle = Predictor.of(run)
     data = open_labelled(dataset)
     folder = Path(out)
     exemplars = read_exemplars(bundle.path, len(bundle.members))
@@ -151,7 +152,7 @@ def extend(
         made = finish(folder, bundle.recipe, specs, rehearsed.familiarity, judged, facts, progress)
         changes = compared(bundle, made, _before(bundle, exemplars, before, new, column), judged)
         write_table(folder, changes)
-    return Extension(made, changes)
+    return Extension(Predictor.of(made), changes)
 
 
 def _look(bundle: Bundle, data: Dataset, classes: tuple[int, ...], progress: Progress) -> _New:

@@ -10,24 +10,27 @@ import numpy as np
 from ensemble.abstention import Familiarity, fit_familiarity
 from ensemble.errors import InputError
 from kikuchi._support import atomic
+from kikuchi._support.links import refuse_links
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND, choose_background, write_background
-from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.checks import CHECKS, write_checks
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, spread, write_exemplars
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined
 from kikuchi.bundle.write import SPLITS, finish
+from kikuchi.distributed.training import cluster_executor
+from kikuchi.html.loss_picture import draw_losses
 from kikuchi.inference import KerasEngine, Runner
+from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, features_of, predict
-from kikuchi.members.history import convergence, draw_losses
+from kikuchi.members.history import convergence
 from kikuchi.recipes.schema import Recipe, load_recipe
 from kikuchi.scans import Dataset, Split, background_for, load_dataset, prepare, split_dataset
 from kikuchi.scans.independence import pattern_groups
 from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import train_all
-from kikuchi.workflows.verify import CHECKS, write_checks
 
 if TYPE_CHECKING:
     import keras
@@ -49,7 +52,7 @@ def fit(
     seed: int = 0,
     client: "Client | None" = None,
     progress: Progress = SILENT,
-) -> Bundle:
+) -> Predictor:
     """Train an ensemble, calibrate it and set when it must not answer.
 
     Parameters
@@ -70,7 +73,8 @@ def fit(
 
     Returns
     -------
-    Bundle
+    Predictor
+        The fitted bundle, ready to answer.
 
     Raises
     ------
@@ -96,6 +100,8 @@ def fit(
     )
     _require_held_out(data, split)
     with locked(folder):
+        if (folder / "fit.json").is_file():
+            refuse_links(folder, remedy="give another folder")
         atomic.sweep(folder)
         stream = None
         if recipe.stream is not None:
@@ -103,8 +109,17 @@ def fit(
         _claim(folder, recipe, data, split, stream)
         if (folder / bundles.MANIFEST).is_file():
             progress.say(f"{folder} is already fitted")
-            return Bundle.load(folder)
-        models = train_all(specs, recipe, data, split, folder, progress, client, stream)
+            return Predictor.load(folder)
+        models = train_all(
+            specs,
+            recipe,
+            data,
+            split,
+            folder,
+            progress,
+            None if client is None else cluster_executor(client),
+            stream,
+        )
         names = [spec.name for spec, _ in specs]
         for line in convergence(folder, names, recipe.train.min_delta):
             progress.say(line)
@@ -117,7 +132,9 @@ def fit(
         _keep_exemplars(models, members, taught, held_out, folder)
         atomic.write_json(folder / SPLITS, split.to_dict())
         write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
-        return finish(folder, recipe, members, familiarity, held_out, _facts(data, split), progress)
+        return Predictor.of(
+            finish(folder, recipe, members, familiarity, held_out, _facts(data, split), progress)
+        )
 
 
 def _require_held_out(data: Dataset, split: Split) -> None:

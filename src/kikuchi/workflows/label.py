@@ -13,10 +13,10 @@ from kikuchi._support import atomic
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import member_weights
-from kikuchi.inference.logits_store import LogitsStore
+from kikuchi.inference.logits_store import STORE, LogitsStore
+from kikuchi.inference.predictor import Predictor
 from kikuchi.members import features_of
 from kikuchi.scans import Dataset, Material, Scan, background_for, load_dataset, open_scan, prepare
-from kikuchi.workflows.map import STORE
 
 COLUMNS = (
     "scan",
@@ -75,7 +75,7 @@ def suggest(
     InputError
         The map is not of this scan and bundle, is unfinished, or nothing in it can be asked about.
     """
-    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    bundle = Predictor.of(run)
     opened = scan if isinstance(scan, Scan) else open_scan(scan)
     store = LogitsStore.read(Path(map_dir) / STORE)
     for what, of_map, given in (

@@ -11,11 +11,11 @@ from kikuchi._support import atomic
 from kikuchi._support.json import plain
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
-from kikuchi.bundle.bundle import Bundle
 from kikuchi.evaluation.ood_scores import separation, unfamiliar_scores
 from kikuchi.evaluation.selective_scores import error_rate
 from kikuchi.evaluation.tables import write_csv
 from kikuchi.evaluation.test_sets import dataset_patterns, own_test_patterns
+from kikuchi.inference.predictor import Predictor
 from kikuchi.recipes.schema import Recipe, load_recipe
 from kikuchi.scans import Dataset, load_dataset
 from kikuchi.workflows.fit import fit
@@ -84,7 +84,7 @@ def leave_one_out(
     return found
 
 
-def _judge(bundle: Bundle, strangers: Dataset, progress: Progress) -> dict[str, Any]:
+def _judge(bundle: Predictor, strangers: Dataset, progress: Progress) -> dict[str, Any]:
     known, unknown = own_test_patterns(bundle), dataset_patterns(bundle, strangers, progress)
     limit = bundle.abstentions[bundle.rule].quality_threshold
     of_known, of_unknown = unfamiliar_scores(known.outputs, limit), unfamiliar_scores(unknown.outputs, limit)

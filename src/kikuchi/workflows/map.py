@@ -1,41 +1,37 @@
 """The journey of `map`: a scan and a bundle become decisions on a grid, files and a report."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ensemble.abstention import AbstentionRule, Decision
 from ensemble.abstention.promises import check_promise
 from ensemble.calibration import Calibration
-from ensemble.candidates import restricted_logits
 from ensemble.errors import InputError
 from ensemble.phase_fractions import Fractions, outcomes, phase_fractions
-from ensemble.softmax import softmax
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
+from kikuchi.distributed.mapping import cluster_executor
 from kikuchi.html import write_map_report
-from kikuchi.inference.logits_store import LogitsStore
-from kikuchi.inference.predictor import answering, check_new, spared, spoken_for
+from kikuchi.inference.logits_store import STORE
+from kikuchi.inference.predictor import Predictor, answering, check_new, spared, spoken_for
 from kikuchi.inference.run_scan import run_store
 from kikuchi.maps import PhaseMap, write_map
+from kikuchi.postprocessing.assemble import as_seen, assembled
 from kikuchi.postprocessing.grain_pooling import with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.scan_check import ScanCheck, check_scan, class_promise, held_promise
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, background_for, open_scan, prepare
+from kikuchi.scans import Scan, open_scan
 
 if TYPE_CHECKING:
     from distributed import Client
-
-STORE = "logits.store"
 
 
 def map_scan(
@@ -107,7 +103,7 @@ def map_scan(
         learned from.
     """
     begin = time.perf_counter()
-    bundle = run if isinstance(run, Bundle) else Bundle.load(run)
+    bundle = Predictor.of(run)
     rule = bundle.check_rule(rule)
     bundle = answering(bundle, engine, stop, rule)
     if promise is not None:
@@ -132,8 +128,9 @@ def map_scan(
         look = bundle.preparation(bundle.members[0])
         grain_of = find_grains(opened, grains, preparation=look, progress=progress)
     with locked(folder):
+        executor = None if client is None else cluster_executor(client)
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
-        store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, client=client)
+        store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, executor=executor)
         outputs = store.outputs()
         said = spoken_for(outputs)
         if judge.candidates is not None:
@@ -165,34 +162,6 @@ def map_scan(
             fractions=fractions,
         )
     return phase_map
-
-
-def assembled(
-    scan: Scan, bundle: Bundle, store: LogitsStore, decision: Decision, meta: dict[str, Any]
-) -> PhaseMap:
-    """Put decisions and what the members said on the scan's grid."""
-    return PhaseMap(
-        name=scan.name,
-        classes=bundle.classes,
-        members=tuple(m.name for m in bundle.members),
-        member_kinds=tuple(m.kind for m in bundle.members),
-        shape=scan.shape,
-        row=scan.row,
-        col=scan.col,
-        x=scan.x,
-        y=scan.y,
-        step=scan.step,
-        decision=decision,
-        member_probabilities=softmax(_own_logits(bundle, store.logits)).astype(np.float32),
-        orientations=_orientations(scan),
-        problems=dict(scan.problems),
-        meta=meta,
-    )
-
-
-def _own_logits(bundle: Bundle, logits: np.ndarray) -> np.ndarray:
-    chosen = bundle.candidates
-    return logits if chosen is None else restricted_logits(logits, chosen.columns)
 
 
 def wanted_recipe(bundle: Bundle, **wishes: Any) -> Recipe:
@@ -235,42 +204,8 @@ def _fractions(
         return None
 
 
-def as_seen(scan: Scan, bundle: Bundle, side: int = 64) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that gives patterns as the first member saw them, small, for the report.
-
-    Parameters
-    ----------
-    scan, bundle
-        As mapped.
-    side
-        Pixels.
-
-    Returns
-    -------
-    callable
-        From indices (n,) to (n, side, side) uint8.
-    """
-    preparation = bundle.preparation(bundle.members[0]).model_copy(update={"size": side})
-    background = background_for(scan, preparation)
-
-    def read(indices: np.ndarray) -> np.ndarray:
-        prepared = prepare(scan.read(indices), preparation, background)
-        return np.round((prepared + 1) * 127.5).astype(np.uint8)
-
-    return read
-
-
-def _orientations(scan: Scan) -> np.ndarray | None:
-    """Return the user's orientations of the same scan as unit quaternions (N, 4), where the file has them."""
-    if scan.xmap is None:
-        return None
-    quaternions = np.asarray(scan.xmap.rotations.data, float).reshape(scan.n, -1, 4)[:, 0]
-    identity = np.allclose(np.abs(quaternions), [1, 0, 0, 0])
-    return None if identity else quaternions
-
-
 def _meta(
-    scan: Scan, bundle: Bundle, rule: str, calibration: Calibration, abstention: AbstentionRule
+    scan: Scan, bundle: Predictor, rule: str, calibration: Calibration, abstention: AbstentionRule
 ) -> dict[str, Any]:
     """Gather what a reader of the map needs to judge it."""
     known = bundle.manifest.get("voltages_kv") or []

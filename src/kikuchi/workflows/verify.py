@@ -7,51 +7,15 @@ import numpy as np
 
 from ensemble.errors import InputError
 from ensemble.softmax import softmax
-from kikuchi._support import atomic
 from kikuchi._support.archive import read_archive
 from kikuchi._support.versions import versions
-from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.outputs import HeldOut
-from kikuchi.scans import Dataset, Preparation, Split, background_for
-
-#: Raw held-out patterns whose stored logits can be computed again; format 2 of the bundle, absent in format 1.
-CHECKS = "checks.npz"
-
-#: So many of them.
-CHECKED = 8
+from kikuchi.bundle.checks import CHECKS
+from kikuchi.inference.predictor import Predictor
 
 #: Between machines and versions a probability may move by rounding; one that moves by more is another network's.
 ALLOWED = 0.01
 
 _REMEDY = "copy the bundle again or refit it"
-
-
-def write_checks(
-    path: Path, data: Dataset, split: Split, held_out: HeldOut, preparation: Preparation
-) -> None:
-    """Keep some raw held-out patterns of the first material, and which rows of the held-out outputs they are.
-
-    Parameters
-    ----------
-    path
-        File to write.
-    data, split
-        What the bundle was fitted on.
-    held_out
-        What its members said; rows in the order of the dataset.
-    preparation
-        Of the first member: says whether a static background belongs to the patterns.
-    """
-    own = np.flatnonzero(held_out.material == held_out.material.min())
-    rows = own[np.unique(np.linspace(0, len(own) - 1, CHECKED).astype(int))]
-    positions = np.sort(np.concatenate([split.calibration, split.test]))[rows]
-    scan = data.materials[data.material[positions[0]]].scan
-    kept = {"rows": rows, "patterns": scan.read(data.index[positions])}
-    background = background_for(scan, preparation)
-    if background is not None:
-        kept["background"] = np.asarray(background)
-    with atomic.replaced(path) as partial:
-        np.savez_compressed(partial, allow_pickle=False, **kept)  # type: ignore[arg-type]
 
 
 def verify(path: str | Path) -> dict[str, Any]:
@@ -74,7 +38,7 @@ def verify(path: str | Path) -> dict[str, Any]:
     InputError
         A file is missing or altered, or a member's answer moved by more than rounding explains.
     """
-    bundle = Bundle.load(path)
+    bundle = Predictor.load(path)
     here = versions()
     found: dict[str, Any] = {
         "files": len(bundle.manifest["files"]),

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.candidates import named_classes
+from kikuchi.bundle.among import named_classes
+from kikuchi.inference.predictor import Predictor
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    return Bundle.load("shipped")
+    return Predictor.load("shipped")
 
 
 @pytest.mark.parametrize(

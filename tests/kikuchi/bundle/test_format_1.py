@@ -16,7 +16,7 @@ OLD = Path(__file__).resolve().parents[2] / "data" / "format_1"
 
 @pytest.fixture(scope="module")
 def bundle():
-    return kikuchi.Bundle.load(OLD / "bundle")
+    return kikuchi.Predictor.load(OLD / "bundle")
 
 
 def test_an_old_bundle_gives_its_old_answers(bundle):
@@ -48,4 +48,4 @@ def test_a_bundle_of_a_later_format_is_refused_with_its_number(tmp_path):
     manifest = tmp_path / "bundle" / "bundle.json"
     manifest.write_text(manifest.read_text().replace('"format_version": 1', '"format_version": 99'))
     with pytest.raises(InputError, match="format 99"):
-        kikuchi.Bundle.load(tmp_path / "bundle")
+        kikuchi.Predictor.load(tmp_path / "bundle")

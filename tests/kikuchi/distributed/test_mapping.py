@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kikuchi.bundle.bundle import Bundle
 from kikuchi.distributed import mapping
+from kikuchi.distributed.mapping import cluster_executor
 from kikuchi.inference import Runner, run_scan
+from kikuchi.inference.predictor import Predictor
 from kikuchi.scans import open_scan
 from kikuchi.simulate.scenes.writer import write_scan
 
@@ -52,10 +53,10 @@ def work(tmp_path, monkeypatch):
         engines = [Projections(i) for i in range(len(self.members))]
         return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
 
-    monkeypatch.setattr(Bundle, "runner", runner)
+    monkeypatch.setattr(Predictor, "runner", runner)
     monkeypatch.setattr(run_scan, "CHUNK", 8)
     mapping._PLACES.clear()
-    return scan, Bundle.load(OLD), tmp_path
+    return scan, Predictor.load(OLD), tmp_path
 
 
 def stored(store):
@@ -73,7 +74,9 @@ def assert_equal(one, other):
 def test_chunks_on_workers_are_those_without(client, work):
     path, bundle, folder = work
     alone, _ = run_scan.run_store(open_scan(path), bundle, folder / "alone")
-    shared, _ = run_scan.run_store(open_scan(path), bundle, folder / "shared", client=client)
+    shared, _ = run_scan.run_store(
+        open_scan(path), bundle, folder / "shared", executor=cluster_executor(client)
+    )
     assert stored(alone)["logits"].std() > 0
     assert_equal(alone, shared)
 
@@ -85,7 +88,9 @@ def test_members_as_tasks_are_the_same_as_all_at_once(client, work, monkeypatch)
     put = mapping._put_together
     monkeypatch.setattr(mapping, "_put_together", lambda several: seen.append(set(several)) or put(several))
     alone, _ = run_scan.run_store(open_scan(path), bundle, folder / "alone")
-    shared, _ = run_scan.run_store(open_scan(path), bundle, folder / "shared", client=client)
+    shared, _ = run_scan.run_store(
+        open_scan(path), bundle, folder / "shared", executor=cluster_executor(client)
+    )
     assert seen == [{0, 1}, {0, 1}]
     assert_equal(alone, shared)
 
@@ -99,7 +104,7 @@ def test_patterns_are_sent_to_workers_that_do_not_see_the_scan(client, work, mon
         raise OSError("no such host")
 
     monkeypatch.setattr(mapping, "open_scan", nothing)
-    shared, _ = run_scan.run_store(scan, bundle, folder / "shared", client=client)
+    shared, _ = run_scan.run_store(scan, bundle, folder / "shared", executor=cluster_executor(client))
     assert_equal(alone, shared)
 
 
@@ -110,7 +115,7 @@ def test_a_map_begun_alone_goes_on_with_workers(client, work):
     done = np.load(folder / "half" / "done.npy")
     done[3:] = 0
     np.save(folder / "half" / "done.npy", done)
-    half, _ = run_scan.run_store(open_scan(path), bundle, folder / "half", client=client)
+    half, _ = run_scan.run_store(open_scan(path), bundle, folder / "half", executor=cluster_executor(client))
     assert_equal(alone, half)
 
 

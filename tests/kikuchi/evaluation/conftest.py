@@ -81,7 +81,7 @@ def write_bundle(folder, held_out, classes=CLASSES, fitted_hashes=()):
         "files": {p.relative_to(folder).as_posix(): atomic.sha256(p) for p in written},
     }
     atomic.write_json(folder / "bundle.json", manifest)
-    return kikuchi.Bundle.load(folder)
+    return kikuchi.Predictor.load(folder)
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -8,9 +8,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import kikuchi
-from kikuchi.evaluation import leave_one_out, scores
+from kikuchi.evaluation import scores
 from kikuchi.evaluation.ood_scores import separation, unfamiliar_scores
 from kikuchi.scans.split import pattern_hash
+from kikuchi.workflows.leave_one_class_out import leave_one_out
 from tests.kikuchi.evaluation.conftest import CLASSES, RECIPE, synthetic_held_out, write_bundle
 
 

@@ -23,8 +23,8 @@ def _outputs(labels, rng, *, hard=(), unfamiliarity=1.0):
     z[np.arange(n), labels] += 7
     for c in hard:
         own = np.flatnonzero(labels == c)
-        odd = own[rng.random(len(own)) < 0.15]
-        z[odd, (c + 1) % 3] += 8
+        odd = own[rng.random(len(own)) < 0.1]
+        z[odd, (c + 1) % 3] += 12
     logits = (z + 0.3 * rng.normal(size=(MEMBERS, n, 3))).astype(np.float32)
     p = softmax(logits).astype(np.float32)
     draws = DropoutDraws(p, np.zeros((MEMBERS, n), np.float32), (p * 10).astype(np.uint16))
@@ -110,7 +110,7 @@ def test_stranger_features_take_the_promise_back_and_are_named(easy):
 
 
 def test_a_promise_for_the_held_out_mixture_is_taken_back_where_it_would_be_broken(hard):
-    mixed = _fitted(hard, promise="mixture", risk=0.015)
+    mixed = _fitted(hard, promise="mixture", risk=0.05)
     assert mixed.abstentions["average"].certificate.certified
     rng = np.random.default_rng(5)
     labels = rng.choice(3, size=3600, p=[0.02, 0.03, 0.95])
@@ -119,7 +119,7 @@ def test_a_promise_for_the_held_out_mixture_is_taken_back_where_it_would_be_brok
     wrong = decision.winner[decision.status == 0] != labels[decision.status == 0]
     expected = expected_risk(mixed, "average", mixed.abstentions["average"], check.shift)
     assert expected == pytest.approx(wrong.mean(), abs=0.02)
-    assert expected > 0.015
+    assert expected > 0.05
     taken = held_promise(mixed, "average", mixed.abstentions["average"], check, decision)
     assert "mixed otherwise" in taken.certificate.message and not taken.certificate.certified
 

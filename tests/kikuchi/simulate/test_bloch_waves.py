@@ -7,7 +7,7 @@ import pytest
 from scipy.linalg import solve_sylvester
 
 from ensemble.errors import InputError
-from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.masters.bloch_waves import Scattering, _Waves, bloch_wave_master
 from kikuchi.simulate.masters.kinematical import kinematical_master
 from kikuchi.simulate.masters.load import load_master

@@ -7,7 +7,8 @@ import pytest
 
 from ensemble.errors import InputError
 from kikuchi.simulate.crystals.cif import checked_operation, read_cif
-from kikuchi.simulate.crystals.structures import Structure, load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
+from kikuchi.simulate.crystals.structures import Structure
 from kikuchi.simulate.crystals.symmetry import space_group_operations
 
 CELL = """{bom}data_x

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.masters.kinematical import BandProfile, kinematical_master
 from kikuchi.simulate.masters.lambert import lambert_coordinates, lambert_directions
 from kikuchi.simulate.masters.structure_factors import (

@@ -8,7 +8,7 @@ import pytest
 
 from ensemble.errors import InputError
 from kikuchi.simulate.crystals.cif import read_cif
-from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.masters.cache import cached_master
 from kikuchi.simulate.masters.dynamical import dynamical_master
 from kikuchi.simulate.masters.kinematical import kinematical_master

@@ -5,7 +5,8 @@ import pytest
 
 from ensemble.errors import InputError
 from kikuchi.simulate.crystals.random_crystals import CONTACT, closest_contact, random_crystal
-from kikuchi.simulate.crystals.structures import Structure, load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
+from kikuchi.simulate.crystals.structures import Structure
 from kikuchi.simulate.crystals.symmetry import orbit
 from kikuchi.simulate.crystals.wyckoff import snap_to_special
 

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.simulate.crystals.structures import (
-    PAPER_MATERIALS,
-    detected_space_group,
-    load_structure,
-    structure_from_dict,
-    structure_names,
-)
+from kikuchi.simulate.crystals.structure_files import PAPER_MATERIALS, load_structure, structure_names
+from kikuchi.simulate.crystals.structures import detected_space_group, structure_from_dict
 
 # Kaufmann et al., Sci. Rep. 11, 8172 (2021), table 1.
 PAPER_GROUPS = {

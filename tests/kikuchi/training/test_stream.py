@@ -8,7 +8,7 @@ import pytest
 from ensemble.errors import InputError
 from kikuchi.recipes.schema import StreamTable
 from kikuchi.scans import Preparation
-from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.detector.microscope import Detector
 from kikuchi.simulate.masters.kinematical import kinematical_master
 from kikuchi.simulate.masters.master_file import save_master

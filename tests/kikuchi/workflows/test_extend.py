@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 import kikuchi
 from kikuchi.bundle.exemplars import EXEMPLARS, read_exemplars
+from kikuchi.inference.logits_store import STORE
 from kikuchi.inference.run_scan import run_store
 from kikuchi.recipes.schema import parse_recipe
 from kikuchi.scans import Dataset, Material, open_scan, scan_from_array
 from kikuchi.workflows.label import read_labels
-from kikuchi.workflows.map import STORE
 
 RECIPE = """
 [[member]]
@@ -85,7 +85,7 @@ def test_the_table_shows_the_gain_of_the_new_class_on_patterns_no_judge_was_fitt
 
 
 def test_the_old_bundle_is_not_touched(bundle, extended):
-    again = kikuchi.Bundle.load(bundle.path)
+    again = kikuchi.Predictor.load(bundle.path)
     assert again.classes == (221, 229)
     assert extended.bundle.manifest["extended_from"] == again.fingerprint
 
@@ -147,7 +147,7 @@ def test_suggested_patterns_filled_by_hand_teach_the_class_that_nobody_knew(bund
     taught = CliRunner().invoke(app, ["extend", str(bundle.path), str(labels), "--out", str(out), "--quiet"])
     assert taught.exit_code == 0, taught.output
     assert "225 new" in taught.output
-    p = kikuchi.Bundle.load(out).predict_proba(stripes(ANGLES[225], 20, 9))
+    p = kikuchi.Predictor.load(out).predict_proba(stripes(ANGLES[225], 20, 9))
     assert (p.argmax(axis=1) == 1).mean() >= 0.8
     again = CliRunner().invoke(app, ["label", str(tmp_path / "scan"), *options])
     assert again.exit_code == 1 and "perhaps with labels" in again.output

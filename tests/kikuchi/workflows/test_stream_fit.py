@@ -8,7 +8,7 @@ import pytest
 import kikuchi
 from kikuchi.recipes.schema import load_recipe, parse_recipe
 from kikuchi.scans import Dataset, Material, scan_from_array
-from kikuchi.simulate.crystals.structures import load_structure
+from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.masters.kinematical import kinematical_master
 from kikuchi.simulate.masters.master_file import save_master
 from kikuchi.simulate.training.batches import labelled_batch

@@ -169,7 +169,7 @@ def _rows(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[np.ndarray, float | No
     tried: set[int] = set()
     for part in (0.0, 0.02, 0.1, 0.3):
         # The gap below which this part of the whole range is covered: scatter covers little of it.
-        usual = ascending[min(np.searchsorted(share, part), len(ascending) - 1)]
+        usual = ascending[min(int(np.searchsorted(share, part)), len(ascending) - 1)]
         new = gaps > 0.25 * usual
         if int(new.sum()) in tried or not new.any():
             continue

@@ -63,7 +63,7 @@ def closest_contact(structure: Structure) -> float:
 
     Examples
     --------
-    >>> from kikuchi.simulate.crystals.structures import load_structure
+    >>> from kikuchi.simulate.crystals.structure_files import load_structure
     >>> round(closest_contact(load_structure("Ni")), 2)
     1.0
     """

@@ -1,6 +1,5 @@
 """Crystal structures: a cell, a space group and the sites of its asymmetric unit."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,18 +13,6 @@ from kikuchi.simulate.crystals.symmetry import orbit, origin_shift, space_group_
 
 if TYPE_CHECKING:
     from orix.crystal_map import Phase
-
-STRUCTURE_FOLDER = Path(__file__).parent / "data" / "structures"
-
-PAPER_MATERIALS = (
-    "FeAl", "NiAl", "Ni3Al", "Fe3Ni",  # 221
-    "Cr3Si", "Mo3Si",  # 223
-    "Ni", "Al", "NbC", "TaC", "TiC",  # 225
-    "Si", "Ge",  # 227
-    "W", "Ta", "Fe",  # 229
-    "Al4CoNi2", "Al4Ni3",  # 230
-)  # fmt: skip
-"""The eighteen materials of Kaufmann et al., Sci. Rep. 11, 8172 (2021), as `load_structure` names them."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +187,7 @@ def detected_space_group(structure: Structure, *, symprec: float = 1e-3) -> int:
 
     Examples
     --------
+    >>> from kikuchi.simulate.crystals.structure_files import load_structure
     >>> detected_space_group(load_structure("Ge"))
     227
     """
@@ -240,50 +228,6 @@ def atomic_number(element: str) -> int:
         return ELEMENTS.index(element.strip().lower()) + 1
     except ValueError:
         raise InputError(f"unknown element {element!r}", remedy="use a chemical symbol such as Ni") from None
-
-
-def structure_names() -> list[str]:
-    """Return the names of all structures that come with the package, sorted."""
-    return sorted(path.stem for path in STRUCTURE_FOLDER.glob("*.toml"))
-
-
-def load_structure(name_or_path: str | Path) -> Structure:
-    """Load a structure by its name, from a structure file (TOML) or from a CIF.
-
-    Parameters
-    ----------
-    name_or_path
-        A name out of `structure_names`, or a path ending in ``.toml`` or ``.cif``.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, or the file is absent, cannot be read or holds no sound structure.
-
-    Examples
-    --------
-    >>> load_structure("Ni").space_group
-    225
-    """
-    path = Path(name_or_path)
-    if path.suffix.lower() not in (".toml", ".cif"):
-        path = STRUCTURE_FOLDER / f"{name_or_path}.toml"
-        if not path.is_file():
-            known = ", ".join(structure_names())
-            raise InputError(
-                f"no structure is called {str(name_or_path)!r}", remedy=f"one of {known}, or a file"
-            )
-    if not path.is_file():
-        raise InputError("no such structure file", path=path)
-    if path.suffix.lower() == ".cif":
-        from kikuchi.simulate.crystals.cif import read_cif
-
-        return read_cif(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"not a TOML file: {error}", path=path) from None
-    return structure_from_dict(content, path=path)
 
 
 def structure_from_dict(content: dict[str, Any], *, path: str | Path | None = None) -> Structure:

@@ -70,7 +70,7 @@ def cache_key(method: str, structure: Structure, voltage_kv: float, settings: di
 
     Examples
     --------
-    >>> from kikuchi.simulate.crystals.structures import load_structure
+    >>> from kikuchi.simulate.crystals.structure_files import load_structure
     >>> key = cache_key("kinematical_master", load_structure("Ni"), 20, {"half_size": 50})
     >>> key == cache_key("kinematical_master", load_structure("Ni"), 20.0, {"half_size": 50})
     True

@@ -30,7 +30,7 @@ def equivalent_pixels(structure: Structure, size: int, *, friedel: bool) -> tupl
 
     Examples
     --------
-    >>> from kikuchi.simulate.crystals.structures import load_structure
+    >>> from kikuchi.simulate.crystals.structure_files import load_structure
     >>> representatives, sets = equivalent_pixels(load_structure("Ni"), 5, friedel=True)
     >>> sets.reshape(5, 5)
     array([[0, 1, 2, 1, 0],

@@ -105,7 +105,7 @@ def material_master(material: Material, spec: Spec) -> MasterPattern:
 
         master = load_master(material.master)
     else:
-        from kikuchi.simulate.crystals.structures import load_structure
+        from kikuchi.simulate.crystals.structure_files import load_structure
         from kikuchi.simulate.masters.kinematical import kinematical_master
 
         structure = load_structure(material.structure or material.name)

@@ -1,0 +1,43 @@
+"""Raw held-out patterns that a bundle keeps, so that its members' logits can be computed again."""
+
+from pathlib import Path
+
+import numpy as np
+
+from kikuchi._support import atomic
+from kikuchi.bundle.outputs import HeldOut
+from kikuchi.scans import Dataset, Preparation, Split, background_for
+
+#: Raw held-out patterns whose stored logits can be computed again; format 2 of the bundle, absent in format 1.
+CHECKS = "checks.npz"
+
+#: So many of them.
+CHECKED = 8
+
+
+def write_checks(
+    path: Path, data: Dataset, split: Split, held_out: HeldOut, preparation: Preparation
+) -> None:
+    """Keep some raw held-out patterns of the first material, and which rows of the held-out outputs they are.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    data, split
+        What the bundle was fitted on.
+    held_out
+        What its members said; rows in the order of the dataset.
+    preparation
+        Of the first member: says whether a static background belongs to the patterns.
+    """
+    own = np.flatnonzero(held_out.material == held_out.material.min())
+    rows = own[np.unique(np.linspace(0, len(own) - 1, CHECKED).astype(int))]
+    positions = np.sort(np.concatenate([split.calibration, split.test]))[rows]
+    scan = data.materials[data.material[positions[0]]].scan
+    kept = {"rows": rows, "patterns": scan.read(data.index[positions])}
+    background = background_for(scan, preparation)
+    if background is not None:
+        kept["background"] = np.asarray(background)
+    with atomic.replaced(path) as partial:
+        np.savez_compressed(partial, allow_pickle=False, **kept)  # type: ignore[arg-type]
