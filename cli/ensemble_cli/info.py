@@ -5,18 +5,22 @@ from typing import Annotated
 import typer
 
 from ensemble_cli.console import guarded, load_keras, result
-from ensemble_cli.options import Json
+from ensemble_cli.options import Json, Shape, read_shape
 
 
 @guarded
 def info(
-    path: Annotated[str, typer.Argument(help="A scan, a bundle, a logits store or a map's folder.")],
+    path: Annotated[
+        str,
+        typer.Argument(help="A scan, a bundle, a logits store, a map's folder, a dataset or another TOML."),
+    ],
+    shape: Shape = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Check a bundle: hashes, versions, and some logits run again.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what something is: a scan, a bundle, a store or a map."""
+    """Say what something is: a scan, a bundle, a store, a map or a dataset."""
     if verify:
         load_keras()
     import kikuchi
@@ -25,5 +29,5 @@ def info(
         found = kikuchi.verify(path)
         result(kikuchi.describe_verification(found), found, as_json)
         return
-    facts = kikuchi.facts(path)
+    facts = kikuchi.facts(path, read_shape(shape))
     result("\n".join(f"{name}: {value}" for name, value in facts.items()), facts, as_json)

@@ -17,7 +17,9 @@ from ensemble_cli.options import (
     Quiet,
     Risk,
     Rule,
+    Shape,
     Workers,
+    read_shape,
 )
 
 
@@ -52,6 +54,7 @@ def map_scan(
             help="never, exact (vote) or cascade: when a pattern needs no further member; see quicken.",
         ),
     ] = "never",
+    shape: Shape = None,
     dask: Dask = None,
     workers: Workers = None,
     as_json: Json = False,
@@ -74,6 +77,7 @@ def map_scan(
             among=among,
             promise=promise,
             grains=grains,
+            shape=read_shape(shape),
             engine=engine,
             stop=stop,
             client=client,

@@ -1,9 +1,12 @@
 """Options that several commands share, worded once."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from ensemble.errors import InputError
 
 Out = Annotated[Path, typer.Option("--out", help="Folder to write; made if missing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -36,6 +39,10 @@ Promise = Annotated[
         help="What the risk holds for: mixture (as held out), material (any mixture), class (this scan's) or auto.",
     ),
 ]
+Shape = Annotated[
+    str | None,
+    typer.Option("--shape", help="Rows and columns of the grid, e.g. 40,60, where the scan does not tell."),
+]
 Dask = Annotated[
     str | None,
     typer.Option(
@@ -48,3 +55,19 @@ Workers = Annotated[
         "--workers", min=1, max=1024, help="Work in so many processes on this machine instead of one."
     ),
 ]
+
+
+def read_shape(text: str | None) -> tuple[int, int] | None:
+    """Read ``ROWS,COLUMNS``.
+
+    Raises
+    ------
+    InputError
+        It is not two numbers from 1.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*(\d{1,9})\s*[,x]\s*(\d{1,9})\s*", text)
+    if match is None or "0" in (match[1].lstrip("0") or "0", match[2].lstrip("0") or "0"):
+        raise InputError(f"--shape {text!r} is no grid", remedy="rows and columns, such as 40,60")
+    return int(match[1]), int(match[2])

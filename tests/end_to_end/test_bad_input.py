@@ -50,6 +50,27 @@ def test_an_unwritable_output_is_named(workshop, tmp_path):
     assert "cannot be written" in line
 
 
+def test_an_output_that_would_mix_with_its_input_is_refused_before_work(workshop, tmp_path):
+    from skimage.io import imsave
+
+    images = tmp_path / "images"
+    images.mkdir()
+    for i in range(3):
+        imsave(images / f"p_{i}.png", np.eye(48, dtype=np.uint8) * 255, check_contrast=False)
+    assert "is the scan itself" in refusal(*mapping(workshop, images, images))
+    assert "is the scan itself" in refusal(*mapping(workshop, images / "*.png", images))
+    assert "lies in the bundle" in refusal(*mapping(workshop, images, workshop / "run" / "maps"))
+    (tmp_path / "file").write_text("kept")
+    assert "a file is in its place" in refusal(*mapping(workshop, images, tmp_path / "file"))
+    assert sorted(path.name for path in images.iterdir()) == ["p_0.png", "p_1.png", "p_2.png"]
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_shape_that_is_none_is_refused(workshop, tmp_path):
+    line = refusal(*mapping(workshop, workshop / "scans" / "Ni.h5", tmp_path / "maps"), "--shape", "0,5")
+    assert "--shape" in line
+
+
 def test_no_bundle_is_named(workshop, tmp_path):
     line = refusal(
         "map", workshop / "scans" / "Ni.h5", "--run", tmp_path, "--out", tmp_path / "maps", "--quiet"

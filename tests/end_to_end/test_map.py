@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pandas
 import pytest
@@ -185,6 +186,25 @@ def test_predict_proba_is_what_the_map_holds(workshop, tmp_path):
     )
 
 
+def test_notes_of_a_scan_reach_everybody_and_a_shape_answers_them(workshop, tmp_path):
+    with h5py.File(workshop / "scans" / "Ni.h5") as file:
+        patterns = file["Scan 1/EBSD/Data/patterns"][:12]
+    scan, out = tmp_path / "scan.up1", tmp_path / "maps"
+    sy, sx = patterns.shape[1:]
+    scan.write_bytes(np.array([1, sx, sy, 16], "<u4").tobytes() + patterns.tobytes())
+    said = run("map", scan, "--run", workshop / "run", "--out", out, "--quiet")
+    note = "the grid is not known"
+    assert f"note: {note}" in said
+    assert note in json.loads((out / "summary.json").read_text(encoding="utf-8"))["notes"][0]
+    assert note in (out / "report.html").read_text(encoding="utf-8").lower()
+    assert note in run("info", scan)
+    assert json.loads(run("info", scan, "--shape", "3,4", "--json"))["grid"] == [3, 4]
+    out = tmp_path / "given"
+    said = run("map", scan, "--run", workshop / "run", "--out", out, "--shape", "3,4", "--quiet")
+    assert "note:" not in said
+    assert json.loads((out / "summary.json").read_text(encoding="utf-8"))["shape"] == [3, 4]
+
+
 def test_info_tells_what_each_thing_is(workshop, tmp_path):
     out = tmp_path / "maps"
     run("map", workshop / "scans" / "Ni.h5", "--run", workshop / "run", "--out", out, "--quiet")
@@ -193,6 +213,9 @@ def test_info_tells_what_each_thing_is(workshop, tmp_path):
         (workshop / "run", "bundle"),
         (out / "logits.store", "logits store"),
         (out, "map"),
+        (workshop / "scans" / "dataset.toml", "dataset"),
+        (workshop / "recipe.toml", "recipe"),
+        (workshop / "spec.toml", "specification"),
     ):
         assert json.loads(run("info", path, "--json"))["what"].startswith(what)
 

@@ -36,7 +36,7 @@ _WINDOWS_CRASH = 0xC0000000
 
 
 def probe_hdf5(path: Path, *, remedy: str, objects: bool = False) -> None:
-    """Refuse a file on which the HDF5 library dies or never returns, and one whose data lie in other files.
+    """Refuse files on which the HDF5 library dies or never returns, that are being written, or lie in other files.
 
     An error that the library raises is no matter of this function: whoever reads the file will meet it.
 
@@ -74,6 +74,12 @@ def _look_through(path: Path, objects: bool, remedy: str) -> None:
 
     try:
         opened = h5py.File(path, "r")
+    except BlockingIOError:
+        raise InputError(
+            "is open in another program that may be writing to it",
+            path=path,
+            remedy="close it there, or copy it",
+        ) from None
     except Exception:  # its reader will meet that, too
         return
     with opened as file:

@@ -1,7 +1,10 @@
 """Reach a Dask cluster that is there, or start one on this machine."""
 
+import json
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ensemble.errors import InputError
@@ -24,6 +27,14 @@ _THREADS = (
     "TF_NUM_INTEROP_THREADS",
 )
 
+#: A scheduler runs whatever its clients send, so ours answers only those with the certificate made for it, and serves
+#: no pages: Dask's own show the work, its logs and the owner's name to every user of the machine.
+_CLOSED: dict[str, list[str]] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
+_LOOPBACK = "127.0.0.1"
+
 _SECONDS_TO_ANSWER = 15
 
 
@@ -34,9 +45,11 @@ def connected(address: str | None = None, workers: int | None = None) -> "Iterat
     Parameters
     ----------
     address
-        Of a running scheduler (``tcp://host:8786``), or the JSON file that ``dask scheduler --scheduler-file`` wrote.
+        Of a running scheduler (``tcp://host:8786``, ``tls://host:8786``), or the JSON file that ``dask scheduler
+        --scheduler-file`` wrote. Certificates are those of Dask's own settings (``distributed.comm.tls``).
     workers
-        Start so many worker processes on this machine instead; they share its cores and end with the block.
+        Start so many worker processes on this machine instead; they share its cores and end with the block. They talk
+        by TLS with a certificate that is made for the block and kept in memory: no other process can join them.
 
     Raises
     ------
@@ -77,12 +90,26 @@ def number_of_workers(client: "Client") -> int:
 
 @contextmanager
 def _reached(address: str) -> "Iterator[Client]":
-    from distributed import Client
+    from distributed import Client, Security
 
     is_file = address.endswith(".json")
     try:
+        target = str(json.loads(Path(address).read_bytes())["address"]) if is_file else address
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise InputError(
+            "is no file of a Dask scheduler",
+            path=address,
+            remedy="`dask scheduler --scheduler-file` writes one",
+        ) from error
+    if target.startswith("tls:") and Security().get_connection_args("client").get("ssl_context") is None:
+        raise InputError(
+            "asks for certificates, and there are none",
+            path=address,
+            remedy="set distributed.comm.tls in Dask's settings, see docs/clusters.md",
+        )
+    try:
         client = Client(
-            **{"scheduler_file" if is_file else "address": address},
+            target,
             timeout=_SECONDS_TO_ANSWER,
             set_as_default=False,
         )
@@ -105,18 +132,32 @@ def _reached(address: str) -> "Iterator[Client]":
 @contextmanager
 def _local(workers: int) -> "Iterator[Client]":
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, Security
 
     threads = str(max(1, cores() // workers))
     environment = dict.fromkeys(_THREADS, threads) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    try:
+        security = Security.temporary()
+    except ImportError:
+        raise InputError(
+            "cryptography is not installed, without which other users could run code in the workers",
+            remedy='pip install "kikuchi-ensemble[dask]"',
+        ) from None
     with (
-        dask.config.set({"distributed.nanny.environ": environment}),
+        dask.config.set({"distributed.nanny.environ": environment} | _CLOSED),
+        # Dask's own folder for what workers put aside can be read by everybody.
+        tempfile.TemporaryDirectory(prefix="kikuchi-", ignore_cleanup_errors=True) as aside,
         _closed_at_the_end(
             LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=":0",
+                host=_LOOPBACK,
+                security=security,
+                # The server of pages cannot be left out; it listens here, and has none.
+                dashboard_address=f"{_LOOPBACK}:0",
+                scheduler_kwargs={"dashboard": False},
+                local_directory=aside,
                 silence_logs=50,
             )
         ) as cluster,

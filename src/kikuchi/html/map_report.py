@@ -114,6 +114,7 @@ def write_map_report(
         points=phase_map.n,
         explained=[{"index": i, "label": text or f"point {i}"} for i, (_, text) in pictures.items()],
         warnings=[sentence(text) for text in phase_map.meta.get("warnings", [])],
+        notes=[sentence(text) for text in phase_map.meta.get("notes", [])],
         promise_text=payload["threshold"]["message"],
         evaluation_link=evaluation_link,
         tables=_tables(phase_map, threshold, fractions),

@@ -13,7 +13,7 @@ from kikuchi.maps.phase_map import PhaseMap
 from kikuchi.maps.tally import tally
 
 _MOST_PROBLEMS = 50
-_ELSEWHERE = {"promised_risk", "warnings", "scan_check"}
+_ELSEWHERE = {"promised_risk", "warnings", "notes", "scan_check"}
 
 
 def tally_table(phase_map: PhaseMap) -> Table:

@@ -22,7 +22,7 @@ def write_ctf(phase_map: PhaseMap, path: str | Path) -> None:
     contrast and band slope hold what those programs have no place for: BC is 255 times the confidence, BS 255
     times (1 - entropy / log K), both of the pattern, solved or not. Bands and MAD are 0: no bands were indexed.
     Angles are in degrees. The cells are placeholders: a space group has no size. A .ctf file knows square grids
-    only; a hexagonal map keeps its positions.
+    only: `write_map` writes none of a hexagonal map.
 
     Raises
     ------
@@ -82,10 +82,11 @@ def _header(phase_map: PhaseMap, space_groups: tuple[int, ...], grid: FullGrid) 
         f"Phases\t{len(space_groups)}",
     ]
     for g in space_groups:
+        # EbsdLib (DREAM.3D) drops empty fields and then finds no space group: zeros stand for AZtec's own numbers.
         a, b, c, alpha, beta, gamma = unit_cell(g)
         lines.append(
             f"{a:.3f};{b:.3f};{c:.3f}\t{alpha:.3f};{beta:.3f};{gamma:.3f}\t{phase_name(g)}\t"
-            f"{ctf_laue_code(g)}\t{g}\t\t\tspace group from an ensemble; cell not measured"
+            f"{ctf_laue_code(g)}\t{g}\t0\t0\tspace group from an ensemble; cell not measured"
         )
     return [*lines, "\t".join(COLUMNS)]
 

@@ -9,12 +9,17 @@ from kikuchi._support.atomic import replaced
 from kikuchi.maps.ang_file import write_ang
 from kikuchi.maps.csv_file import write_csv
 from kikuchi.maps.ctf_file import write_ctf
+from kikuchi.maps.full_grid import is_hexagonal
 from kikuchi.maps.h5_file import write_h5
 from kikuchi.maps.members_picture import members_picture
 from kikuchi.maps.phase_map import PhaseMap
 from kikuchi.maps.pictures import confidence_picture, entropy_picture, phase_picture, status_picture
 from kikuchi.maps.summary_file import write_summary
 
+NO_HEXAGONAL_CTF = (
+    "the grid is hexagonal: no map.ctf is written, since programs read that format as square; map.ang, map.h5 and "
+    "map.csv keep the positions"
+)
 PICTURES: dict[str, Callable[[PhaseMap], Any]] = {
     "phase.png": phase_picture,
     "entropy.png": entropy_picture,
@@ -39,7 +44,8 @@ def write_map(phase_map: PhaseMap, out_dir: str | Path, *, fractions: Fractions 
     Returns
     -------
     list of Path
-        ``map.h5``, ``map.csv``, ``map.ang``, ``map.ctf``, ``summary.json`` and the five pictures.
+        ``map.h5``, ``map.csv``, ``map.ang``, ``map.ctf``, ``summary.json`` and the five pictures. A hexagonal map has
+        no ``map.ctf``, and one of an earlier map goes.
 
     Raises
     ------
@@ -48,6 +54,9 @@ def write_map(phase_map: PhaseMap, out_dir: str | Path, *, fractions: Fractions 
     """
     out = Path(out_dir)
     writers = {"map.h5": write_h5, "map.csv": write_csv, "map.ang": write_ang, "map.ctf": write_ctf}
+    if is_hexagonal(phase_map):
+        del writers["map.ctf"]
+        (out / "map.ctf").unlink(missing_ok=True)
     for name, write in writers.items():
         write(phase_map, out / name)
     write_summary(phase_map, out / "summary.json", fractions)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ensemble.errors import InputError
+from kikuchi._support.text import read_toml
 from kikuchi.members import MemberSpec, Training
 from kikuchi.scans import Preparation
 from kikuchi.simulate.detector.microscope import Detector, Microscope
@@ -194,11 +195,7 @@ def load_recipe(name: str | Path | Recipe) -> Recipe:
     path = Path(name)
     if not path.is_file():
         raise InputError("no such recipe", path=path, remedy=f"one of {', '.join(PRESETS)}, or a TOML file")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("cannot be read as text", path=path) from error
-    recipe = parse_recipe(text, str(path))
+    recipe = _checked(read_toml(path, "recipe"), str(path))
     groups = []
     for group in recipe.member:
         # A recipe may lie anywhere: its files are relative to itself, as in a dataset.
@@ -214,13 +211,18 @@ def load_recipe(name: str | Path | Recipe) -> Recipe:
 def parse_recipe(text: str, name: str) -> Recipe:
     """Parse a recipe's TOML; `name` is what an error calls it."""
     try:
-        recipe = Recipe.model_validate(tomllib.loads(text))
+        return _checked(tomllib.loads(text), name)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"not TOML: {error}", path=name) from error
+
+
+def _checked(tables: dict[str, Any], name: str) -> Recipe:
+    try:
+        recipe = Recipe.model_validate(tables)
         sizes = {group.size for group in recipe.member}
         for size in sizes:
             recipe.preparation(size)
         recipe.member_specs(classes=2, seed=0)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"not TOML: {error}", path=name) from error
     except ValidationError as error:
         raise InputError(first_complaint(error), path=name, remedy="correct the recipe") from error
     except InputError as error:

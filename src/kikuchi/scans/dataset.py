@@ -1,6 +1,5 @@
 """Labelled patterns: materials with their space groups and scans."""
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,11 +9,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ensemble.errors import InputError
+from kikuchi._support.text import read_toml
 from kikuchi.scans.opening import open_scan
 from kikuchi.scans.preparation import Preparation, background_for, prepare
 from kikuchi.scans.scan import Scan
 
-_MAX_BYTES = 10_000_000
 _CHUNK = 512
 
 
@@ -189,6 +188,7 @@ class _MaterialEntry(BaseModel):
     scan: str = Field(min_length=1, max_length=4096)
     pattern_centre: list[float | int] | None = Field(default=None, min_length=3, max_length=3)
     phase: str | None = Field(default=None, min_length=1)
+    shape: list[int] | None = Field(default=None, min_length=2, max_length=2)
 
 
 class _DatasetFile(BaseModel):
@@ -204,7 +204,7 @@ def load_dataset(path: str | Path) -> Dataset:
     ----------
     path
         TOML with one ``[[material]]`` each: ``name``, ``space_group``, ``scan`` (file, folder or glob, relative to
-        the TOML), and if wanted ``pattern_centre`` and ``phase``.
+        the TOML), and if wanted ``pattern_centre``, ``phase``, and ``shape`` (rows and columns of the scan's grid).
 
     Raises
     ------
@@ -212,28 +212,35 @@ def load_dataset(path: str | Path) -> Dataset:
         If the file or a scan is missing or damaged, a key is unknown or wrong, or materials repeat.
     """
     path = Path(path)
+    tables = read_toml(
+        path,
+        "dataset",
+        remedy="a dataset is a TOML file: for each [[material]] its name, space_group and scan",
+    )
     try:
-        content = path.read_bytes()[:_MAX_BYTES].decode()
-        entries = _DatasetFile.model_validate(tomllib.loads(content)).material
-    except FileNotFoundError:
-        raise InputError("no such dataset file", path=path, remedy="check the spelling") from None
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", path=path, remedy="give a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"is not valid TOML: {error}", path=path, remedy="mend that line") from None
+        entries = _DatasetFile.model_validate(tables).material
     except ValidationError as error:
         raise _explain(error, path) from None
     materials = []
     for entry in entries:
         centre = None if entry.pattern_centre is None else tuple(map(float, entry.pattern_centre))
-        scan = open_scan(path.parent / entry.scan)
+        if any(letter < " " for letter in entry.scan):
+            raise InputError(
+                f"the scan of {entry.name!r} is {entry.scan!r}: a backslash and a letter stand for one sign in TOML",
+                path=path,
+                remedy="write paths with / or in 'single quotes'",
+            )
+        shape = None if entry.shape is None else (entry.shape[0], entry.shape[1])
+        scan = open_scan(path.parent / entry.scan, shape)
         materials.append(Material(entry.name, entry.space_group, scan, entry.phase, centre))  # type: ignore[arg-type]
     return Dataset(materials, path)
 
 
 def _explain(error: ValidationError, path: Path) -> InputError:
     """Turn the first of pydantic's complaints into one line."""
-    first = error.errors()[0]
+    # A key misspelt is unknown and missing: the first tells more.
+    complaints = error.errors()
+    first = next((c for c in complaints if c["type"] == "extra_forbidden"), complaints[0])
     place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         what = f"unknown key {place}"

@@ -16,7 +16,7 @@ from kikuchi.scans.readers.images import IMAGE_SUFFIXES
 from kikuchi.scans.readers.oxford_binary import OXFORD_BINARY_SUFFIXES, open_oxford_binary
 from kikuchi.scans.readers.signal_scan import SIGNAL_SUFFIXES, open_signal
 from kikuchi.scans.readers.sources import ArrayPatterns
-from kikuchi.scans.readers.tiff_stack import open_tiff_stack, pages_of
+from kikuchi.scans.readers.tiff_stack import open_tiff_stack, stack_in
 from kikuchi.scans.scan import Scan
 
 _BINARY_SUFFIXES = (*EDAX_BINARY_SUFFIXES, *OXFORD_BINARY_SUFFIXES)
@@ -112,8 +112,10 @@ def _open(path: Path, shape: tuple[int, int] | None) -> Scan:
         raise InputError("no such file or folder", path=path, remedy="check the spelling")
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
-        stacked = suffix in (".tif", ".tiff") and pages_of(path) > 1
-        return open_tiff_stack(path, shape) if stacked else open_images(ImageFiles.of([path]), path, shape)
+        stack = stack_in(path) if suffix in (".tif", ".tiff") else None
+        if stack is not None and stack.n > 1:
+            return open_tiff_stack(path, stack, shape)
+        return open_images(ImageFiles.of([path]), path, shape)
     if suffix == HYPERSPY_SUFFIX:
         return open_hyperspy(path, shape)
     if suffix in (".zspy", ".emd", ".mib", ".blo"):

@@ -11,6 +11,7 @@ from ensemble.errors import InputError
 if TYPE_CHECKING:
     from kikuchi.bundle.bundle import Bundle
     from kikuchi.maps import PhaseMap
+    from kikuchi.scans import Scan
 
 
 def describe_bundle(bundle: "Bundle") -> str:
@@ -67,13 +68,21 @@ def describe_map(phase_map: "PhaseMap", out: Path) -> str:
             f"  by grain ({grains['grains']} of them): {grains['answered_together']} answered, "
             f"{grains['answered_otherwise']} of them otherwise than alone; {grains['message']}"
         )
+    lines += [f"note: {text}" for text in phase_map.meta.get("notes", [])]
     lines += [f"warning: {text}" for text in phase_map.meta.get("warnings", [])]
     lines += [phase_map.meta["promised_risk"]["message"], f"look at {out / 'report.html'}"]
     return "\n".join(lines)
 
 
-def facts(path: str | Path) -> dict[str, Any]:
-    """Say what a file or folder is: a bundle, a logits store, a map's folder or a scan.
+def facts(path: str | Path, shape: tuple[int, int] | None = None) -> dict[str, Any]:
+    """Say what a file or folder is: a bundle, a logits store, a map's folder, a scan, or a TOML file of this toolkit.
+
+    Parameters
+    ----------
+    path
+        File, folder or glob.
+    shape
+        Rows and columns of a scan's grid, where its file does not tell.
 
     Raises
     ------
@@ -87,7 +96,9 @@ def facts(path: str | Path) -> dict[str, Any]:
         return _store_facts(folder)
     if (folder / "summary.json").is_file():
         return _map_facts(folder)
-    return _scan_facts(path)
+    if folder.suffix.lower() == ".toml":
+        return _toml_facts(folder)
+    return _scan_facts(path, shape)
 
 
 def _bundle_facts(folder: Path) -> dict[str, Any]:
@@ -147,15 +158,45 @@ def _map_facts(folder: Path) -> dict[str, Any]:
     )
 
 
-def _scan_facts(path: str | Path) -> dict[str, Any]:
+def _toml_facts(path: Path) -> dict[str, Any]:
+    """Say what a dataset, a recipe or a specification for `simulate` holds."""
+    from kikuchi._support.text import read_toml
+    from kikuchi.recipes.schema import load_recipe
+    from kikuchi.scans import load_dataset
+    from kikuchi.simulate.scenes.spec import load_spec
+
+    tables = read_toml(path, "TOML file")
+    materials = tables.get("material", [])
+    if isinstance(materials, list) and any(isinstance(m, dict) and "scan" in m for m in materials):
+        data = load_dataset(path)
+        told = [
+            f"{m.name} ({m.space_group}): {len(m.indices)} patterns of {m.scan.path}"
+            + ("" if m.scan.note is None else f"; {m.scan.note}")
+            for m in data.materials
+        ]
+        return {
+            "what": "dataset",
+            "space_groups": list(data.classes),
+            "patterns": data.n,
+            "materials": told,
+        }
+    if "member" in tables:
+        return {"what": "recipe", **load_recipe(path).model_dump(mode="json", exclude_none=True)}
+    return {"what": "specification of a simulation"} | load_spec(path).model_dump(
+        mode="json", exclude_none=True
+    )
+
+
+def _scan_facts(path: str | Path, shape: tuple[int, int] | None) -> dict[str, Any]:
     from kikuchi.scans import open_scan
 
-    scan = open_scan(path)
+    scan = open_scan(path, shape)
     return {
         "what": "scan",
         "name": scan.name,
         "patterns": scan.n,
         "grid": list(scan.shape),
+        "grid_kind": scan.metadata.get("grid", "square"),
         "step_um": [float(s) for s in scan.step],
         "pattern_shape": list(scan.signal_shape),
         "dtype": str(scan.dtype),
@@ -163,5 +204,19 @@ def _scan_facts(path: str | Path) -> dict[str, Any]:
         "sample_tilt": scan.sample_tilt,
         "pattern_centre": None if scan.pattern_centre is None else np.round(scan.pattern_centre, 4).tolist(),
         "static_background": scan.static_background is not None,
+        "phases": _phases(scan),
         "problems": len(scan.problems),
+        "note": scan.note,
     }
+
+
+def _phases(scan: "Scan") -> list[str] | None:
+    """Name the phases of a scan's own list, with the space group and the points of each."""
+    if scan.phase_names is None:
+        return None
+    told = []
+    for name in sorted({str(name) for name in scan.phase_names if name}):
+        here = scan.phase_names == name
+        number = 0 if scan.space_groups is None else int(scan.space_groups[here][0])
+        told.append(f"{name} ({number or 'space group unknown'}): {int(here.sum())} points")
+    return told

@@ -1,6 +1,7 @@
 """Which patterns of a map to label next, as a list to fill in by hand, and the list read back as a dataset."""
 
 import csv
+import io
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ensemble.errors import InputError
 from ensemble.pooling import combine
 from kikuchi._support import atomic
 from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.text import decoded
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import member_weights
 from kikuchi.inference.logits_store import STORE, LogitsStore
@@ -203,17 +205,16 @@ def read_labels(path: Path, scans: dict[str, Scan] | None = None) -> Dataset:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            # A spreadsheet of this locale may have written semicolons.
-            first = file.readline()
-            reader = csv.DictReader(
-                [first, *file], delimiter=";" if first.count(";") > first.count(",") else ","
-            )
-            rows = [row for row, _ in zip(reader, range(_MAX_ROWS), strict=False)]
-            names = reader.fieldnames or []
+        file = io.StringIO(decoded(path.read_bytes()), newline="")
+        # A spreadsheet of this locale may have written semicolons, and tabs where it says "Unicode text".
+        first = file.readline()
+        delimiter = max(",;\t", key=first.count)
+        reader = csv.DictReader([first, *file], delimiter=delimiter)
+        rows = [row for row, _ in zip(reader, range(_MAX_ROWS), strict=False)]
+        names = reader.fieldnames or []
     except FileNotFoundError:
         raise InputError("no such list of labels", path=path, remedy="check the spelling") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise InputError(f"cannot be read as CSV: {error}", path=path) from error
     missing = [c for c in ("scan", "index", "space_group") if c not in names]
     if missing:

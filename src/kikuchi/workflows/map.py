@@ -21,7 +21,7 @@ from kikuchi.html import write_map_report
 from kikuchi.inference.logits_store import STORE
 from kikuchi.inference.predictor import Predictor, answering, check_new, spared, spoken_for
 from kikuchi.inference.run_scan import run_store
-from kikuchi.maps import PhaseMap, write_map
+from kikuchi.maps import NO_HEXAGONAL_CTF, PhaseMap, is_hexagonal, write_map
 from kikuchi.postprocessing.assemble import as_seen, assembled
 from kikuchi.postprocessing.grain_pooling import with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
@@ -29,6 +29,7 @@ from kikuchi.postprocessing.scan_check import ScanCheck, check_scan, class_promi
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, open_scan
+from kikuchi.scans.readers.image_files import ImageFiles
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -48,6 +49,7 @@ def map_scan(
     engine: str = "auto",
     stop: str = "never",
     grains: str | None = None,
+    shape: tuple[int, int] | None = None,
     client: "Client | None" = None,
     progress: Progress = SILENT,
 ) -> PhaseMap:
@@ -91,6 +93,8 @@ def map_scan(
     grains
         ``"orientations"`` or ``"patterns"``: also say what the points of a grain say together, in columns of their own
         and in ``pooled.png``. The decisions stay what they are.
+    shape
+        Rows and columns of the grid, where the scan's file does not tell.
     client
         Of a Dask cluster whose workers run the members, see `kikuchi.distributed.connected`. The map is the same.
     progress
@@ -120,9 +124,10 @@ def map_scan(
     else:
         judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
         calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
-    opened = scan if isinstance(scan, Scan) else open_scan(scan)
+    opened = scan if isinstance(scan, Scan) else open_scan(scan, shape)
     check_new(bundle, engine, opened)
     folder = Path(out)
+    check_out(folder, opened, bundle)
     grain_of = None
     if grains is not None:
         look = bundle.preparation(bundle.members[0])
@@ -147,6 +152,8 @@ def map_scan(
         meta["scan_check"] = check.to_dict(judge.classes)
         meta["timings"] = {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}
         phase_map = assembled(opened, judge, store, decision, meta)
+        if is_hexagonal(phase_map):
+            meta["notes"].append(NO_HEXAGONAL_CTF)
         phase_map = with_levels(phase_map, judge, rule, abstention)
         if grain_of is not None:
             phase_map = with_grains(phase_map, judge, rule, abstention, grain_of)
@@ -162,6 +169,28 @@ def map_scan(
             fractions=fractions,
         )
     return phase_map
+
+
+def check_out(folder: Path, scan: Scan, bundle: Bundle) -> None:
+    """Refuse to write a map where it would mix with what it is made of.
+
+    Raises
+    ------
+    InputError
+        The folder is the scan itself, holds its images, or lies in the bundle; or a file is in its place.
+    """
+    wanted, patterns = folder.resolve(), scan.path.resolve()
+    images = getattr(scan.source, "files", None)
+    homes = {home.resolve() for home in images.folders} if isinstance(images, ImageFiles) else set()
+    if wanted == patterns or wanted in homes:
+        what, remedy = "is the scan itself: the map's pictures would be patterns of it", "another --out"
+    elif bundle.path.resolve() in (wanted, *wanted.parents):
+        what, remedy = "lies in the bundle, which is only read", "another --out"
+    elif any(place.is_file() for place in (wanted, *wanted.parents)):
+        what, remedy = "cannot be written: a file is in its place", "give --out a folder, made if missing"
+    else:
+        return
+    raise InputError(what, path=folder, remedy=remedy)
 
 
 def wanted_recipe(bundle: Bundle, **wishes: Any) -> Recipe:
@@ -204,6 +233,11 @@ def _fractions(
         return None
 
 
+def _notes(scan: Scan, bundle: Bundle) -> list[str]:
+    """Gather what a reader of the map should know of how the scan was read and prepared."""
+    return [] if scan.note is None else [scan.note]
+
+
 def _meta(
     scan: Scan, bundle: Predictor, rule: str, calibration: Calibration, abstention: AbstentionRule
 ) -> dict[str, Any]:
@@ -236,5 +270,6 @@ def _meta(
         "abstention": abstention.to_dict(),
         "promised_risk": abstention.certificate.to_dict(),
         "warnings": warnings,
+        "notes": _notes(scan, bundle),
         "versions": versions(),
     }

@@ -46,8 +46,15 @@ def test_a_line_and_a_single_pattern_open_too(disks, tmp_path):
     assert np.array_equal(one.read(0)[0], disks[1, 1])
 
 
-def test_a_step_that_is_no_length_counts_points(disks, tmp_path):
-    assert open_scan(save_signal(tmp_path / "disks.hspy", disks, unit="s")).step == (1.0, 1.0)
+def test_a_step_that_is_no_length_counts_points_and_is_said(disks, tmp_path):
+    scan = open_scan(save_signal(tmp_path / "disks.hspy", disks, unit="s"))
+    assert scan.step == (1.0, 1.0) and "(s) is no length" in scan.note
+
+
+@pytest.mark.parametrize(("unit", "length"), [("m", 1e6), ("pm", 1e-6), ("micron", 1), ("Å", 1e-4)])
+def test_steps_in_any_unit_of_length_are_micrometres(unit, length, disks, tmp_path):
+    scan = open_scan(save_signal(tmp_path / "disks.hspy", disks, unit=unit))
+    assert scan.step == pytest.approx((500 * length, 250 * length)) and scan.note is None
 
 
 def test_a_stack_of_pages_is_a_line_or_the_grid_that_is_given(disks, tmp_path):

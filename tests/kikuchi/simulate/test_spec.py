@@ -80,7 +80,7 @@ def test_a_spec_of_a_map_becomes_a_scan(tmp_path):
         ('[[material]]\nname = "Ni"\n[map]\nphase = [{ material = "Al" }]', "map names Al"),
         ('[[material]]\nname = "Ni"\n[[material]]\nname = "Ni"', "two materials are called Ni"),
         ('[[material]]\nname = "Ni"\nstructure = "a"\nmaster = "b"', "not both"),
-        ("seed =", "not a TOML file"),
+        ("seed =", "not valid TOML"),
     ],
 )
 def test_a_wrong_spec_is_one_line_with_file_and_key(tmp_path, text, message):

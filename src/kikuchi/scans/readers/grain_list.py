@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi._support.text import decoded
 
 GRAIN_LIST_NAME = "Grain List.txt"
 #: What AZtec calls a point without a phase.
@@ -60,10 +61,7 @@ def parse_grain_list(content: bytes, path: Path) -> GrainList:
     InputError
         As ``read_grain_list``.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
+    text = decoded(content)
     lines = _lines(text)
     names = [name.strip().lower() for name in next(lines, "").split("\t")]
     n = 0

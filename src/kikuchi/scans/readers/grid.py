@@ -126,12 +126,12 @@ def grid_from_positions(x: np.ndarray, y: np.ndarray) -> Grid | None:
     >>> grid.shape, grid.hexagonal, grid.col.tolist()
     ((2, 3), True, [0, 1, 2, 0, 1])
     """
-    grids = [_with_rows(x, y, *rows) for rows in _rows(x, y)]
+    grids = [_with_rows(x, row, dy) for row, dy in _rows(x, y)]
     # Scatter split into rows of its own leaves most places empty: the fullest grid is the one.
     return min((grid for grid in grids if grid), key=lambda grid: grid.shape[0] * grid.shape[1], default=None)
 
 
-def _with_rows(x: np.ndarray, y: np.ndarray, row: np.ndarray, dy: float | None) -> Grid | None:
+def _with_rows(x: np.ndarray, row: np.ndarray, dy: float | None) -> Grid | None:
     """Find the columns of points whose rows are known; ``dy`` is None for a single row."""
     dx = _step_within_rows(x, row)
     if dx is None:  # one point a row: they are a column, or lie on a slant

@@ -7,6 +7,7 @@ from typing import Any
 
 from ensemble.errors import InputError
 from kikuchi._support.hdf5_probe import probe_hdf5
+from kikuchi.scans.readers.image_files import natural_key
 from kikuchi.scans.readers.limits import check_grid_size, check_pattern_size
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".h5ebsd", ".h5oina", ".oh5")
@@ -39,13 +40,27 @@ class Hdf5Content:
         Names of its pattern data sets, the first scan's first.
     kind
         "scan", "master pattern", "map" (a map without patterns) or "other".
-    scans
-        Number of scans in the file.
+    note
+        What a user should know of other scans in the file, if there are any.
     """
 
     patterns: tuple[str, ...]
     kind: str
-    scans: int
+    note: str | None = None
+
+
+def scan_of(dataset: str) -> str | None:
+    """Group of the scan that a maker's pattern data set belongs to; None where it lies elsewhere, as a copy may.
+
+    Examples
+    --------
+    >>> scan_of("Scan 1/EBSD/Data/patterns"), scan_of("Scan 1/EBSD copy/Data/patterns")
+    ('Scan 1', None)
+    """
+    group, _, name = dataset.rpartition("/")
+    if name == "EBSDPatterns":
+        return group.removesuffix("/EBSD") if group.endswith("/EBSD") else None
+    return group.removesuffix("/EBSD/Data") if group.endswith("/EBSD/Data") else None
 
 
 def inspect_hdf5(path: Path) -> Hdf5Content:
@@ -118,6 +133,7 @@ def _inspect(file: Any, path: Path) -> Hdf5Content:
     import h5py
 
     patterns: list[str] = []
+    without: list[str] = []
     names: set[str] = set()
     seen = 0
 
@@ -131,6 +147,8 @@ def _inspect(file: Any, path: Path) -> Hdf5Content:
         last = name.rsplit("/", 1)[-1]
         names.add(last.lower())
         if not isinstance(item, h5py.Dataset):
+            if name.endswith("/EBSD/Data"):
+                without.append(name.removesuffix("/EBSD/Data"))
             return
         check_filters(item, path)
         if last in PATTERN_NAMES and len(item.shape or ()) in (3, 4) and item.dtype.kind in "uif":
@@ -146,7 +164,7 @@ def _inspect(file: Any, path: Path) -> Hdf5Content:
             )
 
     file.visititems(visit)
-    patterns.sort(key=lambda name: (name.split("/")[0], PATTERN_NAMES.index(name.rsplit("/", 1)[-1])))
+    patterns.sort(key=_first_of_scans)
     if patterns:
         kind = "scan"
     elif names & {"ebsdmaster", "ecpmaster", "tkdmaster"}:
@@ -155,4 +173,31 @@ def _inspect(file: Any, path: Path) -> Hdf5Content:
         kind = "map"
     else:
         kind = "other"
-    return Hdf5Content(tuple(patterns), kind, len({name.split("/")[0] for name in patterns}))
+    return Hdf5Content(tuple(patterns), kind, _other_scans(patterns, without))
+
+
+def _first_of_scans(name: str) -> tuple[bool, int, bytes, int]:
+    scan = scan_of(name)
+    return (
+        scan is None,
+        name.count("/"),
+        natural_key(scan or name),
+        PATTERN_NAMES.index(name.rsplit("/", 1)[-1]),
+    )
+
+
+def _other_scans(patterns: list[str], without: list[str]) -> str | None:
+    """Say which scan of several is read, and what else there is."""
+    with_patterns = list(dict.fromkeys(scan_of(name) or name for name in patterns))
+    empty = [scan for scan in without if scan not in with_patterns]
+    if not with_patterns or len(with_patterns) + len(empty) < 2:
+        return None
+    first, *others = with_patterns
+    told = [f"not {_listed(others)}"] if others else []
+    told += [f"without patterns {'is' if len(empty) == 1 else 'are'} {_listed(empty)}"] if empty else []
+    return f"of {len(with_patterns) + len(empty)} scans in the file {first!r} is read; {', '.join(told)}"
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(map(repr, names[:5])) + more

@@ -12,15 +12,15 @@ import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi._support.hdf5_probe import probe_hdf5
-from kikuchi.scans.readers.grid import full_grid
+from kikuchi.scans.readers.grid import UNTOLD_GRID, full_grid
 from kikuchi.scans.readers.hdf5_file import check_filters
 from kikuchi.scans.readers.limits import check_grid_size, check_pattern_size
 from kikuchi.scans.readers.sources import ArrayPatterns, Hdf5Patterns
-from kikuchi.scans.scan import Scan, stem_of
+from kikuchi.scans.readers.units import micrometres
+from kikuchi.scans.scan import Scan, joined_notes, stem_of
 
 HYPERSPY_SUFFIX = ".hspy"
 _SAVE_AGAIN = "save it again from HyperSpy, as .hspy, with the pattern's two axes as signal axes"
-_MICROMETRES = {"nm": 1e-3, "um": 1.0, "µm": 1.0, "μm": 1.0, "mm": 1e3, "Å": 1e-4, "A": 1e-4}
 _INSTRUMENTS = ("Acquisition_instrument/TEM", "Acquisition_instrument/SEM")
 
 
@@ -67,8 +67,16 @@ def open_hyperspy(path: Path, shape: tuple[int, int] | None = None) -> Scan:
                 f"holds {rows * columns} patterns", path=path, remedy=f"not {shape[0]} x {shape[1]}"
             )
         rows, columns = shape
-    steps = [1.0, *(_step(axis) for axis in axes[:-2])]
-    grid = full_grid(rows, columns, (steps[-2] if len(steps) == 3 else steps[-1], steps[-1]))
+    steps = [_step(axis) for axis in axes[:-2]]
+    known = [step for step in steps if step is not None] or [1.0]
+    dy, dx = (known[0] if step is None else step for step in (steps[0], steps[-1])) if steps else (1.0, 1.0)
+    grid = full_grid(rows, columns, (dy, dx))
+    units = {_text(a.get("units")) or "none" for a, step in zip(axes, steps, strict=False) if step is None}
+    told = ", ".join(sorted(units))[:60]
+    untold = (
+        f"the unit of the steps ({told}) is no length: a step counts as {known[0]:g} µm" if units else None
+    )
+    line = UNTOLD_GRID if len(steps) == 1 and columns > 1 and shape is None else None
     voltage = next((float(value) for value in energy if value is not None and np.isfinite(value)), None)
     return Scan(
         name=stem_of(path),
@@ -81,7 +89,7 @@ def open_hyperspy(path: Path, shape: tuple[int, int] | None = None) -> Scan:
         shape=grid.shape,
         step=grid.step,
         voltage_kv=voltage if voltage is not None and voltage > 0 else None,
-        metadata={"format": "hspy", "signal_type": signal_type},
+        metadata={"format": "hspy", "signal_type": signal_type, **joined_notes(line, untold)},
     )
 
 
@@ -106,11 +114,10 @@ def _attributes(group: Any, name: str) -> dict[str, Any]:
     return dict(group[name].attrs) if name in group else {}
 
 
-def _step(axis: dict[str, Any]) -> float:
-    """Step of a navigation axis in micrometres; 1 where its unit is no length."""
-    scale, unit = axis.get("scale", 1.0), _text(axis.get("units"))
-    step = abs(float(scale)) * _MICROMETRES.get(unit, 0.0)
-    return step if np.isfinite(step) and step > 0 else 1.0
+def _step(axis: dict[str, Any]) -> float | None:
+    """Step of a navigation axis in micrometres; None where its unit is no length."""
+    step = abs(float(axis.get("scale", 1.0))) * (micrometres(_text(axis.get("units"))) or 0.0)
+    return step if np.isfinite(step) and step > 0 else None
 
 
 def _text(value: Any) -> str:

@@ -49,7 +49,7 @@ def read_image(path: Path) -> np.ndarray:
     image_header(path)
     try:
         pixels = _read_tiff(path) if path.suffix.lower() in _TIFF else _read_other(path)
-        return _as_grey(pixels)
+        return as_grey(pixels)
     except Exception as error:  # as above
         raise _unreadable(path, error) from None
 
@@ -88,17 +88,45 @@ def _read_tiff(path: Path) -> np.ndarray:
         return read_page(tiff.pages.first)
 
 
-def read_page(page: Any) -> np.ndarray:
-    """Read one page of an open TIFF file, (sy, sx) or (sy, sx, channels), white as the largest value."""
+def read_page(page: Any, stored: np.ndarray | None = None) -> np.ndarray:
+    """Read one page of an open TIFF file, (sy, sx) or (sy, sx, channels), white as the largest value.
+
+    Indices into a palette become the greys that the palette gives them, in as many bits as the indices have.
+
+    Parameters
+    ----------
+    page
+        The page.
+    stored
+        Its values where they were read already, else they are read here.
+    """
     import tifffile
 
-    pixels = page.asarray()
+    pixels = page.asarray() if stored is None else stored
     # Planar colour is stored plane by plane.
     if pixels.ndim == 3 and pixels.shape[1:] == (page.imagelength, page.imagewidth):
         pixels = np.moveaxis(pixels, 0, -1)
+    if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+        return _palette_greys(page, pixels.dtype)[pixels]
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind == "u":
         pixels = np.iinfo(pixels.dtype).max - pixels
     return pixels
+
+
+def _palette_greys(page: Any, dtype: np.dtype) -> np.ndarray:
+    """Grey of every index of a palette, (2^bits,), in the type of the indices; palettes hold 16 bits a colour."""
+    colours = np.asarray(page.colormap, np.float64)
+    if dtype.kind != "u" or dtype.itemsize > 2 or colours.shape != (3, 2**page.bitspersample):
+        raise ValueError("its palette is damaged or missing")
+    grey = _luminance(colours.T) if np.any(colours != colours[0]) else colours[0]
+    greys = np.full(np.iinfo(dtype).max + 1, 0, dtype)
+    greys[: len(grey)] = np.rint(grey / (257 if dtype.itemsize == 1 else 1))
+    return greys
+
+
+def _luminance(colours: np.ndarray) -> np.ndarray:
+    """Luminance of red, green and blue along the last axis, by the weights of scikit-image's ``rgb2gray``."""
+    return colours @ np.array([0.2125, 0.7154, 0.0721])
 
 
 def _other_header(path: Path) -> tuple[tuple[int, int], np.dtype]:
@@ -118,7 +146,7 @@ def _read_other(path: Path) -> np.ndarray:
         return np.asarray(image.convert("L") if image.mode in ("1", "L") else image.convert("RGB"))
 
 
-def _as_grey(pixels: np.ndarray) -> np.ndarray:
+def as_grey(pixels: np.ndarray) -> np.ndarray:
     """Grey image (sy, sx) of the same data type from a grey or colour one (sy, sx[, channels])."""
     if pixels.ndim == 2:
         return pixels
@@ -126,9 +154,7 @@ def _as_grey(pixels: np.ndarray) -> np.ndarray:
         raise ValueError(f"it holds an array of {pixels.shape}, not one image")
     if pixels.shape[-1] < 3:
         return pixels[..., 0]
-    from skimage.color import rgb2gray
-
-    grey = rgb2gray(pixels[..., :3].astype(np.float64))
+    grey = _luminance(pixels[..., :3].astype(np.float64))
     return grey.astype(pixels.dtype) if pixels.dtype.kind == "f" else np.rint(grey).astype(pixels.dtype)
 
 

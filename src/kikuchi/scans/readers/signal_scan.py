@@ -5,18 +5,20 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ensemble.errors import InputError
-from kikuchi.scans.readers.grid import full_grid
+from kikuchi.scans.readers.grid import UNTOLD_GRID, Grid, full_grid, given_grid
 from kikuchi.scans.readers.hdf5_file import HDF5_SUFFIXES, inspect_hdf5
-from kikuchi.scans.readers.hdf5_signal import load_hdf5_signal
+from kikuchi.scans.readers.hdf5_signal import Hdf5Signal, load_hdf5_signal
 from kikuchi.scans.readers.limits import check_grid_size, check_pattern_size
 from kikuchi.scans.readers.sources import ArrayPatterns, Hdf5Patterns
-from kikuchi.scans.scan import PatternSource, Scan, stem_of
+from kikuchi.scans.readers.units import micrometres
+from kikuchi.scans.scan import PatternSource, Scan, joined_notes, stem_of
 
 if TYPE_CHECKING:
     from orix.crystal_map import CrystalMap
@@ -46,34 +48,31 @@ def open_signal(path: Path, shape: tuple[int, int] | None = None) -> Scan:
     if path.suffix.lower() == NORDIF_SUFFIX:
         _check_nordif_settings(path)
     metadata: dict[str, Any] = {"format": path.suffix.lower().lstrip(".")}
-    dataset = None
+    dataset, note = None, None
     if path.suffix.lower() in HDF5_SUFFIXES:
         content = inspect_hdf5(path)
         if content.kind != "scan":
             raise _no_patterns(path, content.kind)
-        dataset = content.patterns[0]
-        if content.scans > 1:
-            metadata["note"] = f"the first of {content.scans} scans in the file"
+        dataset, note = content.patterns[0], content.note
     with _quiet():
-        signal, order = _load(path, dataset)
+        loaded = _load(path, dataset)
         source = (
-            ArrayPatterns(signal.data, files=(path,))
+            ArrayPatterns(loaded.signal.data, files=(path,))
             if dataset is None
-            else Hdf5Patterns(path, dataset, order)
+            else Hdf5Patterns(path, dataset, loaded.order)
         )
-        return _from_signal(signal, source, path, shape, metadata)
+        return _from_signal(loaded, source, path, shape, metadata, note)
 
 
-def _load(path: Path, dataset: str | None) -> tuple[Any, np.ndarray | None]:
-    """Signal of a file, and the order of its patterns where it is not that of the map."""
-    order = None
+def _load(path: Path, dataset: str | None) -> Hdf5Signal:
+    """Load all but the patterns of an HDF5 file, or a file of NORDIF's."""
     try:
-        if dataset is None:
+        if dataset is not None:
+            loaded = load_hdf5_signal(path, dataset)
+        else:
             import kikuchipy
 
-            signal = kikuchipy.load(path, lazy=True)
-        else:
-            signal, order = load_hdf5_signal(path, dataset)
+            loaded = Hdf5Signal(kikuchipy.load(path, lazy=True))
     except InputError:
         raise
     except Exception as error:  # the readers raise whatever a damaged header leads to
@@ -82,15 +81,22 @@ def _load(path: Path, dataset: str | None) -> tuple[Any, np.ndarray | None]:
         if path.suffix.lower() == NORDIF_SUFFIX:
             remedy = "NORDIF's Setting.txt must lie beside it; else " + remedy
         raise InputError(f"cannot be read: {detail[0][:300]}", path=path, remedy=remedy) from None
-    signal = signal[0] if isinstance(signal, list) else signal
-    if type(signal).__name__ not in ("EBSD", "LazyEBSD"):
+    if isinstance(loaded.signal, list):
+        loaded = replace(loaded, signal=loaded.signal[0])
+    if type(loaded.signal).__name__ not in ("EBSD", "LazyEBSD"):
         raise _no_patterns(path, "master pattern")
-    return signal, order
+    return loaded
 
 
 def _from_signal(
-    signal: Any, source: PatternSource, path: Path, shape: tuple[int, int] | None, metadata: dict[str, Any]
+    loaded: Hdf5Signal,
+    source: PatternSource,
+    path: Path,
+    shape: tuple[int, int] | None,
+    metadata: dict[str, Any],
+    note: str | None,
 ) -> Scan:
+    signal = loaded.signal
     scan_shape, signal_shape = signal.data.shape[:-2], signal.data.shape[-2:]
     check_pattern_size(signal_shape[0], signal_shape[1], path)
     rows, columns = (1, *scan_shape)[-2:] if scan_shape else (1, 1)
@@ -98,19 +104,19 @@ def _from_signal(
     if len(scan_shape) == 1 and "y" in axes:  # a single column
         rows, columns = columns, 1
     check_grid_size(rows, columns, path)
+    n = rows * columns - loaded.missing
+    _check_not_truncated(path, n, signal)
+    step, unknown = _steps(loaded, (rows, columns), axes)
+    untold = (
+        path.suffix.lower() != NORDIF_SUFFIX and loaded.step == (None, None) and len(scan_shape) < 2 and n > 1
+    )
     if shape is not None:
-        if shape[0] * shape[1] != rows * columns:
-            raise InputError(
-                f"holds {rows * columns} patterns", path=path, remedy=f"not {shape[0]} x {shape[1]}"
-            )
-        rows, columns = shape
-    step = tuple(_positive(axes[name].scale, 1.0) if name in axes else 1.0 for name in ("y", "x"))
-    if len(axes) == 1:
-        step = (max(step), max(step)) if min(step) == 1.0 else step
-    _check_not_truncated(path, rows * columns, signal)
-    grid = full_grid(rows, columns, (step[0], step[1]))
-    xmap = _known_map(signal.xmap, rows * columns)
-    names, groups = (None, None) if xmap is None else phases_of(xmap)
+        full, untold = given_grid(shape, n, path, step), False
+    else:
+        full = full_grid(rows, columns, step)
+    grid = Grid(full.row[:n], full.col[:n], full.shape, full.step)
+    xmap, lost = _known_map(signal.xmap, n)
+    names, groups = (loaded.phase_names, loaded.space_groups) if xmap is None else phases_of(xmap)
     microscope = signal.metadata.get_item("Acquisition_instrument.SEM")
     if microscope is not None:
         metadata["microscope"] = {
@@ -121,17 +127,22 @@ def _from_signal(
     metadata["detector"] = {
         k: float(getattr(detector, k)) for k in ("tilt", "azimuthal", "binning", "px_size")
     }
+    early = (
+        f"the acquisition ended early: {n} of {rows * columns} patterns are there" if loaded.missing else None
+    )
+    metadata |= joined_notes(note, early, UNTOLD_GRID if untold else unknown, lost)
     background = signal.static_background
     # AZtec has already taken its background off.
     processed = isinstance(source, Hdf5Patterns) and source.dataset.endswith("/Processed Patterns")
+    x, y = grid.positions()
     return Scan(
         name=stem_of(path),
         path=path,
         source=source,
         row=grid.row,
         col=grid.col,
-        x=grid.col * grid.step[1],
-        y=grid.row * grid.step[0],
+        x=x,
+        y=y,
         shape=grid.shape,
         step=grid.step,
         voltage_kv=_voltage(metadata.get("microscope", {}).get("beam_energy")),
@@ -143,6 +154,27 @@ def _from_signal(
         static_background=background if np.shape(background) == signal_shape and not processed else None,
         metadata=metadata,
     )
+
+
+def _steps(
+    loaded: Hdf5Signal, shape: tuple[int, int], axes: dict[str, Any]
+) -> tuple[tuple[float, float], str | None]:
+    """Return the steps (dy, dx) in micrometres, and what to say where the file does not tell them.
+
+    A single row has no distance of rows: where the header has none either, it is that of the columns.
+    """
+    dy, dx = loaded.step
+    if (dy, dx) == (None, None):
+        dy, dx = (_positive(axes[name].scale, 0.0) if name in axes else None for name in ("y", "x"))
+    # kikuchipy writes a distance of 1 for the direction that a line of points does not have.
+    if min(shape) == 1 and max(shape) > 1 and 1.0 in (dy, dx):
+        dy, dx = (None if length == 1 and s == 1.0 else s for length, s in zip(shape, (dy, dx), strict=True))
+    unit = str(getattr(loaded.signal.xmap, "scan_unit", ""))
+    scale = micrometres(unit) or 1.0
+    dy, dx = ((s or 0.0) * scale for s in (dy, dx))
+    if not (dy or dx):
+        return (1.0, 1.0), "the file does not tell the step: it counts as 1" if max(shape) > 1 else None
+    return (dy or dx, dx or dy), None
 
 
 def phases_of(xmap: "CrystalMap") -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -163,12 +195,32 @@ def phases_of(xmap: "CrystalMap") -> tuple[np.ndarray | None, np.ndarray | None]
     return (names if names.any() else None), (groups if groups.any() else None)
 
 
-def _known_map(xmap: Any, n: int) -> "CrystalMap | None":
-    """Return the map where it says more than that there are points."""
-    if xmap is None or xmap.size != n:
-        return None
+def _known_map(xmap: Any, n: int) -> tuple["CrystalMap | None", str | None]:
+    """Return the file's crystal map of all N points where it says more than that there are points.
+
+    Points that are not in its data, as a mask of the indexing leaves them, are there without a phase.
+
+    Returns
+    -------
+    xmap, note
+        None and what a user should know where the map says nothing, or is of other points.
+    """
+    if xmap is None:
+        return None, None
     named = any(phase.name or phase.space_group is not None for i, phase in xmap.phases if i >= 0)
-    return xmap if named or not np.allclose(xmap.rotations.angle, 0) else None
+    if not named and np.allclose(xmap.rotations.angle, 0):
+        return None, None
+    there = np.asarray(xmap.is_in_data, bool)
+    if there.size != n:
+        return None, f"the crystal map in the file has {there.size} points and not {n}: it is left out"
+    if there.all():
+        return xmap, None
+    whole = xmap.deepcopy()
+    whole.is_in_data = np.ones(n, bool)
+    if -1 not in whole.phases.ids:
+        whole.phases.add_not_indexed()
+    whole[~there].phase_id = -1
+    return whole, None
 
 
 def _pattern_centre(pc: np.ndarray) -> tuple[float, float, float] | None:

@@ -1,9 +1,9 @@
 """Structures by name, and from structure files (TOML) and CIFs."""
 
-import tomllib
 from pathlib import Path
 
 from ensemble.errors import InputError
+from kikuchi._support.text import read_toml
 from kikuchi.simulate.crystals.cif import read_cif
 from kikuchi.simulate.crystals.structures import Structure, structure_from_dict
 
@@ -55,8 +55,4 @@ def load_structure(name_or_path: str | Path) -> Structure:
         raise InputError("no such structure file", path=path)
     if path.suffix.lower() == ".cif":
         return read_cif(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"not a TOML file: {error}", path=path) from None
-    return structure_from_dict(content, path=path)
+    return structure_from_dict(read_toml(path, "structure"), path=path)

@@ -1,6 +1,5 @@
 """The TOML file that says what to simulate."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +14,7 @@ from pydantic import (
 )
 
 from ensemble.errors import InputError
+from kikuchi._support.text import read_toml
 from kikuchi.simulate.detector.microscope import Detector, Microscope
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -227,13 +227,7 @@ def load_spec(path: str | Path) -> Spec:
         The file cannot be read, is no TOML, or has a key or a value that makes no sense.
     """
     path = Path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", path=path) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"not a TOML file: {error}", path=path) from None
-    return spec_from_dict(content, path=path)
+    return spec_from_dict(read_toml(path, "specification"), path=path)
 
 
 def spec_from_dict(content: dict[str, Any], *, path: Path | None = None) -> Spec:
