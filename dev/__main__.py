@@ -6,7 +6,6 @@ Steps are run in the order given; the first that fails ends the run with its exi
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -18,12 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 #: One command of a step, without the interpreter: a module and its arguments.
 Command = list[str]
 
-WORKERS = ["-n", "2", "--dist", "loadgroup"]
+#: Benchmarks beside each other would measure each other.
+WORKERS = ["-n", "2", "--dist", "loadgroup", "-p", "no:benchmark"]
 COVERAGE = ["--cov", "--cov-report=term:skip-covered", "--cov-report=html:build/coverage"]
 
 
 def _contracts() -> list[Command]:
-    # The console script takes the settings of pyproject.toml; import-linter has no module to run.
+    # import-linter has a console script but no module to run.
     return [["-c", "import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())"]]
 
 
@@ -38,6 +38,7 @@ STEPS: dict[str, tuple[str, Callable[[], list[Command]]]] = {
     ),
     "types": ("mypy over the packages, the studies and this command", lambda: [["-m", "mypy"]]),
     "contracts": ("import-linter: who may import whom", _contracts),
+    "graph": ("layers, cycles and upward imports of the modules", lambda: [["-m", "dev.graph"]]),
     "doctests": (
         "the examples in the docstrings of both packages",
         lambda: [["-m", "pytest", "-q", "ensemble", "src/kikuchi"]],
@@ -46,6 +47,10 @@ STEPS: dict[str, tuple[str, Callable[[], list[Command]]]] = {
     "all-tests": (
         "every test once, with the lines that were run (build/coverage)",
         lambda: [["-m", "pytest", *WORKERS, "-m", "slow or not slow", *COVERAGE]],
+    ),
+    "oldest": (
+        "the tests without networks on the oldest versions that pyproject.toml allows",
+        lambda: [["-m", "dev.oldest"]],
     ),
     "docs": ("the site, into build/docs; a warning is an error", lambda: [["-m", "dev.site"]]),
     "examples": (
@@ -59,7 +64,7 @@ STEPS: dict[str, tuple[str, Callable[[], list[Command]]]] = {
 }  # fmt: skip
 
 #: What CI runs. Doctests are among the tests.
-CHECK = ["lint", "types", "contracts", "docs", "all-tests"]
+CHECK = ["lint", "types", "contracts", "oldest", "all-tests"]
 
 
 def run(step: str, more: list[str]) -> int:
@@ -86,9 +91,8 @@ def main(arguments: list[str]) -> int:
     steps = [step for name in named for step in (CHECK if name == "check" else [name])]
     unknown = [step for step in steps if step not in STEPS]
     if unknown or not steps:
-        width = shutil.get_terminal_size().columns
         print(__doc__)
-        print(f"    {'check':10} {', then '.join(CHECK)}"[:width])
+        print(f"    {'check':10} {', '.join(CHECK)}")
         print("\n".join(f"    {name:10} {what}" for name, (what, _) in STEPS.items()))
         return 2 if unknown else 0
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,6 +1,29 @@
 """The one exception for an input or a request that is wrong."""
 
+import re
 from pathlib import Path
+
+#: Control characters, with which text moves a terminal's cursor or types into it; halves of characters that are none,
+#: which cannot be printed; characters that turn the direction of what follows.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    r"""Return text from a file as it may be shown: what is no character to look at becomes the sign for one, U+FFFD.
+
+    Parameters
+    ----------
+    text
+        Any.
+    keep
+        Control characters to let through, such as line breaks of a text of several lines.
+
+    Examples
+    --------
+    >>> ascii(printable("Ni\x1b[2J")), printable("a\nb", keep="\n")
+    ("'Ni\\ufffd[2J'", 'a\nb')
+    """
+    return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in keep else "\ufffd", text)
 
 
 class InputError(Exception):
@@ -31,4 +54,4 @@ class InputError(Exception):
         text = what if path is None else f"{path}: {what}"
         if remedy:
             text = f"{text} ({remedy})"
-        super().__init__(" ".join(text.split()))
+        super().__init__(printable(" ".join(text.split())))

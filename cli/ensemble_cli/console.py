@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from ensemble.errors import InputError
+from ensemble.errors import InputError, printable
 from kikuchi._support.progress import Progress
 
 
@@ -30,7 +30,7 @@ class Bars(Progress):
 
         self._console = Console(stderr=True, highlight=False)
         self._bars = RichProgress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -43,14 +43,14 @@ class Bars(Progress):
 
     def say(self, text: str) -> None:
         """Print one line above the bars."""
-        self._bars.console.print(text, markup=False, soft_wrap=True)
+        self._bars.console.print(printable(text, keep="\n"), markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
         """Draw a bar; the first one starts the display, the last one to end stops it."""
         if not self._bars.live.is_started:
             self._bars.start()
-        task = self._bars.add_task(description, total=total)
+        task = self._bars.add_task(printable(description), total=total)
         try:
             yield lambda steps: self._bars.advance(task, steps)
         finally:
@@ -66,7 +66,7 @@ def progress(quiet: bool) -> Progress:
 
 def result(text: str, data: dict[str, Any], as_json: bool) -> None:
     """Print a command's result on standard output, for people or for programs."""
-    typer.echo(json.dumps(data, indent=1) if as_json else text)
+    typer.echo(json.dumps(data, indent=1) if as_json else printable(text, keep="\n"))
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:

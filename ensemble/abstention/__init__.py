@@ -2,19 +2,16 @@
 
 from ensemble.abstention.decide import STATUS_NAMES, Decision, Status, decide
 from ensemble.abstention.ood import Familiarity, energy, fit_familiarity, generalised_entropy
-from ensemble.abstention.reasons import Caught, caught_by_reason
 from ensemble.abstention.risk_control import Certificate
 from ensemble.abstention.rule import AbstentionRule, fit_abstention
 
 __all__ = [
     "STATUS_NAMES",
     "AbstentionRule",
-    "Caught",
     "Certificate",
     "Decision",
     "Familiarity",
     "Status",
-    "caught_by_reason",
     "decide",
     "energy",
     "fit_abstention",

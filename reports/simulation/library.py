@@ -3,11 +3,12 @@
     python -m reports.simulation.library OUT [--count 3960] [--half-size 50] [--seed 2021] [--part 0/1]
 
 One file per crystal, ``<group>_<index>.npz``, readable with `kikuchi.simulate.load_master`; even indices are isotypes
-where structure types of the group are known, all others random crystals. Voltage (10-30 kV), depth and absorption are
-drawn with them; crystals of the elements and the group of a structure that comes with the package are left out, since
-the studies test with those. Crystals depend on the seed, their group and their index only: stopped and started again,
-the run goes on where it was, several runs (``--part 0/2`` and ``--part 1/2``) share the work, and two runs with the
-same seed agree crystal by crystal. What a crystal cost, or why it failed, is one line of ``log.jsonl``.
+where structure types of the group are known, all others random crystals. Voltage (10-30 kV) and the simulator's
+settings are drawn with them and kept in the file; crystals of the elements and the group of a structure that comes with
+the package are left out, since the studies test with those. Crystals depend on the seed, their group and their index
+only: stopped and started again, the run goes on where it was, several runs (``--part 0/2`` and ``--part 1/2``) share
+the work, and two runs with the same seed agree crystal by crystal. What a crystal cost, or why it failed, is one line
+of ``log.jsonl``.
 """
 
 import argparse
@@ -24,15 +25,15 @@ from kikuchi.simulate.crystals.isotypes import isotype_groups, random_isotype
 from kikuchi.simulate.crystals.random_crystals import random_crystal
 from kikuchi.simulate.crystals.structure_files import load_structure, structure_names
 from kikuchi.simulate.crystals.structures import Structure
-from kikuchi.simulate.masters.bloch_waves import Scattering, bloch_wave_master
 from kikuchi.simulate.masters.master_file import save_master
-from kikuchi.simulate.masters.structure_factors import affordable_spacing
+from kikuchi.simulate.masters.simulator import draw_simulator, simulated_master
 
 FIRST_GROUPS = (221, 223, 225, 227, 229, 230)
 OTHER_GROUPS = (222, 224, 226, 228)
 #: Groups whose crystals no member is to name: of other Laue classes, or of m-3m's absences without its symmetry.
 STRANGERS = (62, 63, 136, 139, 140, 141, 166, 167, 186, 191, 193, 194, 198, 205, 213, 215, 216, 217)
-FINER: dict[str, Any] = {"least": 0.55, "most_reflectors": 2000}
+COARSE: dict[str, Any] = {"least_spacing": 0.6, "most_reflectors": 700}
+FINER: dict[str, Any] = {"least_spacing": 0.5, "most_reflectors": 2000}
 
 
 def plan(count: int, others: int) -> list[tuple[int, int]]:
@@ -86,23 +87,14 @@ def compute(
         if is_real(structure):
             raise InputError(f"{structure.name} is a phase that the studies test with")
         voltage = rng.uniform(10, 30)
-        scattering = Scattering(
-            depth=np.exp(rng.uniform(np.log(25), np.log(110))),
-            absorption=np.exp(rng.uniform(np.log(0.03), np.log(0.13))),
-        )
-        excitation = np.exp(rng.uniform(np.log(50), np.log(200)))
-        spacing = affordable_spacing(structure, **(FINER if finer else {}))
-        note |= {"name": structure.name, "atoms": len(structure.atoms.numbers), "min_dspacing": spacing}
-        master = bloch_wave_master(
-            structure,
-            voltage,
-            half_size=half_size,
-            min_dspacing=spacing,
-            max_beams=90,
-            excitation=excitation,
-            scattering=scattering,
-        )
-        save_master(file, master, structure)
+        simulator = draw_simulator(rng, structure, **(FINER if finer else COARSE))
+        note |= {
+            "name": structure.name,
+            "atoms": len(structure.atoms.numbers),
+            "simulator": simulator.to_dict(),
+        }
+        master = simulated_master(structure, voltage, simulator=simulator, half_size=half_size)
+        save_master(file, master, structure, simulator.to_dict())
     except InputError as error:
         note["error"] = str(error)
     return note | {"seconds": round(time.perf_counter() - started, 2)}

@@ -60,7 +60,7 @@ def train_arms(
     trunk = work / f"trunk-{options.architecture}-1"
     eighteen = [
         bloch_wave_master(
-            structure, 20, min_dspacing=affordable_spacing(structure), max_beams=90, excitation=50
+            structure, 20, min_dspacing=affordable_spacing(structure, least=0.5, most_reflectors=2000)
         )
         for structure in map(load_structure, PAPER_MATERIALS)
     ]

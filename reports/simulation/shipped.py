@@ -106,10 +106,8 @@ def fill_structures(folder: Path) -> None:
         for voltage in VOLTAGES:
             file = folder / f"{name}_{voltage}.npz"
             if structure.space_group in CLASSES and not file.is_file():
-                spacing = affordable_spacing(structure)
-                master = bloch_wave_master(
-                    structure, voltage, min_dspacing=spacing, max_beams=90, excitation=50
-                )
+                spacing = affordable_spacing(structure, least=0.5, most_reflectors=2000)
+                master = bloch_wave_master(structure, voltage, min_dspacing=spacing)
                 save_master(file, master, structure)
 
 

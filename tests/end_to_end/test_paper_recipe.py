@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 import kikuchi
 from kikuchi.members import build_backbone
@@ -49,6 +50,7 @@ count = 32
 """
 
 
+@pytest.mark.slow
 def test_a_reduced_fit_runs_and_gives_the_same_logits_on_tensorflow_and_torch(tmp_path):
     (tmp_path / "spec.toml").write_text(SPEC)
     run("simulate", tmp_path / "spec.toml", "--out", tmp_path / "scans", "--quiet")

@@ -9,10 +9,9 @@ from ensemble.abstention.risk_control import certify, risk_bound, threshold_sequ
 from ensemble.calibration import fit_calibration
 from ensemble.diversity import disagreement, double_fault, q_statistic
 from ensemble.metrics import aurc, expected_calibration_error, log_loss
-from ensemble.pooling import DropoutDraws, combine, log_loss_weights
+from ensemble.pooling import RULES, DropoutDraws, combine, log_loss_weights
 from kikuchi._support.progress import Progress
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.decision import RULES
 from kikuchi.bundle.outputs import HeldOut
 from kikuchi.evaluation.predictors import Contender, best_single
 from kikuchi.evaluation.scores import score_all
@@ -88,7 +87,7 @@ def growth(bundle: Bundle, most: int, seed: int) -> list[dict[str, Any]]:
         deviation of each score over the ensembles drawn.
     """
     held = bundle.held_out
-    calibration, test = held.select(held.part == 0), held.select(held.part == 2)
+    calibration, test = held.calibration, held.test
     kinds = np.array([member.kind for member in bundle.members])
     rng = np.random.default_rng(seed)
     rows = []

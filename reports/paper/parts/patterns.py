@@ -23,9 +23,6 @@ from kikuchi.simulate.masters.structure_factors import affordable_spacing
 from kikuchi.simulate.scenes.simulation import build_microstructure
 from reports.paper.parts.config import Map, Masters, Study
 
-#: Settings of the Bloch waves: as in the library of random crystals that backbones are pre-trained on.
-MAX_BEAMS, EXCITATION = 90, 50.0
-
 
 def master(name: str, masters: Masters, work: Path, voltage_kv: float | None = None) -> MasterPattern:
     """Return a material's master pattern, from the study's one source.
@@ -58,9 +55,7 @@ def master(name: str, masters: Masters, work: Path, voltage_kv: float | None = N
             voltage_kv,
             folder=work / "masters",
             half_size=masters.half_size,
-            min_dspacing=affordable_spacing(structure),
-            max_beams=MAX_BEAMS,
-            excitation=EXCITATION,
+            min_dspacing=affordable_spacing(structure, least=0.5, most_reflectors=2000),
         )
     else:
         folder = Path(masters.source)

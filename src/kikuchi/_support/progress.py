@@ -1,8 +1,11 @@
 """What long work reports while it runs; silent unless somebody listens."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+
+from ensemble.errors import printable
 
 
 class Progress:
@@ -41,7 +44,17 @@ class Lines(Progress):
 
     def say(self, text: str) -> None:
         """Print one line."""
-        print(time.strftime("%H:%M:%S"), text, flush=True)
+        print(time.strftime("%H:%M:%S"), printable(text, keep="\n"), flush=True)
 
 
 SILENT = Progress()
+
+
+@contextmanager
+def noted(progress: Progress) -> Iterator[None]:
+    """Say what the work within warns of as notes, each once: not as a raw warning with a line of code."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for text in sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)}):
+        progress.say(f"note: {text}")

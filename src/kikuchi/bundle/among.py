@@ -11,7 +11,7 @@ from ensemble.errors import InputError
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.candidates import Candidates
 from kikuchi.bundle.decision import class_names, fit_decision
-from kikuchi.bundle.outputs import HeldOut
+from kikuchi.bundle.outputs import HeldOut, Part
 from kikuchi.recipes.schema import Recipe
 
 #: Of the kind that was given.
@@ -89,17 +89,17 @@ def among_candidates(bundle: B, among: str | Sequence[str | int], rule: str, rec
     groups, materials = named_classes(bundle, among)
     columns = tuple(bundle.classes.index(group) for group in groups)
     held_out = _of_candidates(bundle, columns, materials)
-    for part, index in ((p, i) for p in (0, 1) for i in columns):
+    for part, index in ((p, i) for p in (Part.CALIBRATION, Part.CERTIFICATION) for i in columns):
         here = (held_out.part == part) & (held_out.labels == index)
         if not here.any():
             of_material = f" in {', '.join(materials)}" if materials else ""
             raise InputError(
                 f"no held-out patterns of {bundle.classes[index]}{of_material} to "
-                + ("calibrate with" if part == 0 else "test a promise with"),
+                + ("calibrate with" if part == Part.CALIBRATION else "test a promise with"),
                 path=bundle.path,
                 remedy="name space groups in place of materials, or fit with more patterns held out",
             )
-    first = held_out.select(held_out.part == 0).outputs
+    first = held_out.calibration.outputs
     candidates = Candidates(
         groups, materials, columns, np.asarray(first.unfamiliarity), mass_outside(first.logits, columns)
     )
@@ -111,7 +111,7 @@ def among_candidates(bundle: B, among: str | Sequence[str | int], rule: str, rec
     names = class_names(
         groups, [m for m in bundle.manifest["materials"] if not materials or m["name"] in materials]
     )
-    calibration, abstention = fit_decision(own, rule, recipe, names=names)
+    calibration, abstention = fit_decision(own, rule, recipe, groups, names=names)
     return replace(
         bundle,
         manifest=bundle.manifest | {"classes": list(groups)},

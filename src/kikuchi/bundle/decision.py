@@ -14,14 +14,13 @@ from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import QUALITY_THRESHOLD
 
 #: Every rule is calibrated and given its abstention, so that `map --rule` never needs the training data.
-RULES = ("average", "geometric", "vote", "mc-dropout")
 
 
 def member_weights(held_out: HeldOut, recipe: Recipe) -> np.ndarray | None:
     """Return the members' weights (M,) from their log-loss on the calibration part, or None for equal ones."""
     if recipe.combine.weights == "equal":
         return None
-    first = held_out.select(held_out.part == 0)
+    first = held_out.calibration
     return log_loss_weights(first.outputs.logits, first.labels)
 
 
@@ -58,6 +57,7 @@ def fit_decision(
     held_out: HeldOut,
     rule: str,
     recipe: Recipe,
+    classes: Sequence[int] | None = None,
     *,
     names: Sequence[str] | None = None,
     shares: tuple[ArrayLike, ArrayLike] | None = None,
@@ -74,15 +74,19 @@ def fit_decision(
         How the members are combined.
     recipe
         Says the method of calibration, and the risk, confidence, coverage, familiar share and promise wanted.
+    classes
+        Space-group numbers of the K classes, for messages.
     names
-        Of the K classes, for people.
+        What to call the K classes in messages; by `classes` where None.
     shares
         Lower and upper ends of the classes' shares in a scan, for the promise ``"class"``.
     """
-    first, second = held_out.select(held_out.part == 0), held_out.select(held_out.part == 1)
+    first, second = held_out.calibration, held_out.certification
+    if names is None and classes is not None:
+        names = [f"space group {c}" for c in classes]
     weights = member_weights(held_out, recipe)
     pooled = combine(first.outputs.logits, rule, weights=weights, draws=first.outputs.draws).probabilities
-    calibration = fit_calibration(pooled, first.labels, recipe.calibrate.method)
+    calibration = fit_calibration(pooled, first.labels, recipe.calibrate.method, names=names)
     pooled = combine(second.outputs.logits, rule, weights=weights, draws=second.outputs.draws).probabilities
     abstention = fit_abstention(
         calibration.apply(pooled),

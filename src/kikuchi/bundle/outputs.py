@@ -1,6 +1,7 @@
 """What the members say of patterns, before anything is combined; and of held-out patterns, with the truth."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,14 @@ class MemberOutputs:
     quality: np.ndarray
 
 
+class Part(IntEnum):
+    """What a held-out pattern is used for."""
+
+    CALIBRATION = 0
+    CERTIFICATION = 1
+    TEST = 2
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """What the members said of labelled patterns that none of them was trained on.
@@ -49,7 +58,7 @@ class HeldOut:
     material
         Index of the material of each pattern, (N,).
     part
-        0 calibration, 1 certification, 2 test, (N,).
+        What each is used for, a `Part`, (N,).
     group
         Patterns of one group (a grain, a block of neighbours) are not independent, (N,).
     looks
@@ -62,6 +71,21 @@ class HeldOut:
     part: np.ndarray
     group: np.ndarray
     looks: np.ndarray | None = None
+
+    @property
+    def calibration(self) -> "HeldOut":
+        """The patterns that choose the pooling and calibrate it."""
+        return self.select(self.part == Part.CALIBRATION)
+
+    @property
+    def certification(self) -> "HeldOut":
+        """The patterns that set the thresholds and certify the risk."""
+        return self.select(self.part == Part.CERTIFICATION)
+
+    @property
+    def test(self) -> "HeldOut":
+        """The patterns that nothing is fitted to."""
+        return self.select(self.part == Part.TEST)
 
     def select(self, chosen: np.ndarray) -> "HeldOut":
         """Return the patterns where `chosen` is true."""
@@ -76,6 +100,15 @@ class HeldOut:
             self.group[chosen],
             None if self.looks is None else self.looks[chosen],
         )
+
+
+def nothing(members: int, classes: int) -> MemberOutputs:
+    """Return what M members say of no patterns at all."""
+    m, k = members, classes
+    draws = DropoutDraws(
+        np.empty((m, 0, k), np.float32), np.empty((m, 0), np.float32), np.empty((m, 0, k), np.uint16)
+    )
+    return MemberOutputs(np.empty((m, 0, k), np.float32), draws, np.empty(0), np.empty(0))
 
 
 def joined(parts: list[MemberOutputs]) -> MemberOutputs:

@@ -1,7 +1,7 @@
 """The end of `fit` and of `extend`: calibrate, set the abstention, and write the bundle, its manifest last."""
 
 import datetime
-import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,15 @@ import numpy as np
 
 from ensemble.abstention import AbstentionRule, Familiarity
 from ensemble.calibration import Calibration
-from ensemble.pooling import choose_rule
+from ensemble.pooling import RULES, choose_rule
 from kikuchi._support import atomic
-from kikuchi._support.progress import Progress
+from kikuchi._support.progress import Progress, noted
 from kikuchi._support.versions import versions
 from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.checks import CHECKS
-from kikuchi.bundle.decision import RULES, class_names, fit_decision, member_weights
+from kikuchi.bundle.decision import class_names, fit_decision, member_weights
 from kikuchi.bundle.exemplars import EXEMPLARS
 from kikuchi.bundle.outputs import HeldOut, write_held_out
 from kikuchi.members import MemberSpec
@@ -55,11 +55,13 @@ def finish(
     progress
         Listener of the work.
     """
-    decisions = _told(progress, held_out, recipe, class_names(facts["classes"], facts["materials"]))
+    decisions = _told(
+        progress, held_out, recipe, facts["classes"], class_names(facts["classes"], facts["materials"])
+    )
     rule: str = recipe.combine.rule
     losses: dict[str, float] = {}
     if rule == "auto":
-        first = held_out.select(held_out.part == 0)
+        first = held_out.calibration
         rule, losses = choose_rule(
             first.outputs.logits,
             first.labels,
@@ -97,12 +99,8 @@ def finish(
 
 
 def _told(
-    progress: Progress, held_out: HeldOut, recipe: Recipe, names: tuple[str, ...]
+    progress: Progress, held_out: HeldOut, recipe: Recipe, classes: Sequence[int], names: Sequence[str]
 ) -> dict[str, tuple[Calibration, AbstentionRule]]:
     """Fit every rule's decision, with what a small split cannot carry said once."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        decisions = {rule: fit_decision(held_out, rule, recipe, names=names) for rule in RULES}
-    for text in sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)}):
-        progress.say(f"note: {text}")
-    return decisions
+    with noted(progress):
+        return {rule: fit_decision(held_out, rule, recipe, classes, names=names) for rule in RULES}

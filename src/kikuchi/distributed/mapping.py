@@ -24,7 +24,7 @@ from kikuchi.inference import STUDENTS, Runner
 from kikuchi.inference.logits_store import LogitsStore, write_chunk
 from kikuchi.inference.predictor import Predictor
 from kikuchi.inference.run_scan import Executor
-from kikuchi.scans import Scan, background_for, open_scan
+from kikuchi.scans import Scan, background_for, open_scan, with_neighbours
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -196,7 +196,9 @@ class _Place:
         self._folder = tempfile.TemporaryDirectory(prefix="kikuchi-")
         self.bundle = _unpacked(self.cargo, Path(self._folder.name))
         try:
-            scan = open_scan(self.cargo.scan)
+            scan = with_neighbours(
+                open_scan(self.cargo.scan), self.bundle.preparation(self.bundle.members[0])
+            )
             self.scan = scan if scan.fingerprint() == self.cargo.scan_fingerprint else None
         except (InputError, OSError):
             self.scan = None

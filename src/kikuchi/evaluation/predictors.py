@@ -88,7 +88,7 @@ def best_single(held_out: HeldOut) -> int:
 
     The test part is not looked at: choosing there would flatter the choice.
     """
-    first = held_out.select(held_out.part == 0)
+    first = held_out.calibration
     losses = []
     for logits in first.outputs.logits:
         p = softmax(logits)
@@ -107,7 +107,9 @@ def _single(bundle: Bundle, patterns: Labelled, index: int) -> Contender:
     with warnings.catch_warnings():
         # What the split cannot carry was said when the bundle was fitted; it is the same split.
         warnings.simplefilter("ignore", UserWarning)
-        calibration, abstention = fit_decision(own, "average", bundle.recipe, names=bundle.class_names)
+        calibration, abstention = fit_decision(
+            own, "average", bundle.recipe, bundle.classes, names=bundle.class_names
+        )
     alone = replace(bundle, calibrations={"average": calibration}, abstentions={"average": abstention})
     raw, decision = combine_and_decide(alone, _one_member(patterns.outputs, index), "average")
     return Contender(bundle.members[index].name, MEMBER, calibration, abstention, raw, decision)

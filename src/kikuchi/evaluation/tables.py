@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kikuchi._support import atomic
+from kikuchi._support.cells import cells
 from kikuchi.evaluation.classes import MEASURES, REASONS
 
 Row = Mapping[str, Any]
@@ -76,9 +77,9 @@ def write_tables(evaluation: Row, out: Path) -> list[Path]:
 def write_csv(path: Path, rows: Sequence[Row]) -> Path:
     """Write rows that share their columns, at least one; None becomes an empty cell."""
     with atomic.replaced(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer = csv.DictWriter(file, fieldnames=list(cells(rows[0])))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(map(cells, rows))
     return path
 
 

@@ -12,7 +12,7 @@ from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import MemberOutputs, joined
 from kikuchi.bundle.write import SPLITS
 from kikuchi.inference.predictor import Predictor
-from kikuchi.scans import Dataset, background_for, load_dataset
+from kikuchi.scans import Dataset, background_for, dataset_with_neighbours, load_dataset
 from kikuchi.scans.split import pattern_hash
 
 #: Part of the held-out patterns that neither calibration nor abstention has seen.
@@ -99,10 +99,11 @@ def dataset_patterns(bundle: Predictor, dataset: str | Path | Dataset, progress:
     InputError
         The dataset cannot be read, or the bundle was fitted on all its patterns.
     """
-    data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
-    truth = data.labels(bundle.classes)
     fitted = _fitted_hashes(bundle)
     preparation = bundle.preparation(bundle.members[0])
+    data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
+    data = dataset_with_neighbours(data, preparation)
+    truth = data.labels(bundle.classes)
     backgrounds = [background_for(material.scan, preparation) for material in data.materials]
     outputs: list[MemberOutputs] = []
     kept: list[np.ndarray] = []

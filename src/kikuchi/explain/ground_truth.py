@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi._support.cells import word
 from kikuchi.explain.bands import Physics, Planes, physics_of, planes_of
 from kikuchi.explain.faithfulness import share_on
 from kikuchi.scans import Preparation, Scan
@@ -69,6 +70,7 @@ class Truth:
             ) from error
         if len(table) != scan.n or not set(_NEEDED) <= set(table):
             raise InputError("not the truth of this scan", path=path, remedy="remove it or simulate again")
+        table["phase"] = table["phase"].map(word, na_action="ignore")
         return cls(table, scan)
 
     def physics(self, index: int, preparation: Preparation) -> Physics | None:

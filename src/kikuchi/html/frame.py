@@ -8,6 +8,7 @@ else, so that a name from a file could not run or load anything even if it got p
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 
 import jinja2
 from markupsafe import Markup
+
+from ensemble.errors import printable
 
 _HERE = Path(__file__).parent
 
@@ -76,7 +79,7 @@ def script_json(value: Any) -> Markup:
     Returns
     -------
     Markup
-        Text that `JSON.parse` reads back as the same value.
+        Text that `JSON.parse` reads back as the same value, control characters replaced as in templates.
 
     Examples
     --------
@@ -84,6 +87,8 @@ def script_json(value: Any) -> Markup:
     '{"name":"\\u003c/script\\u003e"}'
     """
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    # Every escape is taken whole, so that what follows an escaped backslash is left alone.
+    text = printable(re.sub(r"\\(u00[01].|.)", lambda e: "\ufffd" if e[1][0] in "ubf" else e[0], text))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
@@ -106,11 +111,19 @@ def asset_text(name: str) -> str:
     return (_HERE / "assets" / name).read_text(encoding="utf-8")
 
 
+def _shown(value: Any) -> Any:
+    """Return what a template shows: text, which may come from a file, as `printable` has it."""
+    return (
+        printable(value, keep="\n\t") if isinstance(value, str) and not isinstance(value, Markup) else value
+    )
+
+
 @cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
         autoescape=True,
+        finalize=_shown,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -15,9 +15,9 @@ from kikuchi.maps.phase_map import PhaseMap, coded_words
 
 SCORES = {
     "confidence": ("Confidence", "calibrated probability of the winner"),
-    "entropy": ("Total entropy", "nats"),
-    "expected_entropy": ("Expected entropy (aleatoric)", "nats"),
-    "mutual_information": ("Mutual information (epistemic)", "nats"),
+    "entropy": ("Total entropy", "nats, of the members before calibration"),
+    "expected_entropy": ("Expected entropy (aleatoric)", "nats, before calibration"),
+    "mutual_information": ("Mutual information (epistemic)", "nats, before calibration"),
     "variation_ratio": ("Variation ratio", "share of members outvoted"),
     "unfamiliarity": ("Unfamiliarity", "distance to training features"),
     "quality": ("Pattern quality", "signal against noise"),

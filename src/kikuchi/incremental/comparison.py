@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from kikuchi._support import atomic
+from kikuchi._support.cells import cells
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.outputs import HeldOut
+from kikuchi.bundle.outputs import HeldOut, Part
 from kikuchi.evaluation.selective_scores import error_rate
 
 #: Share with its exact 95 % interval, as `kikuchi.evaluation.selective_scores.error_rate` gives it.
@@ -68,7 +69,7 @@ def compared(
     changes = []
     for k, group in enumerate(new.classes):
         known = group in old.classes
-        here = (after.labels == k) & ((after.part == 2) | (not known))
+        here = (after.labels == k) & ((after.part == Part.TEST) | (not known))
         right = {"before": (named == k) & known, "after": second.winner == k}
         rates = {}
         for when, decision in (("before", first), ("after", second)):
@@ -90,7 +91,7 @@ def write_table(folder: Path, changes: tuple[Change, ...]) -> None:
     ):
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(map(cells, rows))
 
 
 def describe_changes(changes: tuple[Change, ...]) -> str:

@@ -110,7 +110,7 @@ def folds(labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
 
     Examples
     --------
-    >>> folds(np.zeros(10, int), np.repeat(np.arange(5), 2), 0).reshape(5, 2).ptp(axis=1).tolist()
+    >>> np.ptp(folds(np.zeros(10, int), np.repeat(np.arange(5), 2), 0).reshape(5, 2), axis=1).tolist()
     [0, 0, 0, 0, 0]
     """
     rng = np.random.default_rng([seed, 3])

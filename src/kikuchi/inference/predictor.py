@@ -14,19 +14,19 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.among import among_candidates
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import fit_decision, member_weights
-from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, read_held_out
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, nothing, read_held_out
 from kikuchi.inference.engine import MEASURED, STUDENTS
 from kikuchi.inference.exports import Shelf, engines_for, read_shelf
 from kikuchi.inference.runner import Runner
 from kikuchi.inference.student import student_of
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan
+from kikuchi.scans import Scan, as_patterns
 
 #: What `map --stop` takes.
 STOPS = ("never", "exact", "cascade")
 
 #: Rules whose members may be spared; mc-dropout draws from every one.
-RULES = ("average", "geometric", "vote")
+WITHOUT_DRAWS = ("average", "geometric", "vote")
 
 HELD_OUT = "held_out.npz"
 STRANGE = "strange.npz"
@@ -74,9 +74,22 @@ class Predictor(Bundle):
             (N, sy, sx), any dtype.
         static_background
             (sy, sx), where the recipe's preparation wants one.
+
+        Raises
+        ------
+        InputError
+            The patterns are no array of numbers of that shape.
         """
+        patterns = as_patterns(patterns)
+        if static_background is not None and np.shape(static_background) != patterns.shape[1:]:
+            raise InputError(
+                f"a static background of {np.shape(static_background)} for patterns of {patterns.shape[1:]}",
+                remedy="give the background of the same detector and binning",
+            )
+        if not len(patterns):
+            return nothing(len(self.members), len(self.classes))
         runner = self.runner(patterns=len(patterns))
-        pieces = runner.pieces(slice(0, max(len(patterns), 1)), patterns.shape[1:])
+        pieces = runner.pieces(slice(0, len(patterns)), patterns.shape[1:])
         outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
         return outputs if self.candidates is None else self.candidates.narrow(outputs)
 
@@ -113,7 +126,13 @@ class Predictor(Bundle):
         """
         return among_candidates(self, names, self.check_rule(rule), recipe or self.recipe)
 
-    def predict_proba(self, patterns: np.ndarray, *, rule: str | None = None) -> np.ndarray:
+    def predict_proba(
+        self,
+        patterns: np.ndarray,
+        *,
+        rule: str | None = None,
+        static_background: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Return calibrated probabilities of the space groups.
 
         Parameters
@@ -122,14 +141,24 @@ class Predictor(Bundle):
             (N, sy, sx) as a detector gave them, any size and dtype.
         rule
             Another than the bundle's own.
+        static_background
+            (sy, sx), the detector's own, as a scan file may carry it: `map` takes it off where there is one.
 
         Returns
         -------
         numpy.ndarray
-            (N, K), columns as in `classes`.
+            (N, K), columns as in `classes`; NaN for patterns that `map` calls unreadable (constant, noise, too many
+            pixels missing or saturated).
+
+        Raises
+        ------
+        InputError
+            The patterns are no array of numbers of that shape.
         """
-        outputs = self.member_outputs(np.asarray(patterns))
-        return self.calibrated(outputs, rule)[1]
+        outputs = self.member_outputs(patterns, static_background)
+        probabilities = self.calibrated(outputs, rule)[1]
+        threshold = self.abstentions[self.check_rule(rule)].quality_threshold
+        return np.where((outputs.quality > threshold)[:, None], probabilities, np.nan)
 
 
 def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor:
@@ -159,21 +188,24 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
         raise InputError(f"unknown stop {stop!r}", remedy=f"one of {', '.join(STOPS)}")
     if stop == "never" and engine not in MEASURED:
         return bundle
-    if engine in STUDENTS and (stop != "never" or rule not in RULES):
+    if engine in STUDENTS and (stop != "never" or rule not in WITHOUT_DRAWS):
         raise InputError(
-            "a student answers at once and has no draws", remedy=f"--stop never, --rule {', '.join(RULES)}"
+            "a student answers at once and has no draws",
+            remedy=f"--stop never, --rule {', '.join(WITHOUT_DRAWS)}",
         )
     if stop == "exact" and rule != "vote":
         raise InputError(f"an exact early stop needs the rule vote, not {rule}", remedy="--rule vote")
-    if stop == "cascade" and rule not in RULES:
-        raise InputError(f"no cascade for {rule}", remedy=f"--rule {', '.join(RULES)}")
+    if stop == "cascade" and rule not in WITHOUT_DRAWS:
+        raise InputError(f"no cascade for {rule}", remedy=f"--rule {', '.join(WITHOUT_DRAWS)}")
     kind = engine if engine in MEASURED else "onnx"
     shelf = read_shelf(bundle, kind)
     if shelf is None or HELD_OUT not in shelf.manifest["files"]:
         raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)
     stopping = _stopping(shelf, bundle, stop, rule)
     held_out = _held_out(shelf, stopping)
-    calibration, abstention = fit_decision(held_out, rule, bundle.recipe, names=bundle.class_names)
+    calibration, abstention = fit_decision(
+        held_out, rule, bundle.recipe, bundle.classes, names=bundle.class_names
+    )
     return replace(
         bundle,
         calibrations=bundle.calibrations | {rule: calibration},

@@ -5,11 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.outputs import MemberOutputs, joined
-from kikuchi.inference import Runner
 from kikuchi.inference.logits_store import LogitsStore, StoreIdentity, write_chunk
 from kikuchi.inference.predictor import Predictor
 from kikuchi.scans import Scan, background_for
@@ -90,30 +87,3 @@ def identity(scan: Scan, bundle: Predictor) -> StoreIdentity:
         draws=bundle.recipe.combine.draws,
         chunk=CHUNK,
     )
-
-
-def run_chunk(
-    scan: Scan,
-    part: slice,
-    runner: Runner,
-    background: np.ndarray | None = None,
-    *,
-    threads: int | None = None,
-) -> MemberOutputs:
-    """Run the members on one part of a scan: what a worker of a cluster does.
-
-    Parameters
-    ----------
-    scan
-        Where the patterns are read from.
-    part
-        Which of them, as `LogitsStore.missing` gives it.
-    runner
-        See `Predictor.runner`.
-    background
-        See `kikuchi.scans.background_for`.
-    threads
-        Workers within this process; one for each core where None.
-    """
-    raw = (scan.read(piece) for piece in runner.pieces(part, scan.signal_shape))
-    return joined(list(runner.stream(raw, background, threads=threads)))

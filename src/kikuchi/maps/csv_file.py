@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from kikuchi._support.atomic import replaced
+from kikuchi._support.cells import cell, cells
 from kikuchi.maps.phase_map import (
     PhaseMap,
     candidate_texts,
@@ -57,7 +58,15 @@ def write_csv(phase_map: PhaseMap, path: str | Path) -> None:
     columns |= {f"vote_{name}": _or_empty(votes[m]) for m, name in enumerate(phase_map.members)}
     columns |= phase_map.columns
     with replaced(Path(path)) as temporary:
-        pd.DataFrame(columns).to_csv(temporary, index=False)
+        pd.DataFrame({name: _safe(column) for name, column in cells(columns).items()}).to_csv(
+            temporary, index=False
+        )
+
+
+def _safe(column: object) -> object:
+    """Return a column whose words are no formulas."""
+    words = isinstance(column, np.ndarray) and column.dtype == object
+    return [cell(value) for value in column] if words else column  # type: ignore[attr-defined]
 
 
 def _or_empty(space_groups: np.ndarray) -> object:

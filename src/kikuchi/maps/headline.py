@@ -1,5 +1,7 @@
 """Names of scans, made safe for one line of a header."""
 
+from ensemble.errors import printable
+
 
 def headline(text: str, length: int = 80) -> str:
     r"""Return the text as one short line of printable ASCII.
@@ -9,5 +11,5 @@ def headline(text: str, length: int = 80) -> str:
     >>> headline("Ni\tγ′\n# Phases")
     'Ni ?? ? Phases'
     """
-    words = " ".join(text.split()).replace("#", "?")
+    words = printable(" ".join(text.split())).replace("#", "?")
     return words.encode("ascii", errors="replace").decode("ascii")[:length]

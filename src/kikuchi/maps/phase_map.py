@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.abstention import STATUS_NAMES, Decision, Status
-from ensemble.errors import InputError
+from ensemble.errors import InputError, printable
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class PhaseMap:
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", printable(self.name))
         n, k, m = len(self.row), len(self.classes), len(self.members)
         d = self.decision
         if not (

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ensemble.abstention import AbstentionRule, Certificate, Decision, Status
 from ensemble.abstention.risk_control import certify, threshold_sequence
-from ensemble.abstention.rule import select, split_groups
+from ensemble.abstention.rule import select
+from ensemble.abstention.splitting import split_groups
 from ensemble.errors import InputError
 from ensemble.grain_pooling import GrainPooling, fit_grain_pooling, majority
 from kikuchi._support.atomic import replaced
@@ -105,7 +106,7 @@ def fit_grain_rule(bundle: Bundle, rule: str, abstention: AbstentionRule) -> Gra
         held out.
     """
     held_out = bundle.held_out
-    first, second = held_out.select(held_out.part == 0), held_out.select(held_out.part == 1)
+    first, second = held_out.calibration, held_out.certification
     pooling = fit_grain_pooling(_evidence(bundle, rule, abstention, first), first.labels, first.group)
     if pooling.n_grains == 0:
         return GrainRule(pooling, abstention.threshold, None)
@@ -119,7 +120,9 @@ def fit_grain_rule(bundle: Bundle, rule: str, abstention: AbstentionRule) -> Gra
     wrong = np.not_equal(np.nan_to_num(pooled).argmax(axis=1), second.labels)
     asked = abstention.certificate
     try:
-        planning, testing = split_groups(len(top), second.group, np.random.default_rng(0))
+        planning, testing = split_groups(
+            len(top), second.group, np.random.default_rng(0), labels=second.labels
+        )
     except InputError:
         return GrainRule(pooling, abstention.threshold, None)
     planning = planning[np.unique(grains[planning], return_index=True)[1]]

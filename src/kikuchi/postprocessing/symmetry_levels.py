@@ -90,7 +90,7 @@ def fit_bundle_levels(bundle: Bundle, rule: str, abstention: AbstentionRule) -> 
     """
     held_out = bundle.held_out
     tree = diffraction_hierarchy(bundle.classes)
-    first, second = held_out.select(held_out.part == 0), held_out.select(held_out.part == 1)
+    first, second = held_out.calibration, held_out.certification
     calibration = fit_hierarchy(tree, bundle.calibrated(first.outputs, rule)[1], first.labels)
     flat = bundle.calibrated(second.outputs, rule)[1]
     chosen = select(

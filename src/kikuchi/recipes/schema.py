@@ -70,7 +70,9 @@ class StreamTable(_Table):
     `detector` and `microscope` are those of a simulation. Where they are left out, `recording` says what they are: they
     are ``"varied"`` widely, or as far as ``"real"`` scans differ, with their transfer functions, stains, screens and
     camera distances. `chances` says how often each class comes, in ascending order of the space groups. The dataset
-    then validates, calibrates and tests: its materials should be others than those of the masters.
+    then validates, calibrates and tests: its materials should be others than those of the masters. `strangers` is a
+    folder of masters of other space groups; members learn to prefer no class for them, and for two crystals in one
+    pattern (`stranger_share` of an epoch).
     """
 
     masters: str
@@ -79,6 +81,8 @@ class StreamTable(_Table):
     detector: Detector | None = None
     microscope: Microscope | None = None
     chances: tuple[float, ...] | None = None
+    strangers: str | None = None
+    stranger_share: float = Field(0.2, gt=0, lt=1)
 
 
 class CombineTable(_Table):
@@ -204,7 +208,10 @@ def load_recipe(name: str | Path | Recipe) -> Recipe:
         groups.append(group)
     stream = recipe.stream
     if stream is not None:
-        stream = stream.model_copy(update={"masters": str(path.parent / stream.masters)})
+        folders = {"masters": str(path.parent / stream.masters)}
+        if stream.strangers is not None:
+            folders["strangers"] = str(path.parent / stream.strangers)
+        stream = stream.model_copy(update=folders)
     return recipe.model_copy(update={"member": tuple(groups), "stream": stream})
 
 

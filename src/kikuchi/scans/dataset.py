@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ensemble.errors import InputError
+from ensemble.errors import InputError, printable
 from kikuchi._support.text import read_toml
 from kikuchi.scans.opening import open_scan
 from kikuchi.scans.preparation import Preparation, background_for, prepare
@@ -51,6 +51,9 @@ class Material:
     points: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", printable(self.name))
+        if self.phase is not None:
+            object.__setattr__(self, "phase", printable(self.phase))
         if not 1 <= self.space_group <= 230:
             raise InputError(f"material {self.name!r} has space group {self.space_group}", remedy="1 to 230")
         if self.points is not None:

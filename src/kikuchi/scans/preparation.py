@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ensemble.errors import InputError
 from kikuchi.scans.scan import Scan
+from kikuchi.scans.spectrum import MEANS, pulled
 
 # So many patterns as fit a core's own cache: every step then finds the last one's result there.
 _BATCH_BYTES = 2**19
@@ -41,6 +42,18 @@ class Preparation(BaseModel):
         Whether everything outside the largest circle is 0: some screens are round, corners carry little.
     clip
         Grey values beyond so many standard deviations are clipped.
+    spectrum
+        How far the radial spectrum of every prepared pattern is pulled towards a mean one, 0 (off) to 1.
+    spectrum_mean
+        Name of that mean, see `kikuchi.scans.spectrum.MEANS`.
+    neighbours
+        Whether patterns are first filtered with their neighbours in the scan: "average" takes the plain mean of those
+        within the radius, "nlpar" the mean weighted by likeness (see `kikuchi.scans.neighbours`). `prepare` sees single
+        patterns: it is the scan that is filtered.
+    neighbour_radius
+        Of that filter, points.
+    neighbour_strength
+        Of "nlpar": above how many of its standard deviations a difference is no noise.
 
     Examples
     --------
@@ -58,10 +71,18 @@ class Preparation(BaseModel):
     local_contrast: float = Field(default=0.1, ge=0, le=1)
     circular_mask: bool = True
     clip: float = Field(default=3.0, ge=1, le=10)
+    spectrum: float = Field(default=0.0, ge=0, le=1)
+    spectrum_mean: Literal["simulated-1"] = "simulated-1"
+    neighbours: Literal["none", "average", "nlpar"] = "none"
+    neighbour_radius: int = Field(default=1, ge=1, le=5)
+    neighbour_strength: float = Field(default=0.7, gt=0, le=10)
 
     def key(self) -> str:
-        """Hash of all settings, 16 hexadecimal digits, the same on every machine."""
-        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=8).hexdigest()
+        """Hash of all settings, 16 hexadecimal digits, the same on every machine and for recipes of before."""
+        later = {"spectrum", "spectrum_mean", "neighbours", "neighbour_radius", "neighbour_strength"}
+        off = self.spectrum == 0 and self.neighbours == "none"
+        settings = self.model_dump_json(exclude=later if off else None)
+        return hashlib.blake2b(settings.encode(), digest_size=8).hexdigest()
 
 
 def background_for(scan: Scan, preparation: Preparation) -> np.ndarray | None:
@@ -93,8 +114,8 @@ def prepare(
 
     The order: pixels that are not finite become the pattern's mean, static background, crop and antialiased
     resize (the weights of ``skimage.transform.resize``), a polynomial of degree 4 taken off, and twice: Gaussian
-    high-pass, local contrast, z-score, clip. Blurs are normalised to the pixels inside the mask, so that neither
-    frame nor circle leaves an edge.
+    high-pass, local contrast, z-score, clip; then the radial spectrum, where it is pulled. Blurs are normalised to the
+    pixels inside the mask, so that neither frame nor circle leaves an edge.
 
     Parameters
     ----------
@@ -167,6 +188,10 @@ def _prepare(patterns: np.ndarray, preparation: Preparation, background: np.ndar
             np.maximum(local, 0, out=local)
             local += floor
             x /= np.sqrt(local, out=local)
+        _standardise(x, mask, preparation.clip)
+    if preparation.spectrum > 0:
+        x = pulled(x, preparation.spectrum, MEANS[preparation.spectrum_mean])
+        x *= mask
         _standardise(x, mask, preparation.clip)
     x[flat] = 0
     return x

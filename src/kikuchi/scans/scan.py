@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ensemble.errors import printable
+
 if TYPE_CHECKING:
     from orix.crystal_map import CrystalMap
 
@@ -86,6 +88,15 @@ class Scan:
     space_groups: np.ndarray | None = None
     static_background: np.ndarray | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Names and notes come from files, and go to terminals, pages and other programs.
+        self.name = printable(self.name)
+        self.metadata = _shown(self.metadata)
+        if self.phase_names is not None and any(
+            printable(str(name)) != name for name in set(self.phase_names)
+        ):
+            self.phase_names = np.array([printable(str(name)) for name in self.phase_names], dtype=object)
 
     def __len__(self) -> int:
         return self.source.n
@@ -178,12 +189,14 @@ class Scan:
             32 hexadecimal digits.
         """
         digest = hashlib.blake2b(digest_size=16)
-        parts = [self.n, self.signal_shape, np.dtype(self.dtype).str, self.shape, *self.source.identity()]
+        # Filtered with its neighbours or not, it is the same scan.
+        source = getattr(self.source, "raw", self.source)
+        parts = [self.n, self.signal_shape, np.dtype(source.dtype).str, self.shape, *self.source.identity()]
         digest.update("|".join(map(str, parts)).encode())
         digest.update(np.ascontiguousarray(self.row, np.int64).tobytes())
         digest.update(np.ascontiguousarray(self.col, np.int64).tobytes())
         for index in sorted({0, self.n // 2, self.n - 1}):
-            digest.update(np.ascontiguousarray(self.read(index)).tobytes())
+            digest.update(np.ascontiguousarray(source.read(np.array([index]))).tobytes())
         return digest.hexdigest()
 
 
@@ -191,6 +204,15 @@ def joined_notes(*notes: str | None) -> dict[str, str]:
     """Return the notes there are as an entry of a scan's metadata, an empty dictionary where there is none."""
     told = [note for note in notes if note]
     return {"note": "; ".join(told)} if told else {}
+
+
+def _shown(told: Any) -> Any:
+    """Return what a file tells with all text in it as `printable` has it."""
+    if isinstance(told, str):
+        return printable(told, keep="\n\t")
+    if isinstance(told, dict):
+        return {_shown(name): _shown(value) for name, value in told.items()}
+    return [_shown(value) for value in told] if isinstance(told, list) else told
 
 
 def stem_of(path: Path) -> str:

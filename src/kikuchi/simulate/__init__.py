@@ -12,6 +12,7 @@ from kikuchi.simulate.masters.kinematical import BandProfile, kinematical_master
 from kikuchi.simulate.masters.load import load_master
 from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.masters.master_file import save_master
+from kikuchi.simulate.masters.simulator import Simulator, draw_simulator, simulated_master
 from kikuchi.simulate.scenes.labelled import simulate_labelled, simulate_map
 from kikuchi.simulate.scenes.simulation import simulate
 
@@ -21,9 +22,11 @@ __all__ = [
     "Detector",
     "MasterPattern",
     "Microscope",
+    "Simulator",
     "Structure",
     "bloch_wave_master",
     "cached_master",
+    "draw_simulator",
     "dynamical_master",
     "kinematical_master",
     "load_master",
@@ -34,5 +37,6 @@ __all__ = [
     "simulate",
     "simulate_labelled",
     "simulate_map",
+    "simulated_master",
     "structure_names",
 ]

@@ -268,5 +268,5 @@ def mixed(patterns: np.ndarray, rng: np.random.Generator, most: float = 0.5) -> 
 
 def _best_member(bundle: Bundle) -> int:
     """Return the member of lowest held-out log-loss on the patterns for calibration."""
-    first = bundle.held_out.select(bundle.held_out.part == 0)
+    first = bundle.held_out.calibration
     return int(np.argmin([log_loss(p, first.labels) for p in softmax(first.outputs.logits)]))

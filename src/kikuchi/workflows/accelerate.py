@@ -16,7 +16,7 @@ from kikuchi._support import atomic
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.outputs import HeldOut, joined, write_held_out
+from kikuchi.bundle.outputs import HeldOut, Part, joined, write_held_out
 from kikuchi.inference import STUDENTS, Engine, Runner
 from kikuchi.inference.exports import (
     MANIFEST,
@@ -29,11 +29,20 @@ from kikuchi.inference.exports import (
 )
 from kikuchi.inference.openvino_engine import NAME as BF16
 from kikuchi.inference.openvino_engine import bf16_missing
-from kikuchi.inference.predictor import HELD_OUT, RULES, STRANGE, Predictor, answering
+from kikuchi.inference.predictor import HELD_OUT, STRANGE, WITHOUT_DRAWS, Predictor, answering
 from kikuchi.inference.quantisation import CALIBRATION_PATTERNS, quantise
 from kikuchi.inference.student import FEATURES, NAME
 from kikuchi.members.storage import DESCRIPTION
-from kikuchi.scans import Dataset, Scan, background_for, load_dataset, open_scan, split_dataset
+from kikuchi.scans import (
+    Dataset,
+    Scan,
+    background_for,
+    dataset_with_neighbours,
+    load_dataset,
+    open_scan,
+    split_dataset,
+    with_neighbours,
+)
 from kikuchi.training.distillation import distil, patterns_of, student_runner
 from kikuchi.workflows.fit import dataset_fingerprint
 
@@ -105,7 +114,10 @@ def quicken(
     bundle = Predictor.of(run)
     if student and len({spec.size for spec in bundle.members}) > 1:
         raise InputError("members of several input sizes have no common student", path=bundle.path)
-    scans = [scan if isinstance(scan, Scan) else open_scan(scan) for scan in unlabelled]
+    look = bundle.preparation(bundle.members[0])
+    scans = [
+        with_neighbours(scan if isinstance(scan, Scan) else open_scan(scan), look) for scan in unlabelled
+    ]
     source = _source(bundle, dataset)
     single = read_shelf(bundle, "onnx") or export_bundle(bundle, progress)
     if single is None:
@@ -153,6 +165,7 @@ def told(kind: str, measured: dict[str, Any]) -> list[str]:
 def _source(bundle: Bundle, dataset: str | Path | Dataset) -> _Source:
     """Split the dataset as the fit did, and make sure that it is the one."""
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
+    data = dataset_with_neighbours(data, bundle.preparation(bundle.members[0]))
     wanted = bundle.recipe.split
     split = split_dataset(
         data,
@@ -176,7 +189,7 @@ def _source(bundle: Bundle, dataset: str | Path | Dataset) -> _Source:
 
 def _quantise_all(bundle: Bundle, single: Shelf, folder: Path, source: _Source, progress: Progress) -> None:
     """Write every member in 8 bits, ranges set on patterns for calibration."""
-    first = source.positions[bundle.held_out.part == 0]
+    first = source.positions[bundle.held_out.part == Part.CALIBRATION]
     chosen = first[np.linspace(0, len(first) - 1, min(CALIBRATION_PATTERNS, len(first))).astype(int)]
     with locked(folder):
         for spec in bundle.members:
@@ -204,7 +217,7 @@ def _measure(
     """Run the held-out patterns, learn the stops, and measure both on the test patterns."""
     folder = shelf_folder(bundle, kind)
     held_out = _run(bundle, runner, kind, source, progress)
-    fitted = held_out.part == 0
+    fitted = held_out.part == Part.CALIBRATION
     logits, labels = held_out.outputs.logits[:, fitted], held_out.labels[fitted]
     order = best_order(logits)
     before = read_shelf(bundle, kind)
@@ -215,7 +228,7 @@ def _measure(
         "agreement": agreement,
         "cascades": {
             rule: fit_cascade(logits, labels, rule, order=order, agreement=agreement).to_dict()
-            for rule in RULES
+            for rule in WITHOUT_DRAWS
         },
     }
     heads = {spec.name: engine.head for spec, engine in zip(bundle.members, runner.engines, strict=True)}
@@ -292,9 +305,9 @@ def _run(bundle: Bundle, runner: Runner, kind: str, source: _Source, progress: P
 
 def _costs(bundle: Predictor, kind: str) -> dict[str, Any]:
     """Compare an engine, and its early stops, with Keras and all members, on the test patterns."""
-    rule = bundle.rule if bundle.rule in RULES else "average"
+    rule = bundle.rule if bundle.rule in WITHOUT_DRAWS else "average"
     quick = answering(bundle, kind, "never", rule)
-    test = bundle.held_out.part == 2
+    test = bundle.held_out.part == Part.TEST
     y = bundle.held_out.labels[test]
     own = bundle.held_out.select(test).outputs
     new = quick.held_out.select(test).outputs
@@ -304,9 +317,9 @@ def _costs(bundle: Predictor, kind: str) -> dict[str, Any]:
         "as_it_was": as_it_was,
         "recalibrated": quick.calibrated(new, rule)[1],
     }
-    whole = {r: quick.combined(new, r).probabilities.argmax(axis=1) for r in RULES}
+    whole = {r: quick.combined(new, r).probabilities.argmax(axis=1) for r in WITHOUT_DRAWS}
     stops = {}
-    for stop, r in [] if kind in STUDENTS else [("exact", "vote"), *(("cascade", r) for r in RULES)]:
+    for stop, r in [] if kind in STUDENTS else [("exact", "vote"), *(("cascade", r) for r in WITHOUT_DRAWS)]:
         judge = answering(bundle, kind, stop, r)
         assert judge.stopping is not None
         ran = ~np.isnan(stopped(new.logits, judge.stopping)).any(axis=-1)

@@ -76,9 +76,10 @@ def evaluate(
         everybody = contenders(bundle, patterns)
         evaluation = plain(_judge(bundle, patterns, everybody, progress))
         progress.say("writing the report")
-        atomic.write_json(folder / "evaluation.json", evaluation)
-        write_tables(evaluation, folder)
-        write_page(evaluation, bundle, everybody, patterns.labels, folder / "report.html")
+        with atomic.replaced_together(folder, "evaluation.json") as staged:
+            atomic.write_json(staged / "evaluation.json", evaluation)
+            write_tables(evaluation, staged)
+            write_page(evaluation, bundle, everybody, patterns.labels, staged / "report.html")
     return evaluation
 
 

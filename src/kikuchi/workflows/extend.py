@@ -23,14 +23,14 @@ from kikuchi.bundle.background import (
 )
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, read_exemplars, write_exemplars
-from kikuchi.bundle.outputs import HeldOut, joined
+from kikuchi.bundle.outputs import HeldOut, Part, joined
 from kikuchi.bundle.write import SPLITS, finish
 from kikuchi.incremental.comparison import Change, compared, write_table
 from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, rehearse, said
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, build_member, copy_backbone, features_of, save_member
 from kikuchi.members.posterior import set_posterior
-from kikuchi.scans import Dataset, hash_patterns, pattern_quality
+from kikuchi.scans import Dataset, dataset_with_neighbours, hash_patterns, pattern_quality
 from kikuchi.scans.independence import pattern_groups
 from kikuchi.workflows.label import open_labelled
 
@@ -100,7 +100,7 @@ def extend(
         The bundle keeps no exemplars, a new class has fewer than `FOLDS` usable patterns, or the folder is not empty.
     """
     bundle = Predictor.of(run)
-    data = open_labelled(dataset)
+    data = dataset_with_neighbours(open_labelled(dataset), bundle.preparation(bundle.members[0]))
     folder = Path(out)
     exemplars = read_exemplars(bundle.path, len(bundle.members))
     classes = tuple(sorted({*bundle.classes, *data.classes}))
@@ -325,8 +325,8 @@ def _facts(
         "splits": {
             "train": splits["train"] + len(new.labels),
             "validation": splits["validation"],
-            "calibration": int((judged.part < 2).sum()),
-            "test": int((judged.part == 2).sum()),
+            "calibration": int((judged.part != Part.TEST).sum()),
+            "test": int((judged.part == Part.TEST).sum()),
         },
         "dataset": hashlib.sha256("".join(sorted(new.hashes)).encode()).hexdigest(),
         "seed": seed,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensemble.abstention import Familiarity, fit_familiarity
+from ensemble.abstention.splitting import stratified_groups
 from ensemble.errors import InputError
-from kikuchi._support import atomic
+from kikuchi._support import atomic, lock
 from kikuchi._support.links import refuse_links
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
@@ -26,7 +27,15 @@ from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, features_of, predict
 from kikuchi.members.history import convergence
 from kikuchi.recipes.schema import Recipe, load_recipe
-from kikuchi.scans import Dataset, Split, background_for, load_dataset, prepare, split_dataset
+from kikuchi.scans import (
+    Dataset,
+    Split,
+    background_for,
+    dataset_with_neighbours,
+    load_dataset,
+    prepare,
+    split_dataset,
+)
 from kikuchi.scans.independence import pattern_groups
 from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
@@ -83,6 +92,7 @@ def fit(
     """
     recipe = load_recipe(recipe)
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
+    data = dataset_with_neighbours(data, recipe.preparation(recipe.member[0].size))
     if len(data.classes) < 2:
         raise InputError(
             "one space group alone cannot be told from others",
@@ -99,10 +109,12 @@ def fit(
         seed=seed,
     )
     _require_held_out(data, split)
+    preparation = recipe.preparation(specs[0][0].size)
+    group, how = pattern_groups(data, recipe.abstain.groups, preparation)
+    part = _parts(data, split, group, how)
     with locked(folder):
         if (folder / "fit.json").is_file():
             refuse_links(folder, remedy="give another folder")
-        atomic.sweep(folder)
         stream = None
         if recipe.stream is not None:
             stream = recipe_stream(recipe.stream, split.classes, seed)
@@ -128,7 +140,8 @@ def fit(
         taught = _Taught(recipe, data, split, stream)
         familiarity = _reference(models, members, taught)
         _keep_background(members, taught, folder)
-        held_out = _run_held_out(models, members, recipe, familiarity, data, split, progress)
+        progress.say(f"held-out patterns count as independent by {how}")
+        held_out = _run_held_out(models, members, recipe, familiarity, data, split, part, group, progress)
         _keep_exemplars(models, members, taught, held_out, folder)
         atomic.write_json(folder / SPLITS, split.to_dict())
         write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
@@ -154,6 +167,37 @@ def _require_held_out(data: Dataset, split: Split) -> None:
                 )
 
 
+def _parts(data: Dataset, split: Split, group: np.ndarray, how: str) -> np.ndarray:
+    """Say of every pattern of the dataset whether it calibrates (0), certifies (1) or tests (2).
+
+    Whole groups: a grain that helped to calibrate must not test the promise. Every space group is in both parts, or
+    the fit is refused before any training: what no pattern certified would be promised all the same.
+    """
+    labels = data.labels(split.classes)[split.calibration]
+    own = group[split.calibration]
+    for k, space_group in enumerate(split.classes):
+        if len(np.unique(own[labels == k])) < 2:
+            raise InputError(
+                f"space group {space_group}: all held-out patterns are of one {how}, which cannot both calibrate and "
+                "certify",
+                path=data.path,
+                remedy='add a scan of it, or choose groups = "block" or "pattern" in the recipe\'s [abstain]',
+            )
+    rng = np.random.default_rng([split.seed, 1])
+    part = np.full(data.n, 2, np.int8)
+    part[split.calibration] = np.where(stratified_groups(own, labels, CALIBRATION_SHARE, rng), 0, 1)
+    missing = set(range(len(split.classes))) - set(labels[part[split.calibration] == 1].tolist())
+    if missing:
+        space_group = split.classes[min(missing)]
+        raise InputError(
+            f"space group {space_group}: no held-out pattern is left to certify it, since its groups ({how}) are "
+            "shared with other space groups",
+            path=data.path,
+            remedy="add a scan of it",
+        )
+    return part
+
+
 def _claim(folder: Path, recipe: Recipe, data: Dataset, split: Split, stream: MasterStream | None) -> None:
     """Say in the folder what is being fitted there, and refuse one where something else is."""
     wanted = {
@@ -172,7 +216,7 @@ def _claim(folder: Path, recipe: Recipe, data: Dataset, split: Split, stream: Ma
                     f"a fit with another {name} was begun here", path=folder, remedy="give another --out"
                 )
         return
-    if folder.is_dir() and any(p.name != ".lock" for p in folder.iterdir()):
+    if folder.is_dir() and any(p.name not in lock.OWN for p in folder.iterdir()):
         raise InputError("the folder is not empty", path=folder, remedy="give another --out")
     atomic.write_json(path, wanted)
 
@@ -257,17 +301,11 @@ def _run_held_out(
     familiarity: Familiarity,
     data: Dataset,
     split: Split,
+    part: np.ndarray,
+    group: np.ndarray,
     progress: Progress,
 ) -> HeldOut:
     """Run every member on the calibration and the test patterns."""
-    group, how = pattern_groups(data, recipe.abstain.groups, recipe.preparation(members[0].size))
-    progress.say(f"held-out patterns count as independent by {how}")
-    # Whole groups: a grain that helped to calibrate must not test the promise.
-    rest_group = group[split.calibration]
-    shuffled = np.random.default_rng([split.seed, 1]).permutation(np.unique(rest_group))
-    calibrates = np.isin(rest_group, shuffled[: round(CALIBRATION_SHARE * len(shuffled))])
-    part = np.full(data.n, 2, np.int8)
-    part[split.calibration] = np.where(calibrates, 0, 1)
     wanted = np.sort(np.concatenate([split.calibration, split.test]))
     outputs: list[MemberOutputs] = []
     places: list[np.ndarray] = []

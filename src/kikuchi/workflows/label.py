@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.active_learning import choose_queries
-from ensemble.errors import InputError
+from ensemble.errors import InputError, printable
 from ensemble.pooling import combine
 from kikuchi._support import atomic
+from kikuchi._support.cells import cell, cells, word
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi._support.text import decoded
 from kikuchi.bundle.bundle import Bundle
@@ -18,7 +19,16 @@ from kikuchi.bundle.decision import member_weights
 from kikuchi.inference.logits_store import STORE, LogitsStore
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import features_of
-from kikuchi.scans import Dataset, Material, Scan, background_for, load_dataset, open_scan, prepare
+from kikuchi.scans import (
+    Dataset,
+    Material,
+    Scan,
+    background_for,
+    load_dataset,
+    open_scan,
+    prepare,
+    with_neighbours,
+)
 
 COLUMNS = (
     "scan",
@@ -78,7 +88,9 @@ def suggest(
         The map is not of this scan and bundle, is unfinished, or nothing in it can be asked about.
     """
     bundle = Predictor.of(run)
-    opened = scan if isinstance(scan, Scan) else open_scan(scan)
+    opened = with_neighbours(
+        scan if isinstance(scan, Scan) else open_scan(scan), bundle.preparation(bundle.members[0])
+    )
     store = LogitsStore.read(Path(map_dir) / STORE)
     for what, of_map, given in (
         ("scan", store.identity.scan, opened.fingerprint()),
@@ -123,7 +135,7 @@ def suggest(
     with atomic.replaced(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(cells(row) | {"scan": cell(row["scan"], exact=True)} for row in rows)
     return path
 
 
@@ -183,12 +195,12 @@ def read_labels(path: Path, scans: dict[str, Scan] | None = None) -> Dataset:
                 path=path,
                 remedy="whole numbers, or leave the space group empty",
             )
-        scan = row["scan"] or ""  # a line may be too short to have one
+        scan = word(row["scan"] or "")  # a line may be too short to have one
         if not scan.strip():
             raise InputError(
                 f"line {number} names no scan", path=path, remedy="keep the column scan as it was"
             )
-        name = (row.get("material") or "").strip() or f"labelled {label}"
+        name = printable(word((row.get("material") or "").strip())) or f"labelled {label}"
         wanted.setdefault((scan, name, int(label)), []).append(int(row["index"]))
     if not wanted:
         raise InputError("no row has a space group", path=path, remedy="fill the column space_group")

@@ -20,7 +20,7 @@ from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.members import features_of, fit_head, predict, train_member
 from kikuchi.recipes.schema import MemberGroup, Recipe, load_recipe
-from kikuchi.scans import Dataset, Split, load_dataset, split_dataset
+from kikuchi.scans import Dataset, Split, dataset_with_neighbours, load_dataset, split_dataset
 from kikuchi.training.train_ensemble import begun
 from kikuchi.workflows.fit import HELD_OUT_LEAST, dataset_fingerprint
 
@@ -120,6 +120,7 @@ def learn_curve(
     """
     chosen = load_recipe(recipe)
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
+    data = dataset_with_neighbours(data, chosen.preparation(chosen.member[0].size))
     groups = _groups(chosen, ways)
     steps = _affordable(data, chosen, sorted(set(counts)), progress)
     if repeats < 1 or not 0 < target < 1:

@@ -1,6 +1,7 @@
 """The journey of `map`: a scan and a bundle become decisions on a grid, files and a report."""
 
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,9 @@ from ensemble.abstention.promises import check_promise
 from ensemble.calibration import Calibration
 from ensemble.errors import InputError
 from ensemble.phase_fractions import Fractions, outcomes, phase_fractions
+from kikuchi._support.atomic import replaced_together
 from kikuchi._support.lock import locked
-from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.progress import SILENT, Progress, noted
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
@@ -28,7 +30,7 @@ from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.scan_check import ScanCheck, check_scan, class_promise, held_promise
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, open_scan
+from kikuchi.scans import Scan, open_scan, recording_warnings, with_neighbours
 from kikuchi.scans.readers.image_files import ImageFiles
 
 if TYPE_CHECKING:
@@ -109,25 +111,27 @@ def map_scan(
     begin = time.perf_counter()
     bundle = Predictor.of(run)
     rule = bundle.check_rule(rule)
-    bundle = answering(bundle, engine, stop, rule)
     if promise is not None:
         check_promise(promise)
     wishes = {"risk": risk, "confidence": confidence, "familiar": familiar, "promise": promise}
-    if among is None:
-        calibration, abstention = wanted_decision(bundle, rule, **wishes)
-        judge = replace(
-            bundle,
-            calibrations={rule: calibration},
-            abstentions={rule: abstention},
-            recipe=wanted_recipe(bundle, **wishes),
-        )
-    else:
-        judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
-        calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
+    with noted(progress):
+        bundle = answering(bundle, engine, stop, rule)
+        if among is None:
+            calibration, abstention = wanted_decision(bundle, rule, **wishes)
+            judge = replace(
+                bundle,
+                calibrations={rule: calibration},
+                abstentions={rule: abstention},
+                recipe=wanted_recipe(bundle, **wishes),
+            )
+        else:
+            judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
+            calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
     opened = scan if isinstance(scan, Scan) else open_scan(scan, shape)
     check_new(bundle, engine, opened)
     folder = Path(out)
     check_out(folder, opened, bundle)
+    opened = with_neighbours(opened, bundle.preparation(bundle.members[0]))
     grain_of = None
     if grains is not None:
         look = bundle.preparation(bundle.members[0])
@@ -158,16 +162,17 @@ def map_scan(
         if grain_of is not None:
             phase_map = with_grains(phase_map, judge, rule, abstention, grain_of)
         progress.say("writing the map")
-        write_map(phase_map, folder, fractions=fractions)
-        if grain_of is not None:
-            write_pooled(phase_map, folder)
-        write_map_report(
-            phase_map,
-            folder / "report.html",
-            patterns=as_seen(opened, bundle),
-            threshold=abstention,
-            fractions=fractions,
-        )
+        with replaced_together(folder, "summary.json", stale=("pooled.png", "report_data")) as staged:
+            write_map(phase_map, staged, fractions=fractions)
+            if grain_of is not None:
+                write_pooled(phase_map, staged)
+            write_map_report(
+                phase_map,
+                staged / "report.html",
+                patterns=as_seen(opened, bundle),
+                threshold=abstention,
+                fractions=fractions,
+            )
     return phase_map
 
 
@@ -206,7 +211,8 @@ def wanted_decision(bundle: Bundle, rule: str, **wishes: Any) -> tuple[Calibrati
     """Return the bundle's own decision rule, or one fitted anew for what is wished; see `wanted_recipe`."""
     if all(value is None for value in wishes.values()):
         return bundle.calibrations[rule], bundle.abstentions[rule]
-    return fit_decision(bundle.held_out, rule, wanted_recipe(bundle, **wishes), names=bundle.class_names)
+    recipe = wanted_recipe(bundle, **wishes)
+    return fit_decision(bundle.held_out, rule, recipe, bundle.classes, names=bundle.class_names)
 
 
 def _fractions(
@@ -216,7 +222,7 @@ def _fractions(
 
     Intervals are drawn over blocks of the map, since neighbours are not independent, and over held-out groups.
     """
-    test = judge.held_out.select(judge.held_out.part == 2)
+    test = judge.held_out.test
     k = len(judge.classes)
     known = judge.decide(test.outputs, rule=rule, abstention=abstention)
     try:
@@ -250,7 +256,10 @@ def _meta(
             f"this scan was taken at {scan.voltage_kv:g} kV, the bundle was fitted at {trained} kV: "
             "the promised risk does not carry over"
         )
+    warnings += recording_warnings(scan)
     return {
+        # The same in every file of a map: who finds two in one folder has files of two runs before him.
+        "run_id": uuid.uuid4().hex,
         "scan": {
             "name": scan.name,
             "patterns": scan.n,

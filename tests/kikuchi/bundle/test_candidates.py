@@ -68,7 +68,7 @@ def test_among_two_groups_the_held_out_patterns_of_these_are_certified_anew(ship
 
 def test_among_all_groups_is_the_bundle_itself(shipped):
     among = shipped.among(shipped.classes)
-    outputs = shipped.held_out.select(shipped.held_out.part == 2).outputs
+    outputs = shipped.held_out.test.outputs
     narrowed = among.candidates.narrow(outputs)
     assert np.array_equal(narrowed.logits, outputs.logits)
     assert among.calibrated(narrowed)[1] == pytest.approx(shipped.calibrated(outputs)[1], abs=1e-6)
@@ -76,7 +76,7 @@ def test_among_all_groups_is_the_bundle_itself(shipped):
 
 def test_strangers_to_the_candidates_are_called_unfamiliar_more_often(shipped):
     among = shipped.among("225,227")
-    held_out = shipped.held_out.select(shipped.held_out.part == 2)
+    held_out = shipped.held_out.test
     status = among.decide(among.candidates.narrow(held_out.outputs)).status
     numbers = np.array(shipped.classes)[held_out.labels]
     own, stranger = np.isin(numbers, [225, 227]), np.isin(numbers, [229, 223])

@@ -71,7 +71,7 @@ def test_confusion_is_scikit_learns_with_an_empty_row_for_unknown_groups(judged,
 
 def test_statuses_share_out_all_patterns_and_their_rates_have_exact_intervals(judged, bundle, by_hand):
     labels, _, p = by_hand
-    decision = bundle.decide(bundle.held_out.select(bundle.held_out.part == 2).outputs)
+    decision = bundle.decide(bundle.held_out.test.outputs)
     table = pd.read_csv(judged[1] / "status.csv")
     ours = table[table.who == "average"].set_index("status")
     assert ours["count"].sum() == len(labels)
@@ -103,7 +103,7 @@ def test_risk_of_the_answered_has_the_same_exact_interval_everywhere(judged):
 
 def test_enrichment_is_the_ratio_of_error_rates(judged, bundle, by_hand):
     labels, _, p = by_hand
-    solved = bundle.decide(bundle.held_out.select(bundle.held_out.part == 2).outputs).status == 0
+    solved = bundle.decide(bundle.held_out.test.outputs).status == 0
     wrong = p.argmax(axis=1) != labels
     expected = wrong[~solved].mean() / wrong[solved].mean()
     assert row(judged[1] / "rules.csv", who="average")["enrichment"] == pytest.approx(expected)

@@ -75,6 +75,7 @@ def test_rows_of_a_hexagonal_grid_are_shifted(browser, tmp_path, make_map):
     assert "Point 6 · row 1, column 0\nx 0.125" in browser.until(lambda: browser.text("tooltip"))
 
 
+@pytest.mark.slow
 def test_a_million_points_open_and_answer(browser, tmp_path, make_map):
     drawn = make_map(1000, 1000, members=("a",))
     page = write_map_report(

@@ -108,14 +108,6 @@ def test_an_interrupted_run_keeps_its_whole_chunks(ensemble, tmp_path, monkeypat
     np.testing.assert_array_equal(resumed.logits, whole.logits)
 
 
-def test_one_part_run_alone_is_that_part_of_the_store(ensemble, tmp_path):
-    scan = scan_from_array(patterns(90))
-    store, _ = run_scan.run_store(scan, ensemble.bundle, tmp_path / "store", SILENT)
-    outputs = run_scan.run_chunk(scan, slice(30, 60), ensemble.runner)
-    np.testing.assert_allclose(outputs.logits, store.logits[:, 30:60], atol=1e-5)
-    np.testing.assert_allclose(outputs.unfamiliarity, store.unfamiliarity[30:60], rtol=1e-5)
-
-
 def test_a_pattern_that_cannot_be_read_has_quality_zero(ensemble, tmp_path):
     scan = scan_from_array(patterns(20))
     scan.problems[7] = "torn"

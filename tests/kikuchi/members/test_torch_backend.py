@@ -90,7 +90,7 @@ def test_under_guidance_logits_and_answers_are_those_of_keras(architecture):
     )
 
 
-@pytest.mark.parametrize("engine", ["keras", "torch"])
+@pytest.mark.parametrize("engine", [pytest.param("keras", marks=pytest.mark.slow), "torch"])
 def test_guidance_is_learned_resumed_and_left_out_of_the_member(tmp_path, engine):
     """A pattern is as bright as what its parts look at: the answers can be right only if the backbone says so."""
     one = spec("small", size=32)
@@ -177,7 +177,7 @@ def test_the_loss_of_a_student_is_the_cross_entropy_from_each_teacher(engine):
     assert agreement == pytest.approx((logits.argmax(-1) == wanted.argmax(-1)).mean())
 
 
-@pytest.mark.parametrize("engine", ["keras", "torch"])
+@pytest.mark.parametrize("engine", [pytest.param("keras", marks=pytest.mark.slow), "torch"])
 def test_a_student_learns_that_its_teachers_disagree(engine):
     """One teacher sees a bright top, the other always doubts it: 90 % and 60 % of a class, 10 % and 40 % otherwise."""
     rng = np.random.default_rng(0)
@@ -206,6 +206,7 @@ def test_what_teachers_say_is_not_mirrored():
         train_member(build_member(spec(size=32)), (x, wanted), (x, wanted), Training(mirror=True), seed=0)
 
 
+@pytest.mark.slow
 def test_a_student_learns_on_keras_other_backend(tmp_path):
     """The same two epochs in another process, by Keras on PyTorch, with and without an interruption."""
     code = """

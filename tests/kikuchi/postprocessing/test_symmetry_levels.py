@@ -46,7 +46,7 @@ def bundle():
 
 @pytest.fixture(scope="module")
 def abstention(bundle):
-    second = bundle.held_out.select(bundle.held_out.part == 1)
+    second = bundle.held_out.certification
     p = bundle.calibrated(second.outputs, "average")[1]
     return fit_abstention(
         p, second.labels, unfamiliarity=second.outputs.unfamiliarity, quality=second.outputs.quality,

@@ -1,7 +1,5 @@
 """Patterns of given crystals: reproducible, uniform in orientation, mixed and blurred as asked."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 
@@ -13,7 +11,6 @@ from kikuchi.simulate.detector.microscope import Detector, Microscope
 from kikuchi.simulate.detector.orientations import random_orientations
 from kikuchi.simulate.detector.projection import project
 from kikuchi.simulate.masters.master import MasterPattern
-from kikuchi.simulate.training.batches import PatternStream
 
 AXIS = np.linspace(-1, 1, 201, dtype=np.float32)
 HALF = 2 + np.cos(25 * AXIS)[:, None] * np.cos(14 * AXIS)[None, :] + 0.5 * AXIS[:, None]
@@ -106,39 +103,3 @@ def test_orientations_are_uniform_on_so3():
 def test_a_failing_item_raises_where_the_results_are_used():
     with pytest.raises(ZeroDivisionError):
         list(ordered_map(lambda x: 1 // x, [2, 1, 0, 3], workers=2))
-
-
-def test_a_stream_repeats_with_its_seed_and_goes_on_where_it_stopped():
-    open_stream = partial(PatternStream, [MASTER, MASTER], [0, 1], batch=70, detector=DETECTOR, seed=3)
-    with open_stream(workers=1) as stream:
-        first = [next(stream) for _ in range(3)]
-    with open_stream(workers=3, start=2) as stream:
-        patterns, labels = next(stream)
-    np.testing.assert_array_equal(patterns, first[2][0])
-    np.testing.assert_array_equal(labels, first[2][1])
-    assert (first[0][0] != first[1][0]).any(axis=(1, 2)).all()
-    with pytest.raises(StopIteration):
-        next(stream)
-
-
-def test_a_stream_draws_classes_with_equal_chances():
-    labels = [4, 4, 4, 4, 4, 4, 4, 9]
-    with PatternStream([MASTER] * 8, labels, batch=1000, detector=Detector(shape=(4, 4))) as stream:
-        drawn = next(stream)[1]
-    assert np.mean(drawn == 9) == pytest.approx(0.5, abs=0.08)
-
-
-def test_a_stream_prepares_in_the_background():
-    def prepare(patterns):
-        return patterns.astype(np.float32) / 255
-
-    with PatternStream([MASTER], [0], batch=5, detector=DETECTOR) as raw:
-        expected = next(raw)[0] / np.float32(255)
-    with PatternStream([MASTER], [0], batch=5, detector=DETECTOR, prepare=prepare) as stream:
-        np.testing.assert_array_equal(next(stream)[0], expected)
-
-
-def test_what_goes_wrong_in_the_background_is_raised_in_front():
-    broken = MasterPattern("broken", 1, 20.0, HALF, HALF[:5], "kinematical")
-    with PatternStream([broken], [0], batch=4) as stream, pytest.raises(ValueError):
-        next(stream)

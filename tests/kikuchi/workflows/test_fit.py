@@ -93,7 +93,7 @@ def test_a_stopped_fit_goes_on_and_ends_the_same(dataset, fitted):
 
 
 def test_stripes_of_two_directions_are_told_apart(bundle):
-    test = bundle.held_out.select(bundle.held_out.part == 2)
+    test = bundle.held_out.test
     _, probabilities = bundle.calibrated(test.outputs)
     assert (probabilities.argmax(axis=1) == test.labels).mean() > 0.9
 
@@ -112,10 +112,25 @@ def test_calibration_certification_and_test_share_no_pattern(bundle):
 def test_weights_by_log_loss_pool_as_the_formula_says(bundle):
     combining = bundle.recipe.combine.model_copy(update={"weights": "log-loss"})
     weighted = replace(bundle, recipe=bundle.recipe.model_copy(update={"combine": combining}))
-    first = weighted.held_out.select(weighted.held_out.part == 0)
+    first = weighted.held_out.calibration
     z = first.outputs.logits.astype(float)
     p = np.exp(z - z.max(axis=2, keepdims=True))
     p /= p.sum(axis=2, keepdims=True)
     likelihood = np.array([np.exp(np.log(m[np.arange(len(first.labels)), first.labels]).mean()) for m in p])
     expected = np.tensordot(likelihood / likelihood.sum(), p, axes=1)
     np.testing.assert_allclose(weighted.combined(first.outputs, "average").probabilities, expected, atol=1e-6)
+
+
+def test_a_space_group_that_nothing_would_certify_is_refused_before_training(dataset, tmp_path):
+    # One scan a space group, and whole scans as the independent unit: it cannot both calibrate and certify.
+    recipe = parse_recipe(RECIPE + '[abstain]\ngroups = "scan"\n', "r")
+    with pytest.raises(kikuchi.InputError, match="space group 225: all held-out patterns are of one scan"):
+        kikuchi.fit(dataset, recipe, tmp_path / "run", seed=3)
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_space_group_certifies(bundle):
+    held_out = bundle.held_out
+    for part in (0, 1):
+        assert set(held_out.labels[held_out.part == part]) == {0, 1}
+    assert all(rule.certificate.untested == () for rule in bundle.abstentions.values())

@@ -1,9 +1,10 @@
-"""Dynamical master patterns by Bloch waves on the CPU: a third of a second for nickel, no GPU needed.
+"""Dynamical master patterns by Bloch waves on the CPU, no GPU needed.
 
-ebsdsim (`kikuchi.simulate.masters.dynamical`) solves the same problem with fewer approximations, on a GPU; without
-one it takes half a minute a crystal, too long to show a network thousands of them. What makes this quick is that
-only the beams that are excited take part, that a crystal with an inversion centre has a real symmetric structure
-matrix, and that absorption is a perturbation, so that one symmetric eigenproblem a direction is all there is to solve.
+What decides how near such masters come to EMsoft's is measured in reports/simulation: that the damping of the waves is
+solved for and not only perturbed by, that electrons of several energies leave from several depths, that beams which
+scatter weakly but are strongly excited through others take part, and that absorption is each element's own. What keeps
+it quick: beams far from the Ewald sphere are folded into the rest, and damping is solved for between
+excited waves only.
 """
 
 from dataclasses import dataclass
@@ -13,36 +14,60 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi.simulate.crystals.structures import Structure
 from kikuchi.simulate.crystals.symmetry import is_centrosymmetric
+from kikuchi.simulate.masters.electron_transport import Backscattered, backscattered
 from kikuchi.simulate.masters.equivalent_pixels import equivalent_pixels
+from kikuchi.simulate.masters.fourier_coefficients import FourierCoefficients, fourier_coefficients
 from kikuchi.simulate.masters.lambert import lambert_directions
 from kikuchi.simulate.masters.master import MasterPattern
-from kikuchi.simulate.masters.structure_factors import electron_wavelength, structure_factors, sum_over_atoms
+from kikuchi.simulate.masters.structure_factors import electron_wavelength
 
-# h^2 / (2 m e), volt square angstrom: a potential in volt divided by it is one in reciprocal square angstrom.
-_VOLT_TO_RECIPROCAL = 150.41204
 _REST_ENERGY_KEV = 510.99895
-_MOST_DIFFERENCES = 4_000_000
+_LEAST_COUPLING = 0.1
+"""Beams are chosen as if they scattered at least this share of the strongest: others may excite them."""
+_LEAST_EXCITED = 1e-3
+"""Bloch waves that hold less of the incoming wave, all together, are left out once they are known."""
 
 
 @dataclass(frozen=True)
 class Scattering:
-    """What the crystal structure does not say about the electrons in it.
+    """How the electrons are taken to move, beyond what the crystal structure says.
 
     Parameters
     ----------
     depth
-        Mean depth from which electrons come that still diffract, angstrom; they get fewer exponentially.
+        Factor on the depths from which electrons come; 1 is what the Monte Carlo model gives.
+    least_depth
+        Added to every depth, angstrom; EMsoft counts depths from one nanometre, which matters for heavy elements.
     absorption
-        Imaginary part of the potential as a share of the real one; 0.1 is the usual rule (Hashimoto, Howie & Whelan,
-        Proc. R. Soc. A 269, 80, 1962).
+        Factor on the absorptive scattering of each element; 1 is what its thermal motion and excitations give.
+    debye_waller
+        Factor on the structure's Debye-Waller factors.
+    energies
+        Groups of electron energies that are solved for, each of an equal share of the electrons.
+    least_energy
+        Electrons that keep less than this share of the beam's energy are left out, in [0.2, 1).
+    tilt
+        Angle between beam and surface normal, degrees.
     """
 
-    depth: float = 50.0
-    absorption: float = 0.1
+    depth: float = 1.0
+    least_depth: float = 10.0
+    absorption: float = 1.0
+    debye_waller: float = 1.0
+    energies: int = 3
+    least_energy: float = 0.7
+    tilt: float = 70.0
 
     def __post_init__(self) -> None:
-        if not (self.depth > 0 and self.absorption >= 0):
-            raise InputError(f"{self} is not possible", remedy="a positive depth, no negative absorption")
+        if not (
+            self.depth > 0
+            and min(self.least_depth, self.absorption) >= 0
+            and self.debye_waller >= 0
+            and self.energies >= 1
+        ):
+            raise InputError(
+                f"{self} is not possible", remedy="a positive depth, no negative factor, at least one energy"
+            )
 
 
 def bloch_wave_master(
@@ -50,16 +75,17 @@ def bloch_wave_master(
     voltage_kv: float = 20.0,
     *,
     half_size: int = 50,
-    min_dspacing: float = 0.7,
+    min_dspacing: float = 0.5,
     max_beams: int = 150,
-    excitation: float = 100.0,
+    excitation: float = 30.0,
+    far: float = 300.0,
     scattering: Scattering | None = None,
 ) -> MasterPattern:
     """Compute a dynamical master pattern by many-beam Bloch waves.
 
     The intensity that leaves in a direction is, by reciprocity, what a plane wave coming in along it does at the atoms,
-    each weighted by the square of its atomic number (Winkelmann et al., Ultramicroscopy 107, 414, 2007).
-    One energy takes part, the beam's own.
+    each weighted by the square of its atomic number (Winkelmann et al., Ultramicroscopy 107, 414, 2007), summed over
+    depths and energies of the backscattered electrons (Callahan & De Graef, Microsc. Microanal. 19, 1255, 2013).
 
     Parameters
     ----------
@@ -74,9 +100,12 @@ def bloch_wave_master(
     max_beams
         Most beams in one direction; the time grows with its cube.
     excitation
-        Beams are taken up to this ratio of excitation error to coupling, |K^2 - |K + g|^2| / |U_g|.
+        Beams are taken up to this ratio of excitation error to coupling, |K^2 - |K + g|^2| / |U_g|, where no beam is
+        taken to couple less than a tenth of the strongest.
+    far
+        Beams beyond that and up to this ratio act by second-order perturbation.
     scattering
-        Depth and absorption.
+        Depths, energies and absorption of the electrons.
 
     Returns
     -------
@@ -90,15 +119,36 @@ def bloch_wave_master(
     """
     if max_beams < 2 or not excitation > 0:
         raise InputError("Bloch waves take at least two beams and a positive excitation limit")
-    waves = _Waves(structure, voltage_kv, min_dspacing, scattering or Scattering())
+    scattering = scattering or Scattering()
+    coefficients = fourier_coefficients(structure, min_dspacing, scattering.debye_waller)
+    electrons = backscattered(
+        structure,
+        voltage_kv,
+        scattering.energies,
+        least_energy=scattering.least_energy,
+        tilt=scattering.tilt,
+    )
+    waves = [
+        Waves(
+            coefficients,
+            electrons,
+            group,
+            depth=scattering.depth,
+            least_depth=scattering.least_depth,
+            absorption=scattering.absorption,
+        )
+        for group in range(scattering.energies)
+    ]
     centric = is_centrosymmetric(structure.space_group)
     size = 2 * half_size + 1
     representatives, sets = equivalent_pixels(structure, size, friedel=centric)
     directions = lambert_directions(size).reshape(-1, 3)[representatives]
 
     def hemisphere(turned: np.ndarray) -> np.ndarray:
-        values = np.array([waves.intensity(d, max_beams, excitation) for d in turned], dtype=np.float32)
-        return values[sets].reshape(size, size)
+        values = np.zeros(len(turned))
+        for weight, wave in zip(electrons.weights, waves, strict=True):
+            values += weight * np.array([wave.intensity(d, max_beams, excitation, far) for d in turned])
+        return values.astype(np.float32)[sets].reshape(size, size)
 
     north = hemisphere(directions)
     if centric:
@@ -117,70 +167,102 @@ def bloch_wave_master(
     )
 
 
-class _Waves:
-    """Fourier coefficients of one crystal, and the intensity they give in a direction."""
+class Waves:
+    """The waves of one energy in a crystal, and the intensity they give in a direction.
+
+    Parameters
+    ----------
+    coefficients
+        Fourier coefficients of the crystal.
+    electrons
+        Energies and depths of the backscattered electrons.
+    group
+        Which group of them.
+    depth, absorption
+        Factors on the depths and on the absorptive potential.
+    least_depth
+        Added to every depth, angstrom.
+    """
 
     def __init__(
-        self, structure: Structure, voltage_kv: float, min_dspacing: float, scattering: Scattering
+        self,
+        coefficients: FourierCoefficients,
+        electrons: Backscattered,
+        group: int,
+        *,
+        depth: float = 1.0,
+        least_depth: float = 0.0,
+        absorption: float = 1.0,
     ) -> None:
-        if not min_dspacing > 0:
-            raise InputError(f"min_dspacing {min_dspacing} must be a positive length in angstrom")
-        self.wave_number = 1 / electron_wavelength(voltage_kv)
-        self.scattering = scattering
-        # Beams g couple through the coefficient of g - h, which reaches twice as far.
-        limits = 2 * np.floor(np.array(structure.lattice[:3]) / min_dspacing).astype(int)
-        if np.prod(2.0 * limits + 1) > _MOST_DIFFERENCES:
-            raise InputError(f"{structure.name} has too many reflectors", remedy="raise min_dspacing")
-        axes = [np.arange(-limit, limit + 1) for limit in limits]
-        hkl = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        self._origin = len(hkl) // 2
-        half = hkl[self._origin :]
-        mass = 1 + voltage_kv / _REST_ENERGY_KEV
-        potential = structure_factors(structure, half) * mass / _VOLT_TO_RECIPROCAL
-        # Backscattering happens at the atoms, by the square of their number.
-        emission = sum_over_atoms(structure, half, lambda number, _: float(number) ** 2)
-        # The mean potential refracts all beams alike; it is not part of their coupling.
-        potential[0] = 0
-        self._potential, self._emission = _both_halves(potential), _both_halves(emission)
-        if is_centrosymmetric(structure.space_group) and np.abs(self._potential.imag).max() < 1e-9:
-            # With the inversion centre at the origin everything is real, and the eigenproblem four times as quick.
-            self._potential, self._emission = self._potential.real.copy(), self._emission.real.copy()
-        vectors = hkl @ structure.reciprocal_matrix
-        lengths = np.linalg.norm(vectors, axis=1)
-        strength = np.abs(self._potential)
-        beams = np.flatnonzero((lengths <= 1 / min_dspacing) & (strength > 1e-3 * strength.max()))
-        strides = np.array([(2 * limits[1] + 1) * (2 * limits[2] + 1), 2 * limits[2] + 1, 1])
-        self._vectors, self._squares = vectors[beams], lengths[beams] ** 2
-        self._strengths = strength[beams]
-        self._offsets = hkl[beams] @ strides
+        energy = float(electrons.energies_kev[group])
+        mass = 1 + energy / _REST_ENERGY_KEV
+        self._crystal = coefficients
+        # The mean potential refracts and damps all beams alike; depths of electrons hold the damping already.
+        self._potential = mass * coefficients.potential
+        self._absorbing = mass * absorption * coefficients.absorptive(energy)
+        self._wave_number = 1 / electron_wavelength(energy)
+        strength = np.abs(self._potential[coefficients.origin + coefficients.offsets])
+        floor = _LEAST_COUPLING * strength.max(initial=0.0)
+        self._couplings = np.maximum(strength, floor)
+        self._shares, self._lengths = electrons.shares[group], depth * electrons.lengths[group]
+        self._least_depth = least_depth
 
-    def intensity(self, direction: np.ndarray, max_beams: int, excitation: float) -> float:
+    def intensity(self, direction: np.ndarray, max_beams: int, excitation: float, far: float = 0.0) -> float:
         """Return the intensity that leaves in a direction, a unit vector in the crystal frame."""
-        wave_number = self.wave_number
+        crystal, wave_number = self._crystal, self._wave_number
         # A wave that comes in along the detected direction runs against it: K = -wave_number * direction.
-        mismatch = 2 * wave_number * (self._vectors @ direction) - self._squares
-        ratio = np.abs(mismatch) / self._strengths
+        mismatch = 2 * wave_number * (crystal.vectors @ direction) - crystal.squares
+        ratio = np.abs(mismatch) / self._couplings
         chosen = np.flatnonzero(ratio < excitation)
         if len(chosen) > max_beams - 1:
             chosen = chosen[np.argpartition(ratio[chosen], max_beams - 1)[: max_beams - 1]]
-        offsets = np.concatenate([[0], self._offsets[chosen]])
-        pairs = self._origin + offsets[:, None] - offsets
-        coupling = self._potential[pairs]
-        matrix = coupling.copy()
+            excitation = ratio[chosen].max()
+        offsets = np.concatenate([[0], crystal.offsets[chosen]])
+        pairs = crystal.origin + offsets[:, None] - offsets
+        matrix, absorbing, emission = self._potential[pairs], self._absorbing[pairs], crystal.emission[pairs]
         np.fill_diagonal(matrix, np.concatenate([[0], mismatch[chosen]]))
+        outer = np.flatnonzero((ratio > excitation) & (ratio < far))
+        if len(outer):
+            self._fold(matrix, absorbing, emission, offsets, outer, mismatch)
         values, waves = np.linalg.eigh(matrix)
-        # Damping of each Bloch wave, first order in the imaginary potential.
-        damping = (waves.conj() * (coupling @ waves)).sum(axis=0).real
-        depth = 2 * np.pi * self.scattering.depth / (2 * wave_number)
-        damping = depth * self.scattering.absorption * damping
-        values = depth * values
-        excited = waves[0].conj()
-        at_atoms = waves.conj().T @ self._emission[pairs] @ waves
-        # The depth integral of two waves' interference, exp(-z / depth) exp(2 pi i (gamma_j - gamma_k) z) / depth.
-        integral = 1 / (1 + damping[:, None] + damping - 1j * (values - values[:, None]))
-        return float((excited.conj() @ (at_atoms * integral) @ excited).real)
+        # Few of the waves hold the incoming one. Between those, damping is solved for: waves of nearly one wave vector,
+        # as a superlattice makes them, are mixed by it, which first order misses.
+        excited = np.abs(waves[0]) ** 2
+        order = np.argsort(excited)
+        kept = order[np.cumsum(excited[order]) > _LEAST_EXCITED]
+        waves = np.ascontiguousarray(waves[:, kept])
+        damped = 1j * (waves.conj().T @ (absorbing @ waves))
+        damped[np.diag_indices(len(kept))] += values[kept]
+        at_atoms = waves.conj().T @ (emission @ waves)
+        values, mixing = np.linalg.eig(damped)
+        amplitudes = np.linalg.solve(mixing, waves[0].conj())
+        # The depth integral of two waves' interference, exp(-z / length) / length exp(2 pi i (g_k - g_j*) z) dz.
+        phase = np.pi * 1j / wave_number * (values.conj()[:, None] - values)
+        integral = np.zeros_like(phase)
+        for share, length in zip(self._shares, self._lengths, strict=True):
+            integral += share / (1 + length * phase)
+        integral *= np.exp(-self._least_depth * phase)
+        at_atoms = mixing.conj().T @ at_atoms @ mixing
+        return float((amplitudes.conj() @ (at_atoms * integral) @ amplitudes).real)
 
+    def _fold(
+        self,
+        matrix: np.ndarray,
+        absorbing: np.ndarray,
+        emission: np.ndarray,
+        offsets: np.ndarray,
+        outer: np.ndarray,
+        mismatch: np.ndarray,
+    ) -> None:
+        """Fold beams far from the Ewald sphere into the matrices of those near it, in place.
 
-def _both_halves(half: np.ndarray) -> np.ndarray:
-    """Append to the coefficients from the origin on those of the opposite vectors, their conjugates, in front."""
-    return np.concatenate([half[:0:-1].conj(), half])
+        Bethe's perturbation (Ann. Phys. 392, 55, 1928): an outer beam's amplitude is that of the beams that couple to
+        it over its mismatch. All three matrices need it; with the potential alone masters get worse, not better.
+        """
+        across = self._crystal.origin + offsets[:, None] - self._crystal.offsets[outer]
+        coupling = self._potential[across]
+        admixed = coupling / mismatch[outer]
+        matrix -= admixed @ coupling.conj().T
+        for operator, values in ((absorbing, self._absorbing), (emission, self._crystal.emission)):
+            first_order = admixed @ values[across].conj().T
+            operator -= first_order + first_order.conj().T

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from kikuchi.simulate.crystals.structures import Structure
 from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.masters.master_file import read_stored_master, save_master
 
-_VERSION = 1  # raise when a change of the physics makes older files wrong
+_VERSION = 2  # raise when a change of the physics makes older files wrong
 
 
 def default_cache_folder() -> Path:
@@ -36,7 +37,7 @@ def cached_master(
     Parameters
     ----------
     compute
-        `kinematical_master` or `dynamical_master`.
+        `kinematical_master`, `bloch_wave_master`, `dynamical_master` or `simulated_master`.
     structure
         The crystal.
     voltage_kv
@@ -52,17 +53,25 @@ def cached_master(
         As computed, with intensities rounded to 16 bits and scaled to 0..1, whether it came from the cache or not.
     """
     folder = default_cache_folder() if folder is None else Path(folder)
+    simulation = {"method": compute.__name__} | {name: plain(value) for name, value in settings.items()}
     file = folder / f"{cache_key(compute.__name__, structure, voltage_kv, settings)}.npz"
     if not file.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        save_master(file, compute(structure, voltage_kv, **settings), structure)
+        save_master(file, compute(structure, voltage_kv, **settings), structure, simulation)
     try:
         return read_stored_master(file).master
     except InputError:
         # A damaged file is no reason to stop: it can be made again.
         file.unlink(missing_ok=True)
-        save_master(file, compute(structure, voltage_kv, **settings), structure)
+        save_master(file, compute(structure, voltage_kv, **settings), structure, simulation)
         return read_stored_master(file).master
+
+
+def plain(value: Any) -> Any:
+    """Return a setting as plain data, for a record: dataclasses as dictionaries, the rest as text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return value if isinstance(value, int | float | str | bool | None) else repr(value)
 
 
 def cache_key(method: str, structure: Structure, voltage_kv: float, settings: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,13 +23,29 @@ _REMEDY = "delete it where it is a cache, else copy it again"
 
 @dataclass(frozen=True)
 class StoredMaster:
-    """A master pattern together with the crystal it was computed from."""
+    """A master pattern together with the crystal it was computed from.
+
+    Parameters
+    ----------
+    master
+        The master pattern.
+    structure
+        The crystal.
+    simulation
+        How it was computed, plain data; None where the file does not say.
+    """
 
     master: MasterPattern
     structure: Structure
+    simulation: dict[str, Any] | None = None
 
 
-def save_master(path: str | Path, master: MasterPattern, structure: Structure) -> None:
+def save_master(
+    path: str | Path,
+    master: MasterPattern,
+    structure: Structure,
+    simulation: dict[str, Any] | None = None,
+) -> None:
     """Write a master pattern, whole or not at all.
 
     Intensities are scaled to 0..1 and stored as float16 (relative error at most 0.05 %), one of every set of pixels
@@ -42,6 +59,8 @@ def save_master(path: str | Path, master: MasterPattern, structure: Structure) -
         The master pattern; it must have the symmetry of `structure`.
     structure
         The crystal it was computed from.
+    simulation
+        How it was computed, as JSON can hold it (`Simulator.to_dict`).
     """
     friedel = master.kind == "kinematical" or is_centrosymmetric(structure.space_group)
     size = len(master.north)
@@ -61,6 +80,8 @@ def save_master(path: str | Path, master: MasterPattern, structure: Structure) -
         "source": master.source,
         "structure": structure.to_dict(),
     }
+    if simulation is not None:
+        meta["simulation"] = simulation
     path = Path(path)
     # Another process may be writing the same file: each writes its own and the last one to finish stands.
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
@@ -110,4 +131,5 @@ def read_stored_master(path: str | Path) -> StoredMaster:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"damaged master pattern: {error}", path=path) from None
-    return StoredMaster(master, structure)
+    simulation = meta.get("simulation")
+    return StoredMaster(master, structure, simulation if isinstance(simulation, dict) else None)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kikuchi._support.atomic import replaced, write_text
+from kikuchi._support.cells import cell
 
 
 def write_scan(
@@ -123,6 +124,8 @@ def write_truth(path: str | Path, columns: Mapping[str, np.ndarray]) -> Path:
     import pandas as pd
 
     table = pd.DataFrame(dict(columns))
+    words = table.select_dtypes(include=["object", "string"]).columns
+    table[words] = table[words].map(cell)
     write_text(Path(path), table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     return Path(path)
 

@@ -1,9 +1,6 @@
 """Endless fresh training patterns: never the same twice, the same seed in the same order."""
 
-import queue
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,119 +12,6 @@ from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.training.zone_axis_targets import sights
 
 Batch = tuple[np.ndarray, np.ndarray]
-
-
-class PatternStream:
-    """Batches of simulated patterns and their labels, made in the background while the last ones are used.
-
-    Classes are drawn with equal chances, then a master pattern within the class, then everything else. Use it in a
-    ``with`` statement: leaving it ends the background thread.
-
-    Parameters
-    ----------
-    masters
-        Master patterns.
-    labels
-        Class of each, shape (len(masters),).
-    batch
-        Patterns in a batch; a multiple of 64 wastes nothing.
-    detector, microscope
-        What every pattern's recording is drawn from; by default everything varies widely.
-    seed
-        The same seed gives the same batches in the same order, whatever the number of workers.
-    start
-        Number of the first batch, to go on where an earlier stream stopped.
-    workers
-        Threads that simulate; by default one per core.
-    ahead
-        Batches kept ready.
-    prepare
-        Applied to every batch's patterns in the background: the preparation that members are trained with.
-
-    Examples
-    --------
-    >>> flat = np.random.default_rng(1).random((21, 21), dtype=np.float32)
-    >>> master = MasterPattern("some", 225, 20.0, flat, flat, "kinematical")
-    >>> with PatternStream([master], [0], batch=8, detector=Detector(shape=(16, 16))) as stream:
-    ...     patterns, labels = next(stream)
-    >>> patterns.shape, patterns.dtype, labels.tolist()
-    ((8, 16, 16), dtype('uint8'), [0, 0, 0, 0, 0, 0, 0, 0])
-    """
-
-    def __init__(
-        self,
-        masters: Sequence[MasterPattern],
-        labels: Sequence[int] | np.ndarray,
-        *,
-        batch: int = 256,
-        detector: Detector | None = None,
-        microscope: Microscope | None = None,
-        seed: int = 0,
-        start: int = 0,
-        workers: int | None = None,
-        ahead: int = 4,
-        prepare: Callable[[np.ndarray], np.ndarray] | None = None,
-    ) -> None:
-        self._masters, self._labels = masters, np.asarray(labels)
-        self._batch, self._workers = batch, workers
-        self._detector, self._microscope = detector or varied_detector(), microscope or varied_microscope()
-        self._seed, self._next, self._prepare = seed, start, prepare
-        self._ready: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=ahead)
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pattern-stream", daemon=True)
-        self._thread.start()
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self
-
-    def __next__(self) -> Batch:
-        """Wait for the next batch: patterns (batch, rows, columns) and labels (batch,)."""
-        if self._closing.is_set():
-            raise StopIteration
-        made = self._ready.get()
-        if isinstance(made, BaseException):
-            self._closing.set()
-            raise made
-        return made
-
-    def __enter__(self) -> "PatternStream":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the background thread; the stream gives nothing more."""
-        self._closing.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                made: Batch | BaseException = self._make(self._next)
-            except Exception as error:  # the consumer's thread is the one that can tell the user
-                made = error
-            self._next += 1
-            while not self._closing.is_set():
-                try:
-                    self._ready.put(made, timeout=0.1)
-                    break
-                except queue.Full:
-                    continue
-
-    def _make(self, number: int) -> Batch:
-        patterns, labels = labelled_batch(
-            self._masters,
-            self._labels,
-            self._batch,
-            self._detector,
-            self._microscope,
-            [self._seed, number],
-            self._workers,
-        )
-        return patterns if self._prepare is None else self._prepare(patterns), labels
 
 
 def labelled_batch(
@@ -292,12 +176,14 @@ def real_microscope() -> Microscope:
             "screen_radius": Distribution(
                 kind="choice", values=(2, 1.2, 1.02, 0.98, 0.94), weights=(6, 1, 1, 1, 1)
             ),
+            # Wider shadows make a pattern unreadable: `kikuchi.scans.shadow`.
+            "occlusion": Distribution(kind="choice", values=(0, 0.1, 0.2, 0.3), weights=(8, 1, 1, 1)),
             "screen_x": between(0.48, 0.52),
             "screen_y": between(0.48, 0.52),
-            "transfer_low": log_between(0.15, 1.5),
+            "transfer_low": log_between(0.08, 1.5),
             "transfer_middle": log_between(0.7, 2.8),
-            "transfer_high": log_between(0.4, 1.8),
-            "stains": log_between(0.002, 0.05),
+            "transfer_high": log_between(0.4, 2.2),
+            "stains": log_between(0.0005, 0.05),
             "smoothing": between(0, 0.6),
             "screen": Distribution(kind="choice", values=(-1, 0, 1, 2, 3, 4), weights=(10, 1, 1, 1, 1, 1)),
         }

@@ -1,0 +1,82 @@
+"""How much of the screen lies in the shadow of something: a detector, an edge, a screen half out."""
+
+import numpy as np
+
+#: From this share of the disc on a pattern shows too little to be read.
+SHADOW_LIMIT = 0.2
+
+# Cells along a side, radius of the disc in sides, levels tried (shares of the bright level), and how dark a cell inside
+# the border of a shadow is against the one two cells outside of it.
+_CELLS = 16
+_RADIUS = 0.46
+_LEVELS = (0.15, 0.2, 0.3, 0.4, 0.5)
+_STEP = 0.4
+# What covers fewer cells than a twentieth of the disc is not asked about.
+_LEAST_CELLS = 8
+
+
+def shadowed_share(patterns: np.ndarray) -> np.ndarray:
+    """Share of the largest circle in a pattern that lies in shadow.
+
+    A shadow is told from a screen that is only lit unevenly by its border: light falls there to 40 % or less within an
+    eighth of the picture. The steepest hill of background that simulations draw keeps more than half of it.
+
+    Parameters
+    ----------
+    patterns
+        Raw patterns (n, sy, sx) of any real type, at least 16 pixels a side.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) float64 in [0, 1]; 0 where no border of a shadow is found.
+
+    Examples
+    --------
+    >>> pattern = np.full((1, 64, 64), 100.0)
+    >>> pattern[:, :, :32] = 5
+    >>> shadowed_share(pattern).round(1)
+    array([0.5])
+    """
+    n, sy, sx = patterns.shape
+    share = np.zeros(n)
+    if min(sy, sx) < _CELLS:
+        return share
+    cells = _cells(patterns)
+    cells -= cells.reshape(n, -1).min(axis=1)[:, None, None]
+    place = (np.arange(_CELLS) + 0.5) / _CELLS - 0.5
+    disc = (np.hypot(place[:, None], place) <= _RADIUS)[None]
+    bright = np.quantile(cells[:, disc[0]], 0.9, axis=1)[:, None, None]
+    # Most patterns hold no cell that dark: only the rest are worth a look.
+    some = np.flatnonzero(((cells < _LEVELS[-1] * bright) & disc).sum(axis=(1, 2)) >= _LEAST_CELLS)
+    cells, bright = cells[some], bright[some]
+    for level in _LEVELS:
+        dark = (cells < level * bright) & disc
+        found = dark.sum(axis=(1, 2)) / disc.sum()
+        share[some] = np.where(_has_border(cells, dark, disc), np.maximum(share[some], found), share[some])
+    return share
+
+
+def _has_border(cells: np.ndarray, dark: np.ndarray, disc: np.ndarray) -> np.ndarray:
+    """Whether light falls off steeply at most of the border of what is dark, (n,)."""
+    steep, pairs = np.zeros(len(cells)), np.zeros(len(cells))
+    for axis in (1, 2):
+        for way in (2, -2):
+            inside = dark & disc & ~np.roll(dark, way, axis) & np.roll(disc, way, axis)
+            edge = [slice(None)] * 3
+            edge[axis] = slice(0, way) if way > 0 else slice(way, None)
+            inside[tuple(edge)] = False
+            steep += (inside & (cells < _STEP * np.roll(cells, way, axis))).sum(axis=(1, 2))
+            pairs += inside.sum(axis=(1, 2))
+    return (pairs >= _CELLS // 4) & (steep > 0.7 * pairs)
+
+
+def _cells(patterns: np.ndarray) -> np.ndarray:
+    """Mean of the picture in `_CELLS` by `_CELLS` cells, (n, cells, cells) float64; what is not finite counts as 0."""
+    x = np.where(np.abs(patterns) < 1e15, patterns, 0) if patterns.dtype.kind == "f" else patterns
+    for axis in (1, 2):
+        starts = np.arange(_CELLS) * x.shape[axis] // _CELLS
+        counts = np.diff(np.append(starts, x.shape[axis]))
+        x = np.add.reduceat(x, starts, axis=axis, dtype=np.float64)
+        x /= counts[:, None] if axis == 1 else counts
+    return x
