@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.abstention import Decision
+from ensemble.abstention import Decision, Familiarity
 from ensemble.early_exit import Cascade, Stopping, VoteStop, filled, stopped
 from ensemble.errors import InputError
 from kikuchi._support.archive import read_archive
@@ -17,8 +17,10 @@ from kikuchi.bundle.decision import fit_decision, member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, nothing, read_held_out
 from kikuchi.inference.engine import MEASURED, STUDENTS
 from kikuchi.inference.exports import Shelf, engines_for, read_shelf
+from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.runner import Runner
 from kikuchi.inference.student import student_of
+from kikuchi.matching.storage import load_matcher
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, as_patterns
 
@@ -88,7 +90,7 @@ class Predictor(Bundle):
             )
         if not len(patterns):
             return nothing(len(self.members), len(self.classes))
-        runner = self.runner(patterns=len(patterns))
+        runner = self.running(patterns=len(patterns))
         pieces = runner.pieces(slice(0, len(patterns)), patterns.shape[1:])
         outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
         return outputs if self.candidates is None else self.candidates.narrow(outputs)
@@ -107,8 +109,31 @@ class Predictor(Bundle):
         """
         if engine in STUDENTS:
             return student_of(self, engine)
+        if any(member.kind == "matcher" for member in self.members):
+            raise InputError(
+                "a matcher is no network for others to run",
+                path=self.path,
+                remedy="leave out --dask and --workers",
+            )
         engines = engines_for(self, engine, patterns=patterns, progress=progress)
         return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
+
+    def running(
+        self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT
+    ) -> Runner | MatchingRunner:
+        """Return the members ready to run in this process, a matcher among them; see `runner`."""
+        if all(member.kind != "matcher" for member in self.members):
+            return self.runner(engine, patterns=patterns, progress=progress)
+        first, *others = self.members
+        networks = None
+        if others:
+            alone = replace(self, members=tuple(others))
+            engines = engines_for(alone, engine, patterns=patterns, progress=progress)
+            f = self.familiarity
+            beside = Familiarity(f.references[1:], f.scales[1:], f.k)
+            networks = Runner(engines, alone.members, self.recipe, beside)
+        matcher = load_matcher(self.path / "members" / first.name)
+        return MatchingRunner(matcher, networks, self.recipe.combine.draws)
 
     def among(
         self, names: str | Sequence[str | int], *, rule: str | None = None, recipe: Recipe | None = None
