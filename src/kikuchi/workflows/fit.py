@@ -99,6 +99,9 @@ def fit(
             path=data.path,
             remedy="add materials of another space group",
         )
+    for material in data.materials:
+        if material.scan.note is not None:
+            progress.say(f"{material.name}: {material.scan.note}")
     folder = Path(out)
     specs = recipe.member_specs(len(data.classes), seed)
     split = split_dataset(

@@ -243,7 +243,11 @@ def _fractions(
 
 def _notes(scan: Scan, bundle: Bundle) -> list[str]:
     """Gather what a reader of the map should know of how the scan was read and prepared."""
-    return [] if scan.note is None else [scan.note]
+    notes = [] if scan.note is None else [scan.note]
+    automatic = bundle.preparation(bundle.members[0]).static_background == "auto"
+    if automatic and scan.static_background is not None and not scan.keeps_background:
+        notes.append("the file's static background is no longer in its patterns: it is not taken off again")
+    return notes
 
 
 def _meta(
