@@ -16,7 +16,7 @@ from kikuchi._support import atomic
 from kikuchi._support.archive import read_archive
 from kikuchi._support.links import refuse_links
 from kikuchi.bundle.candidates import Candidates
-from kikuchi.bundle.decision import member_weights
+from kikuchi.bundle.decision import class_names, member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
 from kikuchi.crystallography.named_phase import NamedPhase
 from kikuchi.members import MemberSpec, load_member, read_spec
@@ -26,9 +26,9 @@ from kikuchi.scans import Preparation
 if TYPE_CHECKING:
     import keras
 
-#: 2 keeps patterns whose logits can be computed again; bundles of 1 open as they are.
-VERSION = 2
-#: 3 has classes that are phases by name, and may hold a matcher.
+#: 2 keeps patterns whose logits can be computed again; 3 how held-out patterns look and promises class by class, and
+#: may have classes that are phases by name, and a matcher. Older bundles open as they are.
+VERSION = 3
 VERSION_OF_PHASES = 3
 _READABLE = (1, 2, 3)
 #: Name of the ensemble that comes with the package: the ten space groups of m-3m, trained on simulated crystals.
@@ -170,6 +170,13 @@ class Bundle:
     def phases(self) -> tuple[NamedPhase, ...]:
         """The classes as phases by the user's names, where the bundle was adapted to named phases; else empty."""
         return tuple(NamedPhase.from_dict(phase) for phase in self.manifest.get("phases", []))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes for people: the phase by its name, or the space group and its materials where they are few."""
+        if self.phases:
+            return tuple(phase.name for phase in self.phases)
+        return class_names(self.classes, self.manifest["materials"])
 
     @property
     def fingerprint(self) -> str:
