@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kikuchi.scans import Dataset, Scan, load_dataset, open_scan
     from kikuchi.training.pretrain import pretrain
     from kikuchi.workflows.accelerate import accelerate
+    from kikuchi.workflows.adapt import adapt
     from kikuchi.workflows.demo import demo
     from kikuchi.workflows.evaluate import describe_evaluation, evaluate
     from kikuchi.workflows.explain import describe_explanations, explain_map, explain_members
@@ -49,6 +50,7 @@ _HOMES = {
     "PhaseMap": "maps",
     "Recipe": "recipes.schema",
     "Scan": "scans",
+    "adapt": "workflows.adapt",
     "demo": "workflows.demo",
     "describe_bundle": "workflows.info",
     "describe_changes": "incremental.comparison",
@@ -86,6 +88,7 @@ __all__ = [
     "Scan",
     "__version__",
     "accelerate",
+    "adapt",
     "demo",
     "describe_bundle",
     "describe_changes",

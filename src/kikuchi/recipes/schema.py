@@ -30,9 +30,9 @@ class MemberGroup(_Table):
     what the rule ``mc-dropout`` draws: masks, or heads from a posterior of the last layer (`ensemble.bayesian`).
     """
 
-    kind: Literal["scratch", "transfer"]
+    kind: Literal["scratch", "transfer", "matcher"]
     count: int = Field(1, ge=1, le=100)
-    architecture: Literal["compact", "small", "xception"] = "compact"
+    architecture: Literal["compact", "small", "xception", "matching"] = "compact"
     size: int = 64
     dropout: float = Field(0.5, ge=0, lt=1)
     weights: str | None = None
@@ -111,6 +111,7 @@ class AbstainTable(_Table):
     coverage: Share = 0.95
     familiar: Share = 0.99
     groups: Literal["auto", "pattern", "block", "scan"] = "auto"
+    promise: Literal["auto", "mixture", "material", "class"] = "auto"
 
 
 class KeepTable(_Table):
@@ -149,7 +150,7 @@ class Recipe(_Table):
             Seed of the fit; member i gets ``1000 * seed + i``.
         """
         members: list[tuple[MemberSpec, MemberGroup]] = []
-        numbers = {"scratch": 0, "transfer": 0}
+        numbers = {"scratch": 0, "transfer": 0, "matcher": 0}
         for group in self.member:
             for _ in range(group.count):
                 numbers[group.kind] += 1
@@ -244,6 +245,10 @@ def _checked(tables: dict[str, Any], name: str) -> Recipe:
             remedy="add a [stream], or leave it out",
         )
     for group in recipe.member:
+        if group.kind == "matcher":
+            raise InputError(
+                "a matcher belongs to a scan", path=name, remedy="use ensemble adapt SCAN --phase A --phase B"
+            )
         if group.kind == "transfer" and not group.weights:
             raise InputError(
                 "a transfer group without weights",
