@@ -101,6 +101,8 @@ def held_back(phase_map: PhaseMap, rule: AbstentionRule | None) -> NDArray[np.bo
     if rule is None:
         return decision.status != Status.SOLVED
     several = conformal_sets(decision.probabilities, rule.set_thresholds).sum(axis=1) > 1
+    # A class that is not certified is never answered, however the slider stands.
+    several |= rule.thresholds[np.maximum(decision.winner, 0)] > 1
     ambiguous = decision.status == Status.AMBIGUOUS
     return np.isin(decision.status, (Status.UNFAMILIAR, Status.UNREADABLE)) | (ambiguous & several)
 

@@ -1,8 +1,10 @@
 """A bundle that answers by a faster engine or with fewer members, calibrated and certified as it then runs."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -22,7 +24,7 @@ from kikuchi.inference.runner import Runner
 from kikuchi.inference.student import student_of
 from kikuchi.matching.storage import load_matcher
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, as_patterns
+from kikuchi.scans import Scan, as_patterns, background_for, scan_from_array
 
 #: What `map --stop` takes.
 STOPS = ("never", "exact", "cascade")
@@ -32,7 +34,7 @@ WITHOUT_DRAWS = ("average", "geometric", "vote")
 
 HELD_OUT = "held_out.npz"
 STRANGE = "strange.npz"
-_REMEDY = "run `ensemble quicken RUN DATASET` with the dataset of its fit"
+_REMEDY = "run `ensemble accelerate RUN DATASET` with the dataset of its fit"
 
 
 @dataclass(frozen=True)
@@ -153,21 +155,23 @@ class Predictor(Bundle):
 
     def predict_proba(
         self,
-        patterns: np.ndarray,
+        patterns: np.ndarray | Scan,
+        static_background: np.ndarray | Literal[False] | None = None,
         *,
         rule: str | None = None,
-        static_background: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return calibrated probabilities of the space groups.
+        """Return calibrated probabilities of the space groups, as `map` would.
 
         Parameters
         ----------
         patterns
-            (N, sy, sx) as a detector gave them, any size and dtype.
+            A scan, or (N, sy, sx) as a detector gave them, any size and dtype.
+        static_background
+            The detector's background (sy, sx), where patterns are an array; a kikuchipy signal has it as
+            ``static_background``, a scan by itself. False says that there is none; where nothing is said, a warning
+            tells that none was taken off.
         rule
             Another than the bundle's own.
-        static_background
-            (sy, sx), the detector's own, as a scan file may carry it: `map` takes it off where there is one.
 
         Returns
         -------
@@ -180,10 +184,23 @@ class Predictor(Bundle):
         InputError
             The patterns are no array of numbers of that shape.
         """
-        outputs = self.member_outputs(patterns, static_background)
+        preparation = self.preparation(self.members[0])
+        if not isinstance(patterns, Scan):
+            if static_background is None and preparation.static_background == "auto":
+                warnings.warn(
+                    "no static background is given, so that none is taken off; a scan in a file may have one: "
+                    "static_background=False says that there is none",
+                    stacklevel=2,
+                )
+            given = None if static_background is False else static_background
+            patterns = scan_from_array(as_patterns(patterns), static_background=given)
+        background = background_for(patterns, preparation) if patterns.n else None
+        outputs = self.member_outputs(patterns.read(slice(None)), background)
         probabilities = self.calibrated(outputs, rule)[1]
         threshold = self.abstentions[self.check_rule(rule)].quality_threshold
-        return np.where((outputs.quality > threshold)[:, None], probabilities, np.nan)
+        readable = outputs.quality > threshold
+        readable[list(patterns.problems)] = False
+        return np.where(readable[:, None], probabilities, np.nan)
 
 
 def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor:
@@ -207,7 +224,7 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
     Raises
     ------
     InputError
-        The engine or the early stop was not prepared by `ensemble quicken`, or does not go with the rule.
+        The engine or the early stop was not prepared by `ensemble accelerate`, or does not go with the rule.
     """
     if stop not in STOPS:
         raise InputError(f"unknown stop {stop!r}", remedy=f"one of {', '.join(STOPS)}")
@@ -228,7 +245,9 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
         raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)
     stopping = _stopping(shelf, bundle, stop, rule)
     held_out = _held_out(shelf, stopping)
-    calibration, abstention = fit_decision(held_out, rule, bundle.recipe, bundle.classes)
+    calibration, abstention = fit_decision(
+        held_out, rule, bundle.recipe, bundle.classes, names=bundle.class_names
+    )
     return replace(
         bundle,
         calibrations=bundle.calibrations | {rule: calibration},

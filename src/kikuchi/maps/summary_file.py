@@ -81,7 +81,7 @@ def _fraction_rows(phase_map: PhaseMap, fractions: Fractions | None) -> dict[str
     if fractions is None:
         return None
     of_a_class = ("fraction", "low", "high", "plain")
-    of_the_map = ("answered", "abstained", "left_out", "confidence")
+    of_the_map = ("answered", "abstained", "left_out", "confidence", "blocks")
     return {
         "space_groups": _named(
             [

@@ -37,6 +37,7 @@ from kikuchi.scans import (
     split_dataset,
 )
 from kikuchi.scans.independence import pattern_groups
+from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import train_all
 
@@ -98,6 +99,9 @@ def fit(
             path=data.path,
             remedy="add materials of another space group",
         )
+    for material in data.materials:
+        if material.scan.note is not None:
+            progress.say(f"{material.name}: {material.scan.note}")
     folder = Path(out)
     specs = recipe.member_specs(len(data.classes), seed)
     split = split_dataset(
@@ -308,12 +312,14 @@ def _run_held_out(
     wanted = np.sort(np.concatenate([split.calibration, split.test]))
     outputs: list[MemberOutputs] = []
     places: list[np.ndarray] = []
+    looks: list[np.ndarray] = []
     preparation = recipe.preparation(members[0].size)
     backgrounds = [background_for(m.scan, preparation) for m in data.materials]
     runner = Runner([KerasEngine(model) for model in models], members, recipe, familiarity)
     with progress.bar("held-out patterns", len(wanted)) as step:
         for positions, number, patterns in data.iter_patterns(wanted):
             outputs.append(runner.outputs(patterns, backgrounds[number]))
+            looks.append(pattern_looks(prepare(patterns, preparation, backgrounds[number])))
             places.append(positions)
             step(len(positions))
     positions = np.concatenate(places)
@@ -323,6 +329,7 @@ def _run_held_out(
         material=data.material[positions],
         part=part[positions],
         group=group[positions],
+        looks=np.concatenate(looks).astype(np.float32),
     )
 
 
@@ -331,7 +338,13 @@ def _facts(data: Dataset, split: Split) -> dict[str, Any]:
     return {
         "classes": [int(c) for c in split.classes],
         "materials": [
-            {"name": m.name, "space_group": m.space_group, "patterns": len(m.indices)} for m in data.materials
+            {
+                "name": m.name,
+                "space_group": m.space_group,
+                "patterns": len(m.indices),
+                "simulated": m.scan.simulated,
+            }
+            for m in data.materials
         ],
         "voltages_kv": sorted({m.scan.voltage_kv for m in data.materials if m.scan.voltage_kv is not None}),
         "splits": {
