@@ -4,6 +4,7 @@ import typer
 
 from ensemble_cli import (
     accelerate,
+    adapt,
     demo,
     evaluate,
     explain,
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
 app.command("fit")(fit.fit)
+app.command("adapt")(adapt.adapt)
 app.command("evaluate")(evaluate.evaluate)
 app.command("map")(map_command.map_scan)
 app.command("explain")(explain.explain)

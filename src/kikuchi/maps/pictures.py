@@ -25,7 +25,7 @@ WORDS_HEIGHT = 1.2
 def phase_picture(phase_map: PhaseMap) -> "Figure":
     """Draw which space group every point has, and why some have none."""
     counts = tally(phase_map)
-    entries = class_entries(counts.classes, counts.solved_counts, counts.n)
+    entries = class_entries(counts.classes, counts.solved_counts, counts.n, phase_map.labels)
     entries += status_entries(counts, [s for s in Status if s != Status.SOLVED])
     caption = (
         f"{about(phase_map)} Colours: space group of the points with a solution. Greys: no solution, and why; "
@@ -58,14 +58,15 @@ def entropy_picture(phase_map: PhaseMap) -> "Figure":
     highest = float(np.log(max(2, k)))
     caption = (
         f"{about(phase_map)} Entropy of the mean of the members, 0 where all are sure of the same group, "
-        f"log K = {highest:.2f} nats where nothing is known (K = {k}). White: no value."
+        f"log K = {highest:.2f} nats where nothing is known (K = {k}). Before calibration, so "
+        "that confident points may be above 0. White: no value."
     )
     return _measure_picture(
         phase_map,
         phase_map.decision.entropy,
         highest,
         ENTROPY_COLOURS,
-        "total uncertainty (nats)",
+        "uncalibrated uncertainty (nats)",
         f"Total uncertainty · {phase_map.name}",
         caption,
         share_label="share of log K",

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from kikuchi._support.keras_setup import import_keras
 from kikuchi.members.posterior import posterior_layer
 from kikuchi.members.spec import MemberSpec
 
@@ -34,9 +35,13 @@ def build_member(spec: MemberSpec) -> "keras.Model":
         Takes prepared patterns, shape (n, size, size, 1), range [-1, 1]; gives ``[logits, features]`` of
         shapes (n, K) and (n, F). The layers are named ``backbone``, ``dropout`` and ``head``, and ``posterior``
         where the head has one.
-    """
-    import keras
 
+    Raises
+    ------
+    InputError
+        Keras is set to a backend that members do not run on.
+    """
+    keras = import_keras()
     keras.utils.set_random_seed(spec.seed)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision())
@@ -112,8 +117,7 @@ def build_backbone(architecture: str, size: int, channels: int) -> "keras.Model"
     channels
         1 or 3.
     """
-    import keras
-
+    keras = import_keras()
     if architecture == "xception":
         return keras.applications.Xception(
             include_top=False,

@@ -295,7 +295,7 @@ def _run(bundle: Bundle, runner: Runner, kind: str, source: _Source, progress: P
     if not np.array_equal(np.concatenate(places), source.positions):
         raise InputError("the dataset's patterns come in another order", remedy="fit the bundle again")
     own = bundle.held_out
-    held_out = HeldOut(joined(outputs), own.labels, own.material, own.part, own.group)
+    held_out = HeldOut(joined(outputs), own.labels, own.material, own.part, own.group, own.looks)
     folder = shelf_folder(bundle, kind)
     write_held_out(folder / HELD_OUT, held_out)
     with atomic.replaced(folder / STRANGE) as partial:

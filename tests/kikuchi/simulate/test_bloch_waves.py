@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.linalg import solve_sylvester
+from scipy.linalg import expm, solve_sylvester
 
 from ensemble.errors import InputError
 from kikuchi.simulate.crystals.structure_files import load_structure
@@ -17,7 +17,6 @@ from kikuchi.simulate.masters.load import load_master
 from kikuchi.simulate.masters.scattering_factors import absorptive_amplitude, elastic_amplitude
 from kikuchi.simulate.masters.structure_factors import electron_wavelength
 
-MASTERS = Path(__file__).parents[4] / "shared" / "masters"
 ALL = 10_000  # no limit on beams or excitation
 
 
@@ -41,9 +40,8 @@ def over_atoms(structure, hkl, amplitude):
     return sum(amplitude(int(n), g, b) * np.exp(-2j * np.pi * (hkl @ r)) for r, n, b in rows)
 
 
-def integrated(structure, direction, voltage_kv, min_dspacing, depth, absorption):
-    """The same intensity from the wave equation in depth, d phi / dz = 2 pi i A phi / (2 K), all depths at once."""
-    hkl = beams(structure, min_dspacing)
+def equation(structure, hkl, direction, voltage_kv, absorption):
+    """The matrix A of d phi / dz = 2 pi i A phi / (2 K) and that of the emission at the atoms."""
     g = hkl @ structure.reciprocal_matrix
     wave_number = 1 / electron_wavelength(voltage_kv)
     differences = (hkl[:, None] - hkl[None]).reshape(-1, 3)
@@ -59,12 +57,16 @@ def integrated(structure, direction, voltage_kv, min_dspacing, depth, absorption
     coupling = (
         (coupling + 1j * absorption * damping) * (1 + voltage_kv / 510.999) / (np.pi * structure.volume)
     )
-    k = -wave_number * direction
-    excitation = wave_number**2 - ((k + g) ** 2).sum(axis=1)
-    matrix = coupling - np.diag(coupling.diagonal()) + np.diag(excitation)
+    excitation = wave_number**2 - ((g - wave_number * direction) ** 2).sum(axis=1)
+    return coupling - np.diag(coupling.diagonal()) + np.diag(excitation), emission
 
+
+def integrated(structure, direction, voltage_kv, min_dspacing, depth, absorption):
+    """The same intensity from the wave equation in depth, all depths at once."""
+    hkl = beams(structure, min_dspacing)
+    matrix, emission = equation(structure, hkl, direction, voltage_kv, absorption)
     # X = integral of phi phi^H exp(-z / depth) / depth over z solves a Sylvester equation: no eigenvectors needed.
-    step = 2j * np.pi * matrix / (2 * wave_number) - np.eye(len(hkl)) / (2 * depth)
+    step = 2j * np.pi * matrix * electron_wavelength(voltage_kv) / 2 - np.eye(len(hkl)) / (2 * depth)
     start = np.zeros_like(step)
     start[0, 0] = 1 / depth
     waves = solve_sylvester(step, step.conj().T, -start)
@@ -87,6 +89,20 @@ def test_intensities_solve_the_wave_equation(name, min_dspacing, absorption, mon
         direction = np.array(direction) / np.linalg.norm(direction)
         expected = integrated(structure, direction, 20, min_dspacing, 60, absorption)
         assert waves.intensity(direction, ALL, ALL * 1e6) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_least_depth_shifts_every_depth(monkeypatch):
+    monkeypatch.setattr(bloch_waves, "_LEAST_EXCITED", 1e-9)
+    # Electrons from one depth only: an exponential of vanishing length begun there, against the matrix exponential.
+    structure, depth = load_structure("Al"), 70.0
+    hkl = beams(structure, 1.2)
+    one = Backscattered(np.array([20.0]), np.ones(1), np.ones((1, 1)), np.full((1, 1), 1e-6))
+    waves = Waves(fourier_coefficients(structure, 1.2), one, 0, least_depth=depth)
+    direction = np.array([0.1, 0.2, 1]) / np.linalg.norm([0.1, 0.2, 1])
+    matrix, emission = equation(structure, hkl, direction, 20, 1)
+    wave = expm(2j * np.pi * matrix * depth * electron_wavelength(20) / 2)[:, 0]
+    expected = (wave.conj() @ emission @ wave).real
+    assert waves.intensity(direction, ALL, ALL * 1e6) == pytest.approx(expected, rel=2e-3)
 
 
 def test_waves_that_hold_little_of_the_incoming_one_are_left_out_at_little_cost():
@@ -126,10 +142,8 @@ def test_without_an_inversion_centre_opposite_directions_differ_but_the_crystal_
     assert abs(waves.intensity(-np.array([x, y, z]), 80, 60) / here - 1) > 1e-3
 
 
-def test_closer_than_kinematical_bands_to_an_independent_program():
-    path = MASTERS / "Ni_nickel_sg225_20kV.sht"
-    if not path.is_file():
-        pytest.skip("needs the public master patterns in ../shared")
+def test_closer_than_kinematical_bands_to_an_independent_program(shared: Path):
+    path = shared / "masters" / "Ni_nickel_sg225_20kV.sht"
     other = load_master(path, half_size=30).north.ravel()
     nickel = load_structure("Ni")
     dynamical = bloch_wave_master(nickel, 20, half_size=30).north.ravel()
@@ -137,11 +151,9 @@ def test_closer_than_kinematical_bands_to_an_independent_program():
     assert np.corrcoef(dynamical, other)[0, 1] > 0.95 > 0.85 > np.corrcoef(bands, other)[0, 1]
 
 
-def test_what_order_changes_is_what_it_changes_in_an_independent_program():
+def test_what_order_changes_is_what_it_changes_in_an_independent_program(shared: Path):
     names = {"Ni": "Ni_nickel_sg225", "Ni3Al": "Ni3Al_gamma_prime_sg221"}
-    paths = [MASTERS / f"{public}_20kV.sht" for public in names.values()]
-    if not all(path.is_file() for path in paths):
-        pytest.skip("needs the public master patterns in ../shared")
+    paths = [shared / "masters" / f"{public}_20kV.sht" for public in names.values()]
     theirs = [load_master(path, half_size=30).north for path in paths]
     ours = [bloch_wave_master(load_structure(name), 20, half_size=30).north for name in names]
 

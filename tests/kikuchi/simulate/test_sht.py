@@ -9,6 +9,7 @@ import pytest
 from scipy.special import sph_harm_y
 
 from ensemble.errors import InputError
+from kikuchi.simulate.crystals.structures import Site
 from kikuchi.simulate.masters.lambert import lambert_coordinates, lambert_directions
 from kikuchi.simulate.masters.load import load_master
 from kikuchi.simulate.masters.sht import load_sht, read_sht
@@ -192,3 +193,35 @@ def test_load_master_takes_sht(tmp_path: Path) -> None:
     assert load_master(file, half_size=4).kind == "dynamical"
     with pytest.raises(InputError, match=r"a.sht: it is for 20 kV, not 30"):
         load_master(file, voltage_kv=30)
+
+
+def test_the_crystal_is_read_from_the_file(tmp_path: Path) -> None:
+    structure = read_sht(write_sht(tmp_path / "a.sht", {(0, 0): 1.0})).structure
+    assert structure is not None
+    assert (structure.space_group, structure.lattice) == (225, (3.5, 3.5, 3.5, 90, 90, 90))
+    # 0.004 square nanometres.
+    assert structure.sites == (Site("Ni", (0, 0, 0), 1.0, 0.4),)
+
+
+def test_positions_of_the_other_origin_are_moved_into_ours(shared: Path) -> None:
+    # Silicon at (0, 0, 0) of Fd-3m's first origin is at one of (1/8, 1/8, 1/8) and (7/8, 7/8, 7/8) of the second.
+    silicon = read_sht(shared / "masters" / "Si_silicon_sg227_20kV.sht").structure
+    assert silicon is not None
+    assert set(silicon.sites[0].position) <= {0.125, 0.875} and len(silicon.atoms.numbers) == 8
+
+
+@pytest.mark.parametrize(
+    ("public", "atoms"),
+    [
+        ("Cu2Mg_laves_phase_sg227", 40),
+        ("Cr3Si_chromium_silicide_sg223", 14),
+        ("CaF2_fluorite_sg225", 36),
+        ("Cu2O_cuprite_sg224", 10),
+    ],
+)
+def test_some_public_files_hold_other_crystals_than_their_names_say(
+    shared: Path, public: str, atoms: int
+) -> None:
+    # Cu2Mg has 24 atoms in its cell, Cr3Si 8, fluorite 12, cuprite 6: a coordinate is not where it belongs.
+    structure = read_sht(shared / "masters" / f"{public}_20kV.sht").structure
+    assert structure is not None and len(structure.atoms.numbers) == atoms

@@ -24,7 +24,7 @@ from kikuchi.simulate.masters.structure_factors import electron_wavelength
 _REST_ENERGY_KEV = 510.99895
 _LEAST_COUPLING = 0.1
 """Beams are chosen as if they scattered at least this share of the strongest: others may excite them."""
-_LEAST_EXCITED = 2e-3
+_LEAST_EXCITED = 1e-3
 """Bloch waves that hold less of the incoming wave, all together, are left out once they are known."""
 
 
@@ -36,6 +36,8 @@ class Scattering:
     ----------
     depth
         Factor on the depths from which electrons come; 1 is what the Monte Carlo model gives.
+    least_depth
+        Added to every depth, angstrom; EMsoft counts depths from one nanometre, which matters for heavy elements.
     absorption
         Factor on the absorptive scattering of each element; 1 is what its thermal motion and excitations give.
     debye_waller
@@ -49,6 +51,7 @@ class Scattering:
     """
 
     depth: float = 1.0
+    least_depth: float = 10.0
     absorption: float = 1.0
     debye_waller: float = 1.0
     energies: int = 3
@@ -56,7 +59,12 @@ class Scattering:
     tilt: float = 70.0
 
     def __post_init__(self) -> None:
-        if not (self.depth > 0 and self.absorption >= 0 and self.debye_waller >= 0 and self.energies >= 1):
+        if not (
+            self.depth > 0
+            and min(self.least_depth, self.absorption) >= 0
+            and self.debye_waller >= 0
+            and self.energies >= 1
+        ):
             raise InputError(
                 f"{self} is not possible", remedy="a positive depth, no negative factor, at least one energy"
             )
@@ -121,7 +129,14 @@ def bloch_wave_master(
         tilt=scattering.tilt,
     )
     waves = [
-        Waves(coefficients, electrons, group, depth=scattering.depth, absorption=scattering.absorption)
+        Waves(
+            coefficients,
+            electrons,
+            group,
+            depth=scattering.depth,
+            least_depth=scattering.least_depth,
+            absorption=scattering.absorption,
+        )
         for group in range(scattering.energies)
     ]
     centric = is_centrosymmetric(structure.space_group)
@@ -165,6 +180,8 @@ class Waves:
         Which group of them.
     depth, absorption
         Factors on the depths and on the absorptive potential.
+    least_depth
+        Added to every depth, angstrom.
     """
 
     def __init__(
@@ -174,6 +191,7 @@ class Waves:
         group: int,
         *,
         depth: float = 1.0,
+        least_depth: float = 0.0,
         absorption: float = 1.0,
     ) -> None:
         energy = float(electrons.energies_kev[group])
@@ -187,6 +205,7 @@ class Waves:
         floor = _LEAST_COUPLING * strength.max(initial=0.0)
         self._couplings = np.maximum(strength, floor)
         self._shares, self._lengths = electrons.shares[group], depth * electrons.lengths[group]
+        self._least_depth = least_depth
 
     def intensity(self, direction: np.ndarray, max_beams: int, excitation: float, far: float = 0.0) -> float:
         """Return the intensity that leaves in a direction, a unit vector in the crystal frame."""
@@ -222,6 +241,7 @@ class Waves:
         integral = np.zeros_like(phase)
         for share, length in zip(self._shares, self._lengths, strict=True):
             integral += share / (1 + length * phase)
+        integral *= np.exp(-self._least_depth * phase)
         at_atoms = mixing.conj().T @ at_atoms @ mixing
         return float((amplitudes.conj() @ (at_atoms * integral) @ amplitudes).real)
 

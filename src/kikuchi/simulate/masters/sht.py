@@ -4,9 +4,12 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+import gemmi
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi.simulate.crystals.structures import Structure, structure_from_dict
+from kikuchi.simulate.crystals.symmetry import origin_shift
 from kikuchi.simulate.masters.crc32c import crc32c
 from kikuchi.simulate.masters.harmonics import synthesise_lambert
 from kikuchi.simulate.masters.master import MasterPattern
@@ -34,6 +37,8 @@ class Harmonics:
         Orders m that are not zero by symmetry, ascending, shape (n,).
     coefficients
         Orthonormal, without Condon-Shortley phase, complex, shape (n, bandwidth).
+    structure
+        The crystal that was simulated, as the file says; None where it holds several, or none that makes sense.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Harmonics:
     source: str
     orders: np.ndarray
     coefficients: np.ndarray
+    structure: Structure | None
 
 
 def load_sht(path: str | Path, *, half_size: int = 200, one_ring_off: bool = True) -> MasterPattern:
@@ -105,10 +111,13 @@ def read_sht(path: str | Path) -> Harmonics:
     if n_crystals < 1 or not 1 <= space_group <= 230:
         raise InputError(f"{n_crystals} crystals of space group {space_group}", path=path, remedy=_REMEDY)
     texts: list[list[str]] = []
+    cells: list[tuple] = []
+    atoms: list[list[tuple]] = []
     for _ in range(n_crystals):
-        n_atoms, *lengths = reader.take("60x6h")
-        reader.skip(32 * n_atoms)
-        texts.append([reader.text(length) for length in lengths])
+        *cell, n_atoms, formula, material, symbol, references, note = reader.take("2B14x6f20x6h")
+        cells.append(tuple(cell))
+        atoms.append([reader.take("3f2f2fB3x") for _ in range(n_atoms)])
+        texts.append([reader.text(length) for length in (formula, material, symbol, references, note)])
     reader.skip(88 * n_crystals)
 
     bandwidth, rotation, flags, count = reader.take("hbbi")
@@ -130,15 +139,56 @@ def read_sht(path: str | Path) -> Harmonics:
         raise InputError("a voltage or coefficient is not a number", path=path, remedy=_REMEDY)
 
     formula, material, _, references, _ = texts[0]
+    name = formula or material or path.stem
     orders = np.arange(0, bandwidth, rotation)
     return Harmonics(
-        name=formula or material or path.stem,
+        name=name,
         space_group=space_group,
         voltage_kv=float(voltage_kv),
         source="; ".join(text for text in (doi, notes, references) if text),
         orders=orders,
         coefficients=_unpack(values, stored, flags, rotation, orders),
+        structure=_structure(name, cells[0], atoms[0]) if n_crystals == 1 else None,
     )
+
+
+def _structure(name: str, cell: tuple, atoms: list[tuple]) -> Structure | None:
+    """Return the crystal of a file, or None where what it says makes no sense: the pattern may still be sound."""
+    space_group, setting, *lattice = cell
+    try:
+        shift = _first_origin(space_group) if setting == 1 else np.zeros(3)
+        sites = [
+            {
+                "element": gemmi.Element(number).name,
+                # Twenty-fourths of the cell, and Debye-Waller factors in square nanometres.
+                "position": [round(float(x), 6) % 1 for x in np.array(position) / 24 - shift],
+                "occupancy": round(float(occupancy), 6),
+                "b_iso": round(100 * float(b_iso), 5),
+            }
+            for *position, occupancy, _, b_iso, _, number in atoms
+        ]
+        lengths = [round(10 * float(length), 4) for length in lattice[:3]]
+        return structure_from_dict(
+            {
+                "name": name,
+                "space_group": space_group,
+                "lattice": [*lengths, *(round(float(angle), 4) for angle in lattice[3:])],
+                "site": sites,
+            }
+        )
+    except (InputError, IndexError, ValueError):
+        return None
+
+
+def _first_origin(space_group: int) -> np.ndarray:
+    """Return the shift from our positions to those in origin choice 1; none in most groups."""
+    group = gemmi.find_spacegroup_by_name(f"{gemmi.SpaceGroup(space_group).hm}:1")
+    if group is None:
+        return np.zeros(3)
+    operations = list(group.operations())
+    rotations = np.array([operation.rot for operation in operations]) // gemmi.Op.DEN
+    translations = np.array([operation.tran for operation in operations]) / gemmi.Op.DEN
+    return origin_shift(space_group, rotations, translations)
 
 
 def _stored_coefficients(bandwidth: int, rotation: int, flags: int) -> tuple[np.ndarray, int]:

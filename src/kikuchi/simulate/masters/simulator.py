@@ -68,8 +68,9 @@ def draw_simulator(
     """Draw the settings of one crystal's master.
 
     Factors on depth (0.6 to 1.6), absorption (0.6 to 1.6) and Debye-Waller factors (0.6 to 1.8) are log-uniform, as are
-    the limits on beams (15 to 60, and ten times that); the least energy is uniform from 0.6 to 0.85 of the beam's, in 2
-    to 4 groups. EMsoft's own masters lie inside: they are matched best by factors of 1 (reports/simulation).
+    the limits on beams (15 to 60, and ten times that); the least depth is uniform from 0 to 15 angstrom, the least
+    energy from 0.6 to 0.85 of the beam's, in 2 to 4 groups. EMsoft's own masters lie inside: factors of about 1 come
+    nearest to them (reports/simulation).
 
     Parameters
     ----------
@@ -96,6 +97,7 @@ def draw_simulator(
 
     scattering = Scattering(
         depth=factor(0.6, 1.6),
+        least_depth=round(float(rng.uniform(0, 15)), 2),
         absorption=factor(0.6, 1.6),
         debye_waller=factor(0.6, 1.8),
         energies=int(rng.integers(2, 5)),
