@@ -2,7 +2,7 @@
 
     python examples/named_phases.py [FOLDER]
 
-Simulates a small scan of two steels' phases, adapts to it by their names alone, maps it, and compares with the truth that was
+Simulates a small scan of nickel and ferrite, adapts to it by their names alone, maps it, and compares with what was
 simulated. With a scan of your own, leave the simulation out; a phase may be a CIF or a master pattern too.
 """
 

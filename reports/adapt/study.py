@@ -133,7 +133,7 @@ def dictionary_alone(run: Path, scan: Scan, background: np.ndarray | None) -> np
 
 def map_part(shared: Path, work: Path) -> dict[str, Any]:
     """Adapt to both maps and judge them."""
-    results = {}
+    results: dict[str, Any] = {}
     for name, entry in MAPS.items():
         file = recorded(name, entry, shared, work)
         run, out = work / f"{file.stem}.run", work / f"{file.stem}.maps"
@@ -193,7 +193,7 @@ def real_scan(which: str, shared: Path, work: Path) -> Path:
 
 def real_part(shared: Path, work: Path) -> dict[str, Any]:
     """Adapt to real scans with the right and with wrong candidates."""
-    results = {}
+    results: dict[str, Any] = {}
     for label, which, names, truth in REAL:
         run, out = work / f"{which}-{'-'.join(names)}.run", work / f"{which}-{'-'.join(names)}.maps"
         clock = time.perf_counter()
@@ -220,7 +220,7 @@ def real_part(shared: Path, work: Path) -> dict[str, Any]:
 
 def pair_part(shared: Path, work: Path) -> dict[str, Any]:
     """Adapt to small maps of pairs of every crystal system but the two lowest, which the database does not hold."""
-    results = {}
+    results: dict[str, Any] = {}
     for one, one_file, other, other_file in PAIRS:
         entry = {
             "phases": {one: one_file, other: other_file},

@@ -1,6 +1,7 @@
 """The frame of every picture: a figure of a size that suits the map, its axes, title and caption."""
 
 import textwrap
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ def map_size(phase_map: PhaseMap, longest: float) -> tuple[float, float]:
     return (longest, longest / ratio) if ratio > 1 else (longest * ratio, longest)
 
 
-def new_figure(width: float, height: float):
+def new_figure(width: float, height: float) -> Any:
     """Return a figure of a size in inches that no window and no global state knows."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -49,7 +50,7 @@ def new_figure(width: float, height: float):
     return figure
 
 
-def draw_map(axes, phase_map: PhaseMap, image: NDArray, *, scale: bool = True, **style):
+def draw_map(axes: Any, phase_map: PhaseMap, image: NDArray, *, scale: bool = True, **style: Any) -> Any:
     """Draw pixels on axes in micrometres, first row on top, with a scale bar below where the step is known.
 
     Returns
@@ -69,7 +70,7 @@ def draw_map(axes, phase_map: PhaseMap, image: NDArray, *, scale: bool = True, *
     return drawn
 
 
-def add_words(figure, title: str, caption: str, beside: float = 0.0) -> None:
+def add_words(figure: Any, title: str, caption: str, beside: float = 0.0) -> None:
     """Put a title above and a caption below, wrapped to the figure's width, the title less `beside` inches."""
     width = figure.get_size_inches()[0]
     title_lines = textwrap.wrap(title, max(12, int((width - beside) * 9)))

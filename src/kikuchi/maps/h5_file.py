@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -82,7 +83,7 @@ def write_h5(phase_map: PhaseMap, path: str | Path) -> None:
             group["details"] = json.dumps(plain(details))
 
 
-def _phase_list(phases: FilePhases):
+def _phase_list(phases: FilePhases) -> Any:
     from diffpy.structure import Lattice, Structure
     from orix.crystal_map import Phase, PhaseList
 

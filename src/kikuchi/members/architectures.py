@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kikuchi._support.keras_setup import import_keras
 from kikuchi.members.posterior import posterior_layer
@@ -138,11 +138,11 @@ def _compact(size: int, channels: int, *, middle: int) -> "keras.Model":
     import keras
     from keras import layers
 
-    def normalised(x):
+    def normalised(x: Any) -> Any:
         # Keras' default momentum of 0.99 needs hundreds of steps before validation means anything.
         return layers.BatchNormalization(momentum=0.9)(x)
 
-    def middle_flow(x):
+    def middle_flow(x: Any) -> Any:
         filters = x.shape[-1]
         for _ in range(middle):
             residual = x

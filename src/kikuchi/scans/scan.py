@@ -25,7 +25,10 @@ class PatternSource(Protocol):
     n: int
     signal_shape: tuple[int, int]
     dtype: np.dtype
-    problems: dict[int, str]
+
+    @property
+    def problems(self) -> dict[int, str]:
+        """Why patterns cannot be read, by index."""
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Read patterns (n, sy, sx) at ``indices``."""
