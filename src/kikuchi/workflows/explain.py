@@ -82,9 +82,7 @@ def explain_map(
     way = check_method(method, keras.backend.backend())
     bundle = Predictor.of(run)
     compared = chosen_pair(bundle, pair)
-    opened = with_neighbours(
-        scan if isinstance(scan, Scan) else open_scan(scan), bundle.preparation(bundle.members[0])
-    )
+    opened = with_neighbours(open_scan(scan), bundle.preparation(bundle.members[0]))
     phase_map, abstention = read_map(Path(map_dir), opened, bundle)
     truth = Truth.beside(opened)
     d = phase_map.decision
