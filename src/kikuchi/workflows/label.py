@@ -25,6 +25,7 @@ from kikuchi.scans import (
     Scan,
     background_for,
     load_dataset,
+    open_mapped,
     open_scan,
     prepare,
     with_neighbours,
@@ -88,7 +89,10 @@ def suggest(
         The map is not of this scan and bundle, is unfinished, or nothing in it can be asked about.
     """
     bundle = Predictor.of(run)
-    opened = with_neighbours(open_scan(scan), bundle.preparation(bundle.members[0]))
+    opened = with_neighbours(
+        scan if isinstance(scan, Scan) else open_mapped(scan, Path(map_dir)),
+        bundle.preparation(bundle.members[0]),
+    )
     store = LogitsStore.read(Path(map_dir) / STORE)
     for what, of_map, given in (
         ("scan", store.identity.scan, opened.fingerprint()),
