@@ -63,7 +63,7 @@ def map_scan(
     Parameters
     ----------
     scan
-        Anything `kikuchi.scans.open_scan` opens, or a scan.
+        Anything `kikuchi.scans.open_scan` opens: a path, a kikuchipy signal, an array, or a scan.
     run
         A bundle, its folder, or ``"shipped"`` for the one that comes with the package.
     out
@@ -128,7 +128,7 @@ def map_scan(
             judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
             calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
     abstention = bundle.promised(abstention)
-    opened = scan if isinstance(scan, Scan) else open_scan(scan, shape)
+    opened = open_scan(scan, shape)
     check_new(bundle, engine, opened)
     folder = Path(out)
     check_out(folder, opened, bundle)
@@ -154,6 +154,7 @@ def map_scan(
         abstention = held_promise(judge, rule, abstention, check, decision)
         fractions = _fractions(judge, rule, abstention, decision, check)
         meta = _meta(opened, judge, rule, calibration, abstention)
+        meta["scan"]["given_shape"] = None if isinstance(scan, Scan) else shape
         meta["scan_check"] = check.to_dict(judge.classes)
         meta["timings"] = {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}
         phase_map = assembled(opened, judge, store, decision, meta)
