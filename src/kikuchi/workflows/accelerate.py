@@ -33,6 +33,7 @@ from kikuchi.inference.predictor import HELD_OUT, STRANGE, WITHOUT_DRAWS, Predic
 from kikuchi.inference.quantisation import CALIBRATION_PATTERNS, quantise
 from kikuchi.inference.student import FEATURES, NAME
 from kikuchi.members.storage import DESCRIPTION
+from kikuchi.postprocessing.split_units import split_groups_of
 from kikuchi.scans import (
     Dataset,
     Scan,
@@ -173,6 +174,7 @@ def _source(bundle: Bundle, dataset: str | Path | Dataset) -> _Source:
         validation_per_class=wanted.validation_per_class,
         calibration_fraction=wanted.calibration_fraction,
         seed=bundle.manifest["seed"],
+        groups=split_groups_of(data, bundle.recipe),
     )
     if dataset_fingerprint(data, split) != bundle.manifest["dataset"]:
         raise InputError(
