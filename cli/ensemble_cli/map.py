@@ -63,7 +63,7 @@ def map_scan(
         str,
         typer.Option(
             "--stop",
-            help="never, exact (vote) or cascade: when a pattern needs no further member; see quicken.",
+            help="never, exact (vote) or cascade: when a pattern needs no further member; see accelerate.",
         ),
     ] = "never",
     shape: Shape = None,

@@ -35,6 +35,11 @@ _READABLE = (1, 2, 3)
 SHIPPED = "shipped"
 SHIPPED_FOLDER = Path(__file__).parent / "data" / "shipped"
 
+#: Said beside every promise of a bundle that no recorded pattern certified.
+SIMULATED_ALONE = (
+    "fitted and certified on simulated patterns alone: of recorded ones more answers may be wrong"
+)
+
 MANIFEST = "bundle.json"
 CALIBRATION = "calibration.json"
 ABSTENTION = "abstention.json"
@@ -178,6 +183,12 @@ class Bundle:
         """SHA-256 of the manifest, which itself holds the SHA-256 of every other file."""
         return atomic.sha256(self.path / MANIFEST)
 
+    @property
+    def simulated_alone(self) -> bool:
+        """Whether no recorded pattern fitted, calibrated or certified it; False where its manifest does not tell."""
+        told = [material.get("simulated") is True for material in self.manifest["materials"]]
+        return self.path == SHIPPED_FOLDER or "adapted" in self.manifest or (bool(told) and all(told))
+
     def model(self, name: str) -> "keras.Model":
         """Return a member's network, built and filled once."""
         if name not in self._models:
@@ -230,13 +241,20 @@ class Bundle:
         )
 
     def promised(self, abstention: AbstentionRule) -> AbstentionRule:
-        """Return a rule as far as its promise holds: none does where simulators disagree about the phases."""
+        """Return a rule as far as its promise holds, with what it does not cover in its message.
+
+        None holds where simulators disagree about the phases.
+        """
+        certificate = abstention.certificate
         doubts = self.manifest.get("adapted", {}).get("separability", {}).get("doubts", [])
-        if not doubts:
-            return abstention
-        certificate = replace(
-            abstention.certificate, certified=False, certified_risk=1.0, message="; ".join(doubts)
-        )
+        if doubts:
+            certificate = replace(certificate, certified=False, certified_risk=1.0, message="; ".join(doubts))
+        elif (
+            self.simulated_alone
+            and certificate.certified_risk < 1
+            and SIMULATED_ALONE not in certificate.message
+        ):
+            certificate = replace(certificate, message=f"{certificate.message}; {SIMULATED_ALONE}")
         return replace(abstention, certificate=certificate)
 
     def check_rule(self, rule: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The journey of `quicken`: engines that do less work, each measured on held-out patterns and calibrated again."""
+"""The workflow of `accelerate`: engines that do less work, each measured on held-out patterns and calibrated again."""
 
 import shutil
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ class _Source:
     hashes: np.ndarray
 
 
-def quicken(
+def accelerate(
     run: str | Path | Bundle,
     dataset: str | Path | Dataset,
     *,

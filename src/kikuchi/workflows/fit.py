@@ -361,7 +361,13 @@ def _facts(data: Dataset, split: Split) -> dict[str, Any]:
     return {
         "classes": [int(c) for c in split.classes],
         "materials": [
-            {"name": m.name, "space_group": m.space_group, "patterns": len(m.indices)} for m in data.materials
+            {
+                "name": m.name,
+                "space_group": m.space_group,
+                "patterns": len(m.indices),
+                "simulated": m.scan.simulated,
+            }
+            for m in data.materials
         ],
         "voltages_kv": sorted({m.scan.voltage_kv for m in data.materials if m.scan.voltage_kv is not None}),
         "splits": {

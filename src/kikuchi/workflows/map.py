@@ -168,6 +168,7 @@ def map_scan(
         abstention = held_promise(judge, rule, abstention, check, decision)
         fractions = _fractions(judge, rule, abstention, decision, check)
         meta = _meta(opened, judge, rule, calibration, abstention)
+        meta["scan"]["given_shape"] = None if isinstance(scan, Scan) else shape
         meta["scan_check"] = check.to_dict(judge.classes)
         meta["timings"] = {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}
         phase_map = assembled(opened, judge, store, decision, meta)
