@@ -116,9 +116,7 @@ def accelerate(
     if student and len({spec.size for spec in bundle.members}) > 1:
         raise InputError("members of several input sizes have no common student", path=bundle.path)
     look = bundle.preparation(bundle.members[0])
-    scans = [
-        with_neighbours(scan if isinstance(scan, Scan) else open_scan(scan), look) for scan in unlabelled
-    ]
+    scans = [with_neighbours(open_scan(scan), look) for scan in unlabelled]
     source = _source(bundle, dataset)
     single = read_shelf(bundle, "onnx") or export_bundle(bundle, progress)
     if single is None:

@@ -68,7 +68,7 @@ def map_scan(
     Parameters
     ----------
     scan
-        Anything `kikuchi.scans.open_scan` opens, or a scan.
+        Anything `kikuchi.scans.open_scan` opens: a path, a kikuchipy signal, an array, or a scan.
     run
         A bundle, its folder, or ``"shipped"`` for the one that comes with the package.
     out
@@ -142,7 +142,7 @@ def map_scan(
             judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
             calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
     abstention = bundle.promised(abstention)
-    opened = scan if isinstance(scan, Scan) else open_scan(scan, shape)
+    opened = open_scan(scan, shape)
     check_new(bundle, engine, opened)
     folder = Path(out)
     check_out(folder, opened, bundle)
