@@ -82,11 +82,15 @@ class SplitTable(_Table):
         Patterns per space group by which the best epoch is chosen.
     calibration_fraction
         Of the rest, the share that calibrates and certifies; what is left is the test.
+    unit
+        What goes to one part as a whole: single patterns, or the grains, blocks or scans that the certificate counts
+        (`kikuchi.scans.independence`), so that no grain both trains and tests.
     """
 
     train_per_class: int = Field(400, ge=0)
     validation_per_class: int = Field(100, ge=1)
     calibration_fraction: Share = 0.5
+    unit: Literal["pattern", "auto", "grain", "block", "scan"] = "pattern"
 
 
 class StreamTable(_Table):
@@ -177,8 +181,8 @@ class AbstainTable(_Table):
     groups
         What counts as one independent pattern: itself, a block of neighbours or a scan; "auto" finds out.
     promise
-        Whether the risk is certified for the mixture of materials as held out, for every material, or for every answered
-        class.
+        Whether the risk is certified for the mixture of materials as held out, for every material, or for every
+        answered class.
     """
 
     risk: Share = 0.02
