@@ -9,6 +9,7 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.outputs import MemberOutputs, joined
 from kikuchi.inference.logits_store import LogitsStore, StoreIdentity, write_chunk
 from kikuchi.inference.predictor import Predictor
+from kikuchi.inference.resumption import PatternHash, hash_of, note_begun, note_chunk, prepare_to_resume
 from kikuchi.scans import Scan, background_for
 
 #: Fills a store: scan, predictor, store, engine, progress.
@@ -52,23 +53,37 @@ def run_store(
     """
     begin = time.perf_counter()
     store = LogitsStore.open(path, identity(scan, bundle))
+    begun_with = prepare_to_resume(store, scan, progress)
     missing = store.missing()
     if not missing:
+        note_begun(store, scan, begun_with or engine)
         return store, 0.0
+    if engine == "auto" and begun_with in ("keras", "onnx"):
+        engine = begun_with  # one engine fills a store: two differ in the last digits
     if executor is not None:
+        note_begun(store, scan, engine)
         executor(scan, bundle, store, engine, progress)
         return store, time.perf_counter() - begin
     left = sum(part.stop - part.start for part in missing)
     runner = bundle.runner(engine, patterns=left, progress=progress)
+    note_begun(store, scan, runner.engines[0].name if engine == "auto" else engine)
     background = background_for(scan, bundle.preparation(bundle.members[0]))
     pieces = deque((part, runner.pieces(part, scan.signal_shape)) for part in missing)
-    raw = (scan.read(piece) for _, several in list(pieces) for piece in several)
+    hashes = {part.start: PatternHash() for part in missing}
+    filtered = hasattr(scan.source, "raw")
+    raw = (
+        scan.read(piece) if filtered else hashes[part.start].add(scan.read(piece))
+        for part, several in list(pieces)
+        for piece in several
+    )
     done: list[MemberOutputs] = []
     with progress.bar(f"mapping {scan.name}", left) as step:
         for outputs in runner.stream(raw, background, threads=threads):
             done.append(outputs)
             part, several = pieces[0]
             if len(done) == len(several):
+                content = hash_of(scan, part) if filtered else str(hashes.pop(part.start))
+                note_chunk(store, scan, part, content)
                 write_chunk(store, scan, part, joined(done))
                 pieces.popleft()
                 done = []
