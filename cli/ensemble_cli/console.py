@@ -2,6 +2,7 @@
 
 import functools
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -105,5 +106,7 @@ def quiet_start() -> Iterator[None]:
 
 def load_keras() -> None:
     """Import Keras with its backend, silently; seconds the first time."""
+    # Retracing is no matter of the user's.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with quiet_start():
         import keras  # noqa: F401

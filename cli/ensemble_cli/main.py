@@ -1,5 +1,8 @@
 """The command `ensemble` and its exit codes: 0 done, 1 wrong input, 2 usage, 130 interrupted."""
 
+import io
+import sys
+
 import typer
 
 from ensemble_cli import (
@@ -40,4 +43,8 @@ app.command("info")(info.info)
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console of another encoding (cp1252) must not end a run at its last line: what it lacks becomes "?".
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app()

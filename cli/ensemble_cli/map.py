@@ -26,8 +26,8 @@ from ensemble_cli.options import (
 def map_scan(
     scan: Annotated[str, typer.Argument(help="A scan file, a folder of images, a glob or a single image.")],
     run: Annotated[
-        Path, typer.Option("--run", help="The bundle that `ensemble fit` wrote, or the one that is shipped.")
-    ] = Path("shipped"),
+        str, typer.Option("--run", help="The bundle that `ensemble fit` wrote, or the one that is shipped.")
+    ] = "shipped",
     out: Out = Path("maps"),
     rule: Rule = None,
     risk: Risk = None,

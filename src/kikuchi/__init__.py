@@ -100,6 +100,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("distributed", "simulate"):
+        return importlib.import_module(f"kikuchi.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'kikuchi' has no attribute {name!r}")
     return getattr(importlib.import_module(f"kikuchi.{_HOMES[name]}"), name)

@@ -1,6 +1,7 @@
 """The journey of `fit`: labelled scans and a recipe become a bundle."""
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ from kikuchi.scans import (
     prepare,
     split_dataset,
 )
+from kikuchi.scans.dataset import contradictions, refuse_or_say
 from kikuchi.scans.independence import pattern_groups
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import train_all
@@ -58,6 +60,7 @@ def fit(
     out: str | Path = "run",
     *,
     seed: int = 0,
+    force: bool = False,
     client: "Client | None" = None,
     progress: Progress = SILENT,
 ) -> Predictor:
@@ -73,6 +76,8 @@ def fit(
         Folder of the bundle. An interrupted fit of the same recipe, dataset and seed goes on there.
     seed
         Seed of the split, the weights and the training.
+    force
+        Go on where labels contradict the scans' own phases.
     client
         Of a Dask cluster whose workers train members side by side, see `kikuchi.distributed.connected`. The bundle is
         the same as without one.
@@ -98,6 +103,7 @@ def fit(
             path=data.path,
             remedy="add materials of another space group",
         )
+    refuse_or_say(contradictions(data), data.path, force, progress.say)
     folder = Path(out)
     specs = recipe.member_specs(len(data.classes), seed)
     split = split_dataset(
@@ -132,7 +138,7 @@ def fit(
             stream,
         )
         names = [spec.name for spec, _ in specs]
-        for line in convergence(folder, names, recipe.train.min_delta):
+        for line in convergence(folder, names, recipe.train.min_delta, math.log(len(data.classes))):
             progress.say(line)
         progress.say(f"losses of all epochs: {draw_losses(folder, names)}")
         members = tuple(spec for spec, _ in specs)
