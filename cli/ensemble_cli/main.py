@@ -7,6 +7,7 @@ import typer
 
 from ensemble_cli import (
     accelerate,
+    adapt,
     demo,
     evaluate,
     explain,
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
 app.command("fit")(fit.fit)
+app.command("adapt")(adapt.adapt)
 app.command("evaluate")(evaluate.evaluate)
 app.command("map")(map_command.map_scan)
 app.command("explain")(explain.explain)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ensemble.errors import InputError
+from ensemble_cli.adapt import KV_HELP, PHASE_HELP
 from ensemble_cli.console import guarded, load_keras, progress, result
 from ensemble_cli.options import (
     Among,
@@ -34,6 +36,13 @@ def map_scan(
     confidence: Confidence = None,
     familiar: Familiar = None,
     among: Among = None,
+    phase: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--phase", help=f"Adapt first, as `ensemble adapt` does, into OUT/adapted. {PHASE_HELP}"
+        ),
+    ] = None,
+    kv: Annotated[float | None, typer.Option("--kv", help=KV_HELP)] = None,
     grains: Annotated[
         str | None,
         typer.Option(
@@ -63,6 +72,11 @@ def map_scan(
     import kikuchi
     from kikuchi.distributed import connected
 
+    if phase:
+        if run != "shipped":
+            raise InputError("--phase and --run are two ways to say what may be there", remedy="give one")
+        run = str(out / "adapted")
+        kikuchi.adapt(scan, phase, run, voltage_kv=kv, progress=progress(quiet))
     with connected(dask, workers) as client:
         phase_map = kikuchi.map_scan(
             scan,

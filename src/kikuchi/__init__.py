@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kikuchi.maps import PhaseMap, summarise, write_map
     from kikuchi.recipes.schema import Recipe, load_recipe
     from kikuchi.scans import Scan, load_dataset, open_scan
+    from kikuchi.workflows.adapt import adapt
     from kikuchi.workflows.demo import demo
     from kikuchi.workflows.evaluate import describe_evaluation, evaluate
     from kikuchi.workflows.explain import describe_explanations, explain_map, explain_members
@@ -37,6 +38,7 @@ _HOMES = {
     "PhaseMap": "maps",
     "Recipe": "recipes.schema",
     "Scan": "scans",
+    "adapt": "workflows.adapt",
     "demo": "workflows.demo",
     "describe_bundle": "workflows.info",
     "describe_changes": "incremental.comparison",
@@ -72,6 +74,7 @@ __all__ = [
     "Recipe",
     "Scan",
     "__version__",
+    "adapt",
     "demo",
     "describe_bundle",
     "describe_changes",

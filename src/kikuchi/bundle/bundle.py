@@ -1,7 +1,7 @@
 """The bundle: the folder `fit` writes, with all that `map` needs. Nothing in it is run on load."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
@@ -18,6 +18,7 @@ from kikuchi._support.links import refuse_links
 from kikuchi.bundle.candidates import Candidates
 from kikuchi.bundle.decision import member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
+from kikuchi.crystallography.named_phase import NamedPhase
 from kikuchi.members import MemberSpec, load_member, read_spec
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Preparation
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 #: 2 keeps patterns whose logits can be computed again; bundles of 1 open as they are.
 VERSION = 2
-_READABLE = (1, 2)
+#: 3 has classes that are phases by name, and may hold a matcher.
+VERSION_OF_PHASES = 3
+_READABLE = (1, 2, 3)
 #: Name of the ensemble that comes with the package: the ten space groups of m-3m, trained on simulated crystals.
 SHIPPED = "shipped"
 SHIPPED_FOLDER = Path(__file__).parent / "data" / "shipped"
@@ -86,8 +89,8 @@ class Bundle:
         Parameters
         ----------
         path
-            Its folder, or the word ``"shipped"`` for the ensemble that comes with the package; ``"./shipped"`` is always
-            a folder.
+            Its folder, or the word ``"shipped"`` for the ensemble that comes with the package; ``"./shipped"`` is
+            always a folder.
 
         Raises
         ------
@@ -141,6 +144,8 @@ class Bundle:
         m, k = len(self.members), len(self.classes)
         if any(type(c) is not int or not 1 <= c <= 230 for c in self.classes) or k < 2:
             raise ValueError(f"space groups {self.classes}")
+        if self.phases and tuple(phase.space_group for phase in self.phases) != self.classes:
+            raise ValueError(f"phases {self.phases} of classes {self.classes}")
         if self.rule not in self.calibrations or set(self.calibrations) != set(self.abstentions):
             raise ValueError(f"rules {sorted(self.calibrations)}, {sorted(self.abstentions)}, {self.rule!r}")
         self.familiarity.score([np.ones((1, r.shape[1])) for r in self.familiarity.references])
@@ -155,8 +160,13 @@ class Bundle:
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """Space-group numbers of the K classes, ascending."""
+        """Space-group numbers of the K classes: ascending, or of `phases` in the user's order."""
         return tuple(self.manifest["classes"])
+
+    @cached_property
+    def phases(self) -> tuple[NamedPhase, ...]:
+        """The classes as phases by the user's names, where the bundle was adapted to named phases; else empty."""
+        return tuple(NamedPhase.from_dict(phase) for phase in self.manifest.get("phases", []))
 
     @property
     def fingerprint(self) -> str:
@@ -214,6 +224,16 @@ class Bundle:
             quality=outputs.quality,
         )
 
+    def promised(self, abstention: AbstentionRule) -> AbstentionRule:
+        """Return a rule as far as its promise holds: none does where simulators disagree about the phases."""
+        doubts = self.manifest.get("adapted", {}).get("separability", {}).get("doubts", [])
+        if not doubts:
+            return abstention
+        certificate = replace(
+            abstention.certificate, certified=False, certified_risk=1.0, message="; ".join(doubts)
+        )
+        return replace(abstention, certificate=certificate)
+
     def check_rule(self, rule: str | None) -> str:
         """Return the rule to use; an `InputError` for one this bundle was not calibrated for."""
         if rule is None:
@@ -235,7 +255,7 @@ def _check_manifest(manifest: Any, folder: Path) -> None:
     version = manifest.get("format_version")
     if version not in _READABLE:
         raise InputError(
-            f"bundle of format {version!r}, this version reads up to {VERSION}",
+            f"bundle of format {version!r}, this version reads up to {VERSION_OF_PHASES}",
             path=folder,
             remedy="install the version that wrote it, or refit",
         )
@@ -243,7 +263,10 @@ def _check_manifest(manifest: Any, folder: Path) -> None:
     if not isinstance(members, list) or not all(isinstance(m, str) and _NAME.fullmatch(m) for m in members):
         raise InputError("a member's name is not allowed", path=folder / MANIFEST, remedy=_DAMAGED)
     needed = {CALIBRATION, ABSTENTION, FEATURES, HELD_OUT}
-    needed |= {f"members/{m}/{f}" for m in members for f in ("member.json", "member.weights.h5")}
+    needed |= {f"members/{m}/member.json" for m in members}
+    # What a matcher knows lies in an archive of its own.
+    matchers = {m for m in members if f"members/{m}/matcher.npz" in manifest["files"]}
+    needed |= {f"members/{m}/member.weights.h5" for m in members if m not in matchers}
     missing = sorted(needed - set(manifest["files"]))
     if missing:
         raise InputError("not in the bundle's list of files", path=folder / missing[0], remedy=_DAMAGED)

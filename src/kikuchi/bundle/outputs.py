@@ -28,12 +28,15 @@ class MemberOutputs:
         (N,), about 1 for familiar patterns; higher = stranger.
     quality
         (N,), signal against noise of the patterns themselves.
+    poses
+        (N, K, 4) unit quaternions, sample to crystal, for each class, where a matcher is among the members.
     """
 
     logits: np.ndarray
     draws: DropoutDraws
     unfamiliarity: np.ndarray
     quality: np.ndarray
+    poses: np.ndarray | None = None
 
 
 class Part(IntEnum):
@@ -113,6 +116,7 @@ def joined(parts: list[MemberOutputs]) -> MemberOutputs:
         ),
         unfamiliarity=np.concatenate([p.unfamiliarity for p in parts]),
         quality=np.concatenate([p.quality for p in parts]),
+        poses=None if any(p.poses is None for p in parts) else np.concatenate([p.poses for p in parts]),  # type: ignore[misc]
     )
 
 

@@ -85,11 +85,15 @@ def finish(
     written = [
         folder / n for n in (bundles.CALIBRATION, bundles.ABSTENTION, bundles.FEATURES, bundles.HELD_OUT)
     ]
-    written += [folder / SPLITS, folder / BACKGROUND, folder / EXEMPLARS]
+    by_name = "phases" in facts  # adapted to one scan: no dataset was split, nothing is rehearsed
+    written += [folder / name for name in ((BACKGROUND,) if by_name else (SPLITS, BACKGROUND, EXEMPLARS))]
     # An extended bundle keeps exemplars of its old patterns, not the patterns themselves.
     written += [file for file in (folder / CHECKS,) if file.is_file()]
     for member in members:
         place = folder / "members" / member.name
+        if member.kind == "matcher":
+            written += [place / "member.json", place / "matcher.npz"]
+            continue
         written += [place / "member.json", place / "member.weights.h5", place / "history.csv"]
     manifest["files"] = {p.relative_to(folder).as_posix(): atomic.sha256(p) for p in written}
     atomic.write_json(folder / bundles.MANIFEST, manifest)

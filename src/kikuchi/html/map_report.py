@@ -99,7 +99,7 @@ def write_map_report(
             "certified": certificate is not None and certificate.certified_risk < 1.0,
             "message": _NO_PROMISE if certificate is None else sentence(certificate.message),
         },
-        **page_colours(phase_map.classes),
+        **page_colours(phase_map.classes, phase_map.labels),
     }
     beside = "pieces" in detail or "pieces" in (thumbnails or {})
     html = render_page(
@@ -139,7 +139,7 @@ def _subtitle(phase_map: PhaseMap) -> str:
 def _tables(phase_map: PhaseMap, fractions: Fractions | None) -> list[Table]:
     tables = [tally_table(phase_map)]
     if fractions is not None:
-        tables.append(fraction_table(fractions, phase_map.classes))
+        tables.append(fraction_table(fractions, phase_map.classes, phase_map.labels))
     tables.append(origin_table(phase_map))
     if phase_map.problems:
         tables.append(problem_table(phase_map))

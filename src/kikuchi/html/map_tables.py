@@ -1,6 +1,6 @@
 """The tables below a map: who said what, phase fractions, how the map was made, what could not be read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ def tally_table(phase_map: PhaseMap) -> Table:
     counts = tally(phase_map)
     named = np.flatnonzero(counts.solved_counts + counts.member_counts.sum(axis=0))
     rows: list[list[Any]] = [
-        [_label(counts.classes[k]), int(counts.solved_counts[k]), *map(int, counts.member_counts[:, k])]
+        [phase_map.labels[k], int(counts.solved_counts[k]), *map(int, counts.member_counts[:, k])]
         for k in named
     ]
     nothing = [None] * len(phase_map.members)
@@ -47,7 +47,9 @@ def tally_table(phase_map: PhaseMap) -> Table:
     )
 
 
-def fraction_table(fractions: Fractions, classes: tuple[int, ...]) -> Table:
+def fraction_table(
+    fractions: Fractions, classes: tuple[int, ...], labels: Sequence[str] | None = None
+) -> Table:
     """Phase fractions with their intervals.
 
     Parameters
@@ -56,6 +58,8 @@ def fraction_table(fractions: Fractions, classes: tuple[int, ...]) -> Table:
         As `ensemble.phase_fractions.phase_fractions` returns them, of K classes.
     classes
         Space-group numbers, K of them.
+    labels
+        What they are called; number and symbol by default.
 
     Returns
     -------
@@ -63,9 +67,14 @@ def fraction_table(fractions: Fractions, classes: tuple[int, ...]) -> Table:
         A row per space group, in per cent.
     """
     rows = [
-        [_label(number), percent(plain), percent(fraction), f"{percent(low)} to {percent(high)}"]
-        for number, plain, fraction, low, high in zip(
-            classes, fractions.plain, fractions.fraction, fractions.low, fractions.high, strict=True
+        [label, percent(plain), percent(fraction), f"{percent(low)} to {percent(high)}"]
+        for label, plain, fraction, low, high in zip(
+            labels or list(map(_label, classes)),
+            fractions.plain,
+            fractions.fraction,
+            fractions.low,
+            fractions.high,
+            strict=True,
         )
     ]
     points = fractions.answered + fractions.abstained

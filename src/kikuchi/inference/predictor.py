@@ -1,12 +1,14 @@
 """A bundle that answers by a faster engine or with fewer members, calibrated and certified as it then runs."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from ensemble.abstention import Decision
+from ensemble.abstention import Decision, Familiarity
 from ensemble.early_exit import Cascade, Stopping, VoteStop, filled, stopped
 from ensemble.errors import InputError
 from kikuchi._support.archive import read_archive
@@ -17,10 +19,12 @@ from kikuchi.bundle.decision import fit_decision, member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, nothing, read_held_out
 from kikuchi.inference.engine import MEASURED, STUDENTS
 from kikuchi.inference.exports import Shelf, engines_for, read_shelf
+from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.runner import Runner
 from kikuchi.inference.student import student_of
+from kikuchi.matching.storage import load_matcher
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, as_patterns
+from kikuchi.scans import Scan, as_patterns, background_for, scan_from_array
 
 #: What `map --stop` takes.
 STOPS = ("never", "exact", "cascade")
@@ -88,7 +92,7 @@ class Predictor(Bundle):
             )
         if not len(patterns):
             return nothing(len(self.members), len(self.classes))
-        runner = self.runner(patterns=len(patterns))
+        runner = self.running(patterns=len(patterns))
         pieces = runner.pieces(slice(0, len(patterns)), patterns.shape[1:])
         outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
         return outputs if self.candidates is None else self.candidates.narrow(outputs)
@@ -107,8 +111,31 @@ class Predictor(Bundle):
         """
         if engine in STUDENTS:
             return student_of(self, engine)
+        if any(member.kind == "matcher" for member in self.members):
+            raise InputError(
+                "a matcher is no network for others to run",
+                path=self.path,
+                remedy="leave out --dask and --workers",
+            )
         engines = engines_for(self, engine, patterns=patterns, progress=progress)
         return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
+
+    def running(
+        self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT
+    ) -> Runner | MatchingRunner:
+        """Return the members ready to run in this process, a matcher among them; see `runner`."""
+        if all(member.kind != "matcher" for member in self.members):
+            return self.runner(engine, patterns=patterns, progress=progress)
+        first, *others = self.members
+        networks = None
+        if others:
+            alone = replace(self, members=tuple(others))
+            engines = engines_for(alone, engine, patterns=patterns, progress=progress)
+            f = self.familiarity
+            beside = Familiarity(f.references[1:], f.scales[1:], f.k)
+            networks = Runner(engines, alone.members, self.recipe, beside)
+        matcher = load_matcher(self.path / "members" / first.name)
+        return MatchingRunner(matcher, networks, self.recipe.combine.draws)
 
     def among(
         self, names: str | Sequence[str | int], *, rule: str | None = None, recipe: Recipe | None = None
@@ -128,21 +155,23 @@ class Predictor(Bundle):
 
     def predict_proba(
         self,
-        patterns: np.ndarray,
+        patterns: np.ndarray | Scan,
+        static_background: np.ndarray | Literal[False] | None = None,
         *,
         rule: str | None = None,
-        static_background: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return calibrated probabilities of the space groups.
+        """Return calibrated probabilities of the space groups, as `map` would.
 
         Parameters
         ----------
         patterns
-            (N, sy, sx) as a detector gave them, any size and dtype.
+            A scan, or (N, sy, sx) as a detector gave them, any size and dtype.
+        static_background
+            The detector's background (sy, sx), where patterns are an array; a kikuchipy signal has it as
+            ``static_background``, a scan by itself. False says that there is none; where nothing is said, a warning
+            tells that none was taken off.
         rule
             Another than the bundle's own.
-        static_background
-            (sy, sx), the detector's own, as a scan file may carry it: `map` takes it off where there is one.
 
         Returns
         -------
@@ -155,10 +184,23 @@ class Predictor(Bundle):
         InputError
             The patterns are no array of numbers of that shape.
         """
-        outputs = self.member_outputs(patterns, static_background)
+        preparation = self.preparation(self.members[0])
+        if not isinstance(patterns, Scan):
+            if static_background is None and preparation.static_background == "auto":
+                warnings.warn(
+                    "no static background is given, so that none is taken off; a scan in a file may have one: "
+                    "static_background=False says that there is none",
+                    stacklevel=2,
+                )
+            given = None if static_background is False else static_background
+            patterns = scan_from_array(as_patterns(patterns), static_background=given)
+        background = background_for(patterns, preparation) if patterns.n else None
+        outputs = self.member_outputs(patterns.read(slice(None)), background)
         probabilities = self.calibrated(outputs, rule)[1]
         threshold = self.abstentions[self.check_rule(rule)].quality_threshold
-        return np.where((outputs.quality > threshold)[:, None], probabilities, np.nan)
+        readable = outputs.quality > threshold
+        readable[list(patterns.problems)] = False
+        return np.where(readable[:, None], probabilities, np.nan)
 
 
 def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor:

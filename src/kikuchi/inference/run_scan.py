@@ -2,14 +2,20 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from ensemble.errors import InputError
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.outputs import MemberOutputs, joined
 from kikuchi.inference.logits_store import LogitsStore, StoreIdentity, write_chunk
+from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.predictor import Predictor
 from kikuchi.inference.resumption import PatternHash, hash_of, note_begun, note_chunk, prepare_to_resume
+from kikuchi.matching.survey import places
 from kikuchi.scans import Scan, background_for
 
 #: Fills a store: scan, predictor, store, engine, progress.
@@ -61,21 +67,33 @@ def run_store(
     if engine == "auto" and begun_with in ("keras", "onnx"):
         engine = begun_with  # one engine fills a store: two differ in the last digits
     if executor is not None:
+        if store.identity.poses:
+            raise InputError(
+                "a bundle with a matcher is mapped by this process", remedy="leave out --dask and --workers"
+            )
         note_begun(store, scan, engine)
         executor(scan, bundle, store, engine, progress)
         return store, time.perf_counter() - begin
     left = sum(part.stop - part.start for part in missing)
-    runner = bundle.runner(engine, patterns=left, progress=progress)
-    note_begun(store, scan, runner.engines[0].name if engine == "auto" else engine)
+    begun = bundle.running if store.identity.poses else bundle.runner
+    runner = begun(engine, patterns=left, progress=progress)
+    note_begun(store, scan, _engine_of(runner) if engine == "auto" else engine)
     background = background_for(scan, bundle.preparation(bundle.members[0]))
     pieces = deque((part, runner.pieces(part, scan.signal_shape)) for part in missing)
     hashes = {part.start: PatternHash() for part in missing}
     filtered = hasattr(scan.source, "raw")
-    raw = (
-        scan.read(piece) if filtered else hashes[part.start].add(scan.read(piece))
-        for part, several in list(pieces)
-        for piece in several
-    )
+
+    def read(part: slice, piece: slice) -> np.ndarray:
+        return scan.read(piece) if filtered else hashes[part.start].add(scan.read(piece))
+
+    raw: Iterable[Any] = (read(part, piece) for part, several in list(pieces) for piece in several)
+    if isinstance(runner, MatchingRunner):
+        # A pattern centre moves over the scan: the matcher is told where each pattern lies.
+        raw = (
+            (read(part, piece), places(scan, np.arange(piece.start, piece.stop)))
+            for part, several in list(pieces)
+            for piece in several
+        )
     done: list[MemberOutputs] = []
     with progress.bar(f"mapping {scan.name}", left) as step:
         for outputs in runner.stream(raw, background, threads=threads):
@@ -91,6 +109,11 @@ def run_store(
     return store, time.perf_counter() - begin
 
 
+def _engine_of(runner: Any) -> str:
+    engines: Any = getattr(runner, "engines", None)
+    return str(engines[0].name) if engines else "auto"
+
+
 def identity(scan: Scan, bundle: Predictor) -> StoreIdentity:
     """Return what a store of this scan's outputs by this bundle belongs to."""
     return StoreIdentity(
@@ -101,4 +124,5 @@ def identity(scan: Scan, bundle: Predictor) -> StoreIdentity:
         n_classes=len(bundle.classes),
         draws=bundle.recipe.combine.draws,
         chunk=CHUNK,
+        poses=any(m.kind == "matcher" for m in bundle.members),
     )

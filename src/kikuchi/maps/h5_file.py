@@ -7,10 +7,9 @@ import numpy as np
 
 from kikuchi._support.atomic import replaced
 from kikuchi._support.json import plain
-from kikuchi.crystallography.vendor_codes import phase_name, unit_cell
-from kikuchi.maps.colours import SPACE_GROUP_COLOURS
+from kikuchi.maps.colours import class_colours
 from kikuchi.maps.csv_file import MEASURES
-from kikuchi.maps.file_phases import euler_angles, file_phases
+from kikuchi.maps.file_phases import FilePhases, euler_angles, file_phases
 from kikuchi.maps.full_grid import full_grid
 from kikuchi.maps.phase_map import PhaseMap, coded_words, voted_space_groups
 
@@ -63,7 +62,7 @@ def write_h5(phase_map: PhaseMap, path: str | Path) -> None:
         phase_id=grid.spread(ids, -1),
         x=grid.x,
         y=grid.y,
-        phase_list=_phase_list(phases.space_groups),
+        phase_list=_phase_list(phases),
         prop=prop,
         scan_unit="um",
         is_in_data=grid.index >= 0,
@@ -76,24 +75,27 @@ def write_h5(phase_map: PhaseMap, path: str | Path) -> None:
             group = file.create_group(DETAILS)
             group["name"] = phase_map.name
             group["classes"] = numbers
+            if phase_map.phases:
+                group["phases"] = list(phase_map.words)
             group["members"] = list(phase_map.members)
             group["shape"] = phase_map.shape
             group["details"] = json.dumps(plain(details))
 
 
-def _phase_list(space_groups: tuple[int, ...]):
+def _phase_list(phases: FilePhases):
     from diffpy.structure import Lattice, Structure
     from orix.crystal_map import Phase, PhaseList
 
+    colours = class_colours(phases.space_groups)
     return PhaseList(
         {
             i: Phase(
-                name=phase_name(g),
+                name=phases.names[i - 1],
                 space_group=g,
-                color=_named_colour(SPACE_GROUP_COLOURS[g]),
-                structure=Structure(title=phase_name(g), lattice=Lattice(*unit_cell(g))),
+                color=_named_colour(colours[i - 1]),
+                structure=Structure(title=phases.names[i - 1], lattice=Lattice(*phases.cells[i - 1])),
             )
-            for i, g in enumerate(space_groups, start=1)
+            for i, g in enumerate(phases.space_groups, start=1)
         }
     )
 

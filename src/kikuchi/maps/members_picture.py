@@ -55,7 +55,9 @@ def members_picture(phase_map: PhaseMap) -> "Figure":
     across = panels if panels <= 3 else round(math.sqrt(panels * 1.6 * (height + 0.4) / width))
     across = min(panels, max(1, across))
     down = math.ceil(panels / across)
-    entries = class_entries(phase_map.classes, counts.member_counts.sum(axis=0), m * counts.n)
+    entries = class_entries(
+        phase_map.classes, counts.member_counts.sum(axis=0), m * counts.n, phase_map.labels
+    )
     figure = new_figure(
         across * (max(width, 1.3) + 0.15) + LEGEND_WIDTH,
         max(down * (max(height, 0.5) + 0.6), legend_height(entries)) + 1.1,

@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ensemble.abstention import STATUS_NAMES, Decision, Status
 from ensemble.errors import InputError, printable
+from kikuchi.crystallography.named_phase import NamedPhase
+from kikuchi.crystallography.vendor_codes import symbol
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class PhaseMap:
         Why a pattern could not be used, by its index in scan order.
     columns
         Further columns of the tables by name, numbers or words, shape (N,) each.
+    phases
+        The classes as phases by the user's names, K of them, where they are that: two may share a space group. Else
+        empty, and the classes ascend.
 
     Raises
     ------
@@ -66,6 +71,7 @@ class PhaseMap:
     meta: dict[str, Any] = field(default_factory=dict)
     problems: dict[int, str] = field(default_factory=dict)
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
+    phases: tuple[NamedPhase, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", printable(self.name))
@@ -76,6 +82,7 @@ class PhaseMap:
             and d.probabilities.shape == (n, k)
             and d.votes.shape == (m, n)
             and len(self.member_kinds) == m
+            and len(self.phases) in (0, k)
             and (self.orientations is None or np.shape(self.orientations) == (n, 4))
             and all(np.shape(column) == (n,) for column in self.columns.values())
         ):
@@ -94,6 +101,19 @@ class PhaseMap:
     def n(self) -> int:
         """Number of patterns."""
         return len(self.row)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What tables call the classes: the phase's name, else the space group's number."""
+        return tuple(p.name for p in self.phases) or tuple(map(str, self.classes))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What people are shown: number and symbol of the space group, the phase's name before it where it has one."""
+        groups = [f"{number} {symbol(number)}" for number in self.classes]
+        if not self.phases:
+            return tuple(groups)
+        return tuple(f"{p.name} ({group})" for p, group in zip(self.phases, groups, strict=True))
 
     def image(self, values: ArrayLike, fill: Any = np.nan) -> NDArray[Any]:
         """Lay values of patterns out on the grid.
@@ -158,7 +178,7 @@ def status_names(status: ArrayLike) -> NDArray[np.str_]:
     return np.asarray(STATUS_NAMES)[np.asarray(status, dtype=int)]
 
 
-def candidate_texts(candidates: ArrayLike, classes: tuple[int, ...]) -> NDArray[np.object_]:
+def candidate_texts(candidates: ArrayLike, classes: tuple[int, ...] | tuple[str, ...]) -> NDArray[np.object_]:
     """Return each set of classes as one word.
 
     Parameters
@@ -166,7 +186,7 @@ def candidate_texts(candidates: ArrayLike, classes: tuple[int, ...]) -> NDArray[
     candidates
         Which classes are in the set, shape (N, K).
     classes
-        Their space-group numbers.
+        Their space-group numbers, or names.
 
     Returns
     -------

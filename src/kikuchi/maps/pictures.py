@@ -25,7 +25,7 @@ WORDS_HEIGHT = 1.2
 def phase_picture(phase_map: PhaseMap) -> "Figure":
     """Draw which space group every point has, and why some have none."""
     counts = tally(phase_map)
-    entries = class_entries(counts.classes, counts.solved_counts, counts.n)
+    entries = class_entries(counts.classes, counts.solved_counts, counts.n, phase_map.labels)
     entries += status_entries(counts, [s for s in Status if s != Status.SOLVED])
     caption = (
         f"{about(phase_map)} Colours: space group of the points with a solution. Greys: no solution, and why; "

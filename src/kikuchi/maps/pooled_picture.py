@@ -29,7 +29,7 @@ def pooled_picture(alone: PhaseMap, together: PhaseMap) -> "Figure":
         The same points as their grains answer.
     """
     counts = tally(alone)
-    entries = class_entries(counts.classes, counts.solved_counts, counts.n)
+    entries = class_entries(counts.classes, counts.solved_counts, counts.n, alone.labels)
     entries += status_entries(counts, [s for s in Status if s != Status.SOLVED])
     width, height = map_size(alone, PANEL)
     figure = new_figure(

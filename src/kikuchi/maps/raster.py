@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.abstention import Status
-from kikuchi.maps.colours import NO_PATTERN_COLOUR, SPACE_GROUP_COLOURS, STATUS_TONES, rgb_of
+from kikuchi.maps.colours import NO_PATTERN_COLOUR, STATUS_TONES, class_colours, rgb_of
 from kikuchi.maps.frame import map_size
 from kikuchi.maps.full_grid import is_hexagonal
 from kikuchi.maps.phase_map import PhaseMap
@@ -46,8 +46,11 @@ def class_pixels(phase_map: PhaseMap, indices: NDArray[np.integer]) -> NDArray[n
         Red, green and blue in 0-255, shape (R', C', 3).
     """
     table = rgb_of(
-        [SPACE_GROUP_COLOURS[g] for g in phase_map.classes]
-        + [NO_PATTERN_COLOUR, STATUS_TONES[Status.UNREADABLE].colour]
+        [
+            *class_colours(phase_map.classes),
+            NO_PATTERN_COLOUR,
+            STATUS_TONES[Status.UNREADABLE].colour,
+        ]
     )
     return table[pixels(phase_map, np.asarray(indices, dtype=np.int64), len(phase_map.classes))]
 

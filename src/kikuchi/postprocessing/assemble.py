@@ -42,7 +42,8 @@ def assembled(
         step=scan.step,
         decision=without_unreadable(decision),
         member_probabilities=softmax(_own_logits(bundle, store.logits)).astype(np.float32),
-        orientations=_orientations(scan),
+        orientations=_orientations(scan) if store.identity.poses is False else _matched(store, decision),
+        phases=bundle.phases,
         problems=dict(scan.problems),
         meta=meta,
     )
@@ -93,6 +94,14 @@ def _orientations(scan: Scan) -> np.ndarray | None:
     quaternions = np.asarray(scan.xmap.rotations.data, float).reshape(scan.n, -1, 4)[:, 0]
     identity = np.allclose(np.abs(quaternions), [1, 0, 0, 0])
     return None if identity else quaternions
+
+
+def _matched(store: LogitsStore, decision: Decision) -> np.ndarray:
+    """Return the matcher's orientations of each point's winning phase, unit quaternions (N, 4)."""
+    poses = store.outputs().poses
+    assert poses is not None
+    winner = np.maximum(decision.winner, 0)
+    return np.asarray(poses[np.arange(len(winner)), winner], float)
 
 
 def _own_logits(bundle: Bundle, logits: np.ndarray) -> np.ndarray:

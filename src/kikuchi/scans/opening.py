@@ -79,12 +79,22 @@ def scan_from_array(
     static_background
         The detector's background (sy, sx), if known; a kikuchipy signal has it as ``static_background``.
 
+    Raises
+    ------
+    InputError
+        If the background is of another size.
+
     Examples
     --------
     >>> scan_from_array(np.zeros((2, 3, 60, 60), np.uint8), "zeros")
     <Scan zeros: 6 patterns of 60 x 60 on 2 x 3>
     """
     source = ArrayPatterns(patterns)
+    if static_background is not None and np.shape(static_background) != source.signal_shape:
+        raise InputError(
+            f"the static background is {np.shape(static_background)} and the patterns are {source.signal_shape}",
+            remedy="give a background of the patterns' size",
+        )
     rows, columns = (1, 1, *patterns.shape[:-2])[-2:]
     grid = full_grid(rows, columns, step)
     return Scan(

@@ -116,7 +116,7 @@ def extend(
     with locked(folder):
         if _claimed(folder, bundle, data, seed):
             progress.say(f"{folder} is already extended")
-            return Extension(Bundle.load(folder), read_changes(folder))
+            return Extension(Predictor.load(folder), read_changes(folder))
         new = _look(bundle, data, classes, force, progress)
         progress.say(f"{len(new.labels)} new patterns, {len(exemplars.labels)} exemplars of the old classes")
         specs = tuple(replace(m, classes=len(classes)) for m in bundle.members)

@@ -104,6 +104,9 @@ def fit(
             remedy="add materials of another space group",
         )
     refuse_or_say(contradictions(data), data.path, force, progress.say)
+    for material in data.materials:
+        if material.scan.note is not None:
+            progress.say(f"{material.name}: {material.scan.note}")
     folder = Path(out)
     specs = recipe.member_specs(len(data.classes), seed)
     split = split_dataset(

@@ -117,6 +117,7 @@ def map_scan(
         else:
             judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
             calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
+    abstention = bundle.promised(abstention)
     opened = scan if isinstance(scan, Scan) else open_scan(scan, shape)
     check_new(bundle, engine, opened)
     folder = Path(out)
@@ -141,7 +142,8 @@ def map_scan(
         phase_map = assembled(opened, judge, store, decision, meta)
         if is_hexagonal(phase_map):
             meta["notes"].append(NO_HEXAGONAL_CTF)
-        phase_map = with_levels(phase_map, judge, rule, abstention)
+        if not judge.phases:  # phases by name are finer than any level of symmetry
+            phase_map = with_levels(phase_map, judge, rule, abstention)
         if grain_of is not None:
             phase_map = with_grains(phase_map, judge, rule, abstention, grain_of)
         progress.say("writing the map")
@@ -223,7 +225,11 @@ def _fractions(
 
 def _notes(scan: Scan, bundle: Bundle) -> list[str]:
     """Gather what a reader of the map should know of how the scan was read and prepared."""
-    return [] if scan.note is None else [scan.note]
+    notes = [] if scan.note is None else [scan.note]
+    automatic = bundle.preparation(bundle.members[0]).static_background == "auto"
+    if automatic and scan.static_background is not None and not scan.keeps_background:
+        notes.append("the file's static background is no longer in its patterns: it is not taken off again")
+    return notes
 
 
 def _meta(
@@ -262,5 +268,6 @@ def _meta(
         "promised_risk": abstention.certificate.to_dict(),
         "warnings": warnings,
         "notes": _notes(scan, bundle),
+        **({"adapted": bundle.manifest["adapted"]} if "adapted" in bundle.manifest else {}),
         "versions": versions(),
     }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi._support.home import load_kikuchipy
 from kikuchi.scans.readers.grid import UNTOLD_GRID, Grid, full_grid, given_grid
 from kikuchi.scans.readers.hdf5_file import HDF5_SUFFIXES, inspect_hdf5
 from kikuchi.scans.readers.hdf5_signal import Hdf5Signal, load_hdf5_signal
@@ -70,9 +71,7 @@ def _load(path: Path, dataset: str | None) -> Hdf5Signal:
         if dataset is not None:
             loaded = load_hdf5_signal(path, dataset)
         else:
-            import kikuchipy
-
-            loaded = Hdf5Signal(kikuchipy.load(path, lazy=True))
+            loaded = Hdf5Signal(load_kikuchipy().load(path, lazy=True))
     except InputError:
         raise
     except Exception as error:  # the readers raise whatever a damaged header leads to
