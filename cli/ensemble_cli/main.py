@@ -2,6 +2,7 @@
 
 import io
 import sys
+from typing import Annotated
 
 import typer
 
@@ -29,6 +30,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from kikuchi import __version__
+
+        typer.echo(f"kikuchi-ensemble {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Take the options that stand before any command."""
+
+
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
 app.command("fit")(fit.fit)
@@ -39,7 +59,8 @@ app.command("explain")(explain.explain)
 app.command("label")(label.label)
 app.command("extend")(extend.extend)
 app.command("learn-curve")(learning_curve.learn_curve)
-app.command("quicken")(accelerate.quicken)
+app.command("accelerate")(accelerate.accelerate)
+app.command("quicken", hidden=True)(accelerate.accelerate)  # the name before 2026-11
 app.command("info")(info.info)
 
 

@@ -15,6 +15,7 @@ from ensemble_cli.options import (
     Familiar,
     Json,
     Out,
+    Promise,
     Quiet,
     Risk,
     Rule,
@@ -36,6 +37,7 @@ def map_scan(
     confidence: Confidence = None,
     familiar: Familiar = None,
     among: Among = None,
+    promise: Promise = None,
     phase: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,7 +60,7 @@ def map_scan(
         str,
         typer.Option(
             "--stop",
-            help="never, exact (vote) or cascade: when a pattern needs no further member; see quicken.",
+            help="never, exact (vote) or cascade: when a pattern needs no further member; see accelerate.",
         ),
     ] = "never",
     shape: Shape = None,
@@ -87,6 +89,7 @@ def map_scan(
             confidence=confidence,
             familiar=familiar,
             among=among,
+            promise=promise,
             grains=grains,
             shape=read_shape(shape),
             engine=engine,

@@ -133,8 +133,10 @@ def dictionary_alone(run: Path, scan: Scan, background: np.ndarray | None) -> np
 
 def map_part(shared: Path, work: Path) -> dict[str, Any]:
     """Adapt to both maps and judge them."""
-    results = {}
+    results = kept("maps")
     for name, entry in MAPS.items():
+        if name in results:
+            continue
         file = recorded(name, entry, shared, work)
         run, out = work / f"{file.stem}.run", work / f"{file.stem}.maps"
         names = list(entry["phases"])
@@ -193,14 +195,17 @@ def real_scan(which: str, shared: Path, work: Path) -> Path:
 
 def real_part(shared: Path, work: Path) -> dict[str, Any]:
     """Adapt to real scans with the right and with wrong candidates."""
-    results = {}
+    results = kept("real")
     for label, which, names, truth in REAL:
+        if label in results:
+            continue
         run, out = work / f"{which}-{'-'.join(names)}.run", work / f"{which}-{'-'.join(names)}.maps"
         clock = time.perf_counter()
         try:
             bundle = kikuchi.adapt(real_scan(which, shared, work), names, run, voltage_kv=KV, seed=SEED)
         except InputError as error:
             results[label] = {"refused": error.what, "seconds": time.perf_counter() - clock}
+            keep("real", results)
             continue
         kikuchi.map_scan(real_scan(which, shared, work), bundle, out)
         table = pd.read_csv(out / "map.csv")
@@ -215,13 +220,16 @@ def real_part(shared: Path, work: Path) -> dict[str, Any]:
             "geometry": bundle.manifest["adapted"]["geometry"],
             "seconds": time.perf_counter() - clock,
         }
+        keep("real", results)
     return results
 
 
 def pair_part(shared: Path, work: Path) -> dict[str, Any]:
     """Adapt to small maps of pairs of every crystal system but the two lowest, which the database does not hold."""
-    results = {}
+    results = kept("pairs")
     for one, one_file, other, other_file in PAIRS:
+        if f"{one} / {other}" in results:
+            continue
         entry = {
             "phases": {one: one_file, other: other_file},
             "microstructure": {
@@ -236,6 +244,7 @@ def pair_part(shared: Path, work: Path) -> dict[str, Any]:
             bundle = kikuchi.adapt(file, [one, other], work / f"{one}-{other}.run", seed=SEED)
         except InputError as error:
             results[label] = {"refused": error.what}
+            keep("pairs", results)
             continue
         kikuchi.map_scan(file, bundle, work / f"{one}-{other}.maps", progress=SILENT)
         table = pd.read_csv(work / f"{one}-{other}.maps" / "map.csv")
@@ -251,7 +260,20 @@ def pair_part(shared: Path, work: Path) -> dict[str, Any]:
             "expected": bundle.manifest["adapted"]["separability"],
             "seconds": time.perf_counter() - clock,
         }
+        keep("pairs", results)
     return results
+
+
+def kept(part: str) -> dict[str, Any]:
+    """Return the results of a part that are there already."""
+    file = HERE / f"{part}.json"
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def keep(part: str, results: dict[str, Any]) -> None:
+    """Write what a part has so far."""
+    made = {"made_by": provenance(seed=SEED)} | {k: v for k, v in results.items() if k != "made_by"}
+    (HERE / f"{part}.json").write_text(json.dumps(made, indent=1, default=float) + "\n")
 
 
 PARTS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
@@ -269,9 +291,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
-    results = PARTS[arguments.part](arguments.shared, arguments.work)
-    made = {"made_by": provenance(seed=SEED), **results}
-    (HERE / f"{arguments.part}.json").write_text(json.dumps(made, indent=1, default=float) + "\n")
+    PARTS[arguments.part](arguments.shared, arguments.work)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,16 @@
 
 The first shipped member goes on from its own weights, on isotypes that it may have seen, recorded in three ways: as it
 was trained (a control: the same training, nothing else new), as real scans are, and as real scans are with their
-radial spectrum pulled by three quarters (``spectrum = 0.75`` of the preparation). These arms see the same crystals and
-as many patterns. A last one goes on for longer, at twice the rate and under guidance. Held-out crystals, which no arm
+radial spectrum pulled by three quarters (``spectrum = 0.75`` of the preparation). Every arm sees the same crystals and
+as many patterns. Held-out crystals, which no arm
 saw and the shipped member did not either, say how right each is at every camera distance. REAL is a folder of real
-scans, as for `reports.simulation.spectra`. Resumable after every epoch; writes ``camera_distance.json`` and
-``camera_distance.png``.
+scans, as for `reports.simulation.spectra`. Resumable after every epoch, and arms that WORK has the result of are not
+run again; writes ``camera_distance.json`` and ``camera_distance.png``.
 """
 
 import argparse
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from kikuchi.bundle.bundle import SHIPPED_FOLDER
-from kikuchi.members import Training, guide_cells, load_member, predict, train_member
+from kikuchi.members import Training, load_member, predict, train_member
 from kikuchi.scans import Preparation, prepare
 from kikuchi.simulate.detector.distribution import constant
 from kikuchi.simulate.masters.load import load_master
@@ -42,9 +43,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "recorded as real scans are": {"detector": real_detector(), "microscope": real_microscope()},
     "the same, spectrum pulled": {"detector": real_detector(), "microscope": real_microscope()},
     "recorded as before (control)": {"detector": DETECTOR_BEFORE, "microscope": MICROSCOPE_BEFORE},
-    "spectrum pulled, longer and guided": {"detector": real_detector(), "microscope": real_microscope()},
 }
-LONGER = "spectrum pulled, longer and guided"
 TRUTH = {"nickel": 225, "silicon": 227, "Inconel": 225}
 
 
@@ -63,20 +62,17 @@ def trained(
     chosen = tuple(sorted({m.space_group for m in others}))
     validation, groups = MasterStream(others, classes=chosen, **rest).prepared(0, preparation_of(arm), 1000)
     labels = np.array([CLASSES.index(group) for group in chosen])[groups]
-    longer = arm == LONGER
-    cells = guide_cells(model.get_layer("backbone"), 64) if longer else None
     history = train_member(
         model,
-        partial(_epoch, stream, preparation_of(arm), cells),
+        partial(_epoch, stream, preparation_of(arm)),
         (validation, labels),
         Training(
             epochs=epochs,
             batch=64,
-            learning_rate=1e-3 if longer else 5e-4,
+            learning_rate=5e-4,
             patience=epochs,
             mirror=True,
             warm_down=True,
-            guidance=1.0 if longer else 0.0,
         ),
         seed=SEED,
         work=work,
@@ -89,8 +85,8 @@ def trained(
     return model, round(sum(e.seconds for e in history.epochs))
 
 
-def _epoch(stream: MasterStream, preparation: Preparation, cells: int | None, epoch: int) -> Any:
-    return stream.prepared(epoch, preparation) if cells is None else stream.guided(epoch, preparation, cells)
+def _epoch(stream: MasterStream, preparation: Preparation, epoch: int) -> Any:
+    return stream.prepared(epoch, preparation)
 
 
 def by_distance(model: Any, preparation: Preparation, others: list[MasterPattern]) -> list[float]:
@@ -121,6 +117,22 @@ def on_real(model: Any, preparation: Preparation, real: Path) -> dict[str, Any]:
     return found
 
 
+def judged(model: Any, preparation: Preparation, others: list[MasterPattern], real: Path) -> dict[str, Any]:
+    """Ask a member about every distance and every real scan."""
+    return {
+        "accuracy by distance": by_distance(model, preparation, others),
+        "real": on_real(model, preparation, real),
+    }
+
+
+def known(file: Path, made: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what a file holds, made and written first where it is not there."""
+    if not file.is_file():
+        file.write_text(json.dumps(made()), encoding="utf-8")
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
 def answers(model: Any, prepared: np.ndarray) -> np.ndarray:
     """Space groups that a member finds likeliest."""
     return np.array(CLASSES)[predict(model, prepared)[0].argmax(axis=1)]
@@ -145,7 +157,6 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("real", type=Path)
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--longer", type=int, default=14, help="epochs of the last arm")
     parser.add_argument("--isotypes", type=int, default=330)
     parser.add_argument("--arms", type=int, default=len(ARMS), help="only the first so many")
     options = parser.parse_args()
@@ -158,23 +169,21 @@ def main() -> None:
         "distances": DISTANCES,
         "arms": {},
     }
-    shipped = load_member(SHIPPED_FOLDER / "members" / "transfer-1")[0]
     arms = result["arms"]
     for name, look in (("the shipped member", PLAIN), ("the shipped member, spectrum pulled", PULLED)):
-        arms[name] = {
-            "accuracy by distance": by_distance(shipped, look, others),
-            "real": on_real(shipped, look, options.real),
-        }
+        shipped = load_member(SHIPPED_FOLDER / "members" / "transfer-1")[0]
+        arms[name] = known(
+            options.work / f"{name}.json", partial(judged, shipped, look, others, options.real)
+        )
     for number, arm in enumerate(list(ARMS)[: options.arms]):
-        epochs = options.longer if arm == LONGER else options.epochs
-        model, seconds = trained(arm, masters, others, options.work / f"arm-{number}", epochs)
-        look = preparation_of(arm)
-        arms[arm] = {
-            "seconds by the clock": seconds,
-            "patterns": 6400 * epochs,
-            "accuracy by distance": by_distance(model, look, others),
-            "real": on_real(model, look, options.real),
-        }
+        work = options.work / f"arm-{number}"
+
+        def run(arm: str = arm, work: Path = work) -> dict[str, Any]:
+            model, seconds = trained(arm, masters, others, work, options.epochs)
+            cost = {"seconds by the clock": seconds, "patterns": 6400 * options.epochs}
+            return cost | judged(model, preparation_of(arm), others, options.real)
+
+        arms[arm] = known(options.work / f"{arm}.json", run)
         Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         draw(arms, Path(__file__).with_suffix(".png"))
     for name, found in arms.items():

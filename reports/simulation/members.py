@@ -10,6 +10,7 @@ Resumable after every epoch.
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,7 +83,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     place = given.work / "members" / f"transfer-{given.seed}"
     spec, model = begun(given.seed, given.shrink)
-    recording = {"detector": real_detector(), "microscope": real_microscope()}
+    recording: dict[str, Any] = {"detector": real_detector(), "microscope": real_microscope()}
     stream = MasterStream(
         masters_of(given.work, False),
         classes=CLASSES,

@@ -150,7 +150,8 @@ def draw(
     """Draw spectra within their spans, and below them real and simulated patterns as members see them."""
     figure = Figure(figsize=(12, 9.5), layout="constrained")
     FigureCanvasAgg(figure)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1.35, 1))
+    halves: Any = figure.subfigures(2, 1, height_ratios=(1.35, 1))
+    top, bottom = halves
     axes = top.subplots(1, 2, sharey=True)
     f = np.arange(1, 32)
     for ax, (name, power) in zip(axes, simulated.items(), strict=True):

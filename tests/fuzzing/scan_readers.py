@@ -4,6 +4,7 @@ import io
 import shutil
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,12 +43,13 @@ def _image_seeds(folder: Path) -> list[tuple[str, bytes]]:
     seeds.append(("image.tif", buffer.getvalue()))
     stack = np.stack([grey, grey[::-1], grey // 2, grey // 3])
     palette = np.stack([np.arange(256, dtype=np.uint16) * 257] * 3)
-    for options in (
+    kinds: tuple[dict[str, Any], ...] = (
         {"data": grey, "photometric": "palette", "colormap": palette},
         {"data": stack, "photometric": "minisblack", "truncate": True},
         {"data": stack, "imagej": True, "truncate": True},
         {"data": stack.reshape(2, 2, 12, 16), "ome": True, "metadata": {"axes": "TZYX"}},
-    ):
+    )
+    for options in kinds:
         buffer = io.BytesIO()
         tifffile.imwrite(buffer, **options)
         seeds.append(("image.tif", buffer.getvalue()))

@@ -16,7 +16,7 @@ from kikuchi._support import atomic
 from kikuchi._support.archive import read_archive
 from kikuchi._support.links import refuse_links
 from kikuchi.bundle.candidates import Candidates
-from kikuchi.bundle.decision import member_weights
+from kikuchi.bundle.decision import class_names, member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
 from kikuchi.crystallography.named_phase import NamedPhase
 from kikuchi.members import MemberSpec, load_member, read_spec
@@ -26,14 +26,19 @@ from kikuchi.scans import Preparation
 if TYPE_CHECKING:
     import keras
 
-#: 2 keeps patterns whose logits can be computed again; bundles of 1 open as they are.
-VERSION = 2
-#: 3 has classes that are phases by name, and may hold a matcher.
+#: 2 keeps patterns whose logits can be computed again; 3 how held-out patterns look and promises class by class, and
+#: may have classes that are phases by name, and a matcher. Older bundles open as they are.
+VERSION = 3
 VERSION_OF_PHASES = 3
 _READABLE = (1, 2, 3)
 #: Name of the ensemble that comes with the package: the ten space groups of m-3m, trained on simulated crystals.
 SHIPPED = "shipped"
 SHIPPED_FOLDER = Path(__file__).parent / "data" / "shipped"
+
+#: Said beside every promise of a bundle that no recorded pattern certified.
+SIMULATED_ALONE = (
+    "fitted and certified on simulated patterns alone: of recorded ones more answers may be wrong"
+)
 
 MANIFEST = "bundle.json"
 CALIBRATION = "calibration.json"
@@ -169,9 +174,22 @@ class Bundle:
         return tuple(NamedPhase.from_dict(phase) for phase in self.manifest.get("phases", []))
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes for people: the phase by its name, or the space group and its materials where they are few."""
+        if self.phases:
+            return tuple(phase.name for phase in self.phases)
+        return class_names(self.classes, self.manifest["materials"])
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of the manifest, which itself holds the SHA-256 of every other file."""
         return atomic.sha256(self.path / MANIFEST)
+
+    @property
+    def simulated_alone(self) -> bool:
+        """Whether no recorded pattern fitted, calibrated or certified it; False where its manifest does not tell."""
+        told = [material.get("simulated") is True for material in self.manifest["materials"]]
+        return self.path == SHIPPED_FOLDER or "adapted" in self.manifest or (bool(told) and all(told))
 
     def model(self, name: str) -> "keras.Model":
         """Return a member's network, built and filled once."""
@@ -225,13 +243,20 @@ class Bundle:
         )
 
     def promised(self, abstention: AbstentionRule) -> AbstentionRule:
-        """Return a rule as far as its promise holds: none does where simulators disagree about the phases."""
+        """Return a rule as far as its promise holds, with what it does not cover in its message.
+
+        None holds where simulators disagree about the phases.
+        """
+        certificate = abstention.certificate
         doubts = self.manifest.get("adapted", {}).get("separability", {}).get("doubts", [])
-        if not doubts:
-            return abstention
-        certificate = replace(
-            abstention.certificate, certified=False, certified_risk=1.0, message="; ".join(doubts)
-        )
+        if doubts:
+            certificate = replace(certificate, certified=False, certified_risk=1.0, message="; ".join(doubts))
+        elif (
+            self.simulated_alone
+            and certificate.certified_risk < 1
+            and SIMULATED_ALONE not in certificate.message
+        ):
+            certificate = replace(certificate, message=f"{certificate.message}; {SIMULATED_ALONE}")
         return replace(abstention, certificate=certificate)
 
     def check_rule(self, rule: str | None) -> str:

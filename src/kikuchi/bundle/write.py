@@ -18,7 +18,7 @@ from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.checks import CHECKS
-from kikuchi.bundle.decision import fit_decision, member_weights
+from kikuchi.bundle.decision import class_names, fit_decision, member_weights
 from kikuchi.bundle.exemplars import EXEMPLARS
 from kikuchi.bundle.outputs import HeldOut, write_held_out
 from kikuchi.members import MemberSpec
@@ -55,7 +55,9 @@ def finish(
     progress
         Listener of the work.
     """
-    decisions = _told(progress, held_out, recipe, facts["classes"])
+    decisions = _told(
+        progress, held_out, recipe, facts["classes"], class_names(facts["classes"], facts["materials"])
+    )
     rule: str = recipe.combine.rule
     losses: dict[str, float] = {}
     if rule == "auto":
@@ -101,8 +103,8 @@ def finish(
 
 
 def _told(
-    progress: Progress, held_out: HeldOut, recipe: Recipe, classes: Sequence[int]
+    progress: Progress, held_out: HeldOut, recipe: Recipe, classes: Sequence[int], names: Sequence[str]
 ) -> dict[str, tuple[Calibration, AbstentionRule]]:
     """Fit every rule's decision, with what a small split cannot carry said once."""
     with noted(progress):
-        return {rule: fit_decision(held_out, rule, recipe, classes) for rule in RULES}
+        return {rule: fit_decision(held_out, rule, recipe, classes, names=names) for rule in RULES}

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from ensemble.abstention import STATUS_NAMES, Status
-from ensemble.phase_fractions import Fractions
+from ensemble.phase_fractions import LEAST_BLOCKS, Fractions
 from kikuchi.crystallography.vendor_codes import symbol
 from kikuchi.html.tables import Table, count, percent
 from kikuchi.maps.phase_map import PhaseMap
 from kikuchi.maps.tally import tally
 
 _MOST_PROBLEMS = 50
-_ELSEWHERE = {"promised_risk", "warnings", "notes"}
+_ELSEWHERE = {"promised_risk", "warnings", "notes", "scan_check"}
 
 
 def tally_table(phase_map: PhaseMap) -> Table:
@@ -67,7 +67,7 @@ def fraction_table(
         A row per space group, in per cent.
     """
     rows = [
-        [label, percent(plain), percent(fraction), f"{percent(low)} to {percent(high)}"]
+        [label, percent(plain), percent(fraction), _interval(low, high)]
         for label, plain, fraction, low, high in zip(
             labels or list(map(_label, classes)),
             fractions.plain,
@@ -78,12 +78,17 @@ def fraction_table(
         )
     ]
     points = fractions.answered + fractions.abstained
+    rests = f" Intervals are of the material that the map samples, over {fractions.blocks} independent blocks of it."
+    if fractions.blocks is None:
+        rests = ""
+    elif fractions.blocks < LEAST_BLOCKS:
+        rests = f" No interval: the map is worth {fractions.blocks} independent blocks, fewer than {LEAST_BLOCKS}."
     return Table(
         "Phase fractions",
         ["Space group", "Counted", "Corrected", f"{100 * fractions.confidence:.3g} % credible interval"],
         rows,
         f"Counted: of {count(fractions.answered, 'answered point')}. Corrected for what held-out patterns show the "
-        f"ensemble confuses and where it abstains, over {count(points, 'readable, familiar point')}.",
+        f"ensemble confuses and where it abstains, over {count(points, 'readable, familiar point')}.{rests}",
     )
 
 
@@ -134,6 +139,10 @@ def problem_table(phase_map: PhaseMap) -> Table:
         [[str(index), why] for index, why in problems[:_MOST_PROBLEMS]],
         f"and {more:,} more, listed in summary.json" if more > 0 else "",
     )
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{percent(low)} to {percent(high)}" if np.isfinite(low) else "not given"
 
 
 def _label(space_group: int) -> str:

@@ -34,7 +34,7 @@ WITHOUT_DRAWS = ("average", "geometric", "vote")
 
 HELD_OUT = "held_out.npz"
 STRANGE = "strange.npz"
-_REMEDY = "run `ensemble quicken RUN DATASET` with the dataset of its fit"
+_REMEDY = "run `ensemble accelerate RUN DATASET` with the dataset of its fit"
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
     Raises
     ------
     InputError
-        The engine or the early stop was not prepared by `ensemble quicken`, or does not go with the rule.
+        The engine or the early stop was not prepared by `ensemble accelerate`, or does not go with the rule.
     """
     if stop not in STOPS:
         raise InputError(f"unknown stop {stop!r}", remedy=f"one of {', '.join(STOPS)}")
@@ -245,7 +245,9 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
         raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)
     stopping = _stopping(shelf, bundle, stop, rule)
     held_out = _held_out(shelf, stopping)
-    calibration, abstention = fit_decision(held_out, rule, bundle.recipe, bundle.classes)
+    calibration, abstention = fit_decision(
+        held_out, rule, bundle.recipe, bundle.classes, names=bundle.class_names
+    )
     return replace(
         bundle,
         calibrations=bundle.calibrations | {rule: calibration},

@@ -63,7 +63,7 @@ def legend_height(entries: Sequence[object]) -> float:
     return 0.25 * len(entries) + 0.2
 
 
-def add_legend(figure, entries: Sequence[tuple[dict[str, Any], str]]) -> None:
+def add_legend(figure: Any, entries: Sequence[tuple[dict[str, Any], str]]) -> None:
     """Put a legend to the right of a figure's axes."""
     from matplotlib.patches import Patch
 

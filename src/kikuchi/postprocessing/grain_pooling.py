@@ -135,7 +135,8 @@ def fit_grain_rule(bundle: Bundle, rule: str, abstention: AbstentionRule) -> Gra
     certificate = certify(
         top[test], wrong[test], sequence, asked.asked_risk, asked.confidence, n_tested=len(testing)
     )
-    return GrainRule(pooling, certificate.threshold, certificate)
+    held = bundle.promised(replace(abstention, certificate=certificate)).certificate
+    return GrainRule(pooling, certificate.threshold, held)
 
 
 def pooled_phase_map(phase_map: PhaseMap) -> PhaseMap:

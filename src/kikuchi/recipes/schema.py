@@ -111,6 +111,7 @@ class AbstainTable(_Table):
     coverage: Share = 0.95
     familiar: Share = 0.99
     groups: Literal["auto", "pattern", "block", "scan"] = "auto"
+    promise: Literal["auto", "mixture", "material", "class"] = "auto"
 
 
 class KeepTable(_Table):

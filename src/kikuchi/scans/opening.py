@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi._support.atomic import read_json
 from kikuchi.scans.readers.edax_binary import EDAX_BINARY_SUFFIXES, open_edax_binary
 from kikuchi.scans.readers.grid import full_grid
 from kikuchi.scans.readers.hyperspy_file import HYPERSPY_SUFFIX, open_hyperspy
@@ -53,6 +54,30 @@ def open_scan(path: str | Path, shape: tuple[int, int] | None = None) -> Scan:
         return _open(path, shape)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", path=path, remedy="check it") from None
+
+
+def open_mapped(path: str | Path, map_folder: Path) -> Scan:
+    """Open a scan as `map` did: on the grid that was given for it, where one was.
+
+    Parameters
+    ----------
+    path
+        As for `open_scan`.
+    map_folder
+        The folder that `map` wrote.
+
+    Raises
+    ------
+    InputError
+        As `open_scan`; a map that cannot be read is told of by whoever reads it.
+    """
+    try:
+        summary = read_json(map_folder / "summary.json", remedy="map the scan again")
+        rows, columns = summary["scan"]["given_shape"]
+    except (InputError, KeyError, TypeError, ValueError):  # none was given, or the map is of before or broken
+        return open_scan(path)
+    whole = all(type(length) is int for length in (rows, columns))
+    return open_scan(path, (rows, columns) if whole else None)
 
 
 def scan_from_array(

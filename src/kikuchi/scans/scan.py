@@ -25,7 +25,10 @@ class PatternSource(Protocol):
     n: int
     signal_shape: tuple[int, int]
     dtype: np.dtype
-    problems: dict[int, str]
+
+    @property
+    def problems(self) -> dict[int, str]:
+        """Why patterns cannot be read, by index."""
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Read patterns (n, sy, sx) at ``indices``."""
@@ -131,6 +134,13 @@ class Scan:
     def note(self) -> str | None:
         """What a user should know of how the scan was read, in one line: shown wherever the scan or its map is."""
         return self.metadata.get("note")
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its file says that no microscope recorded it: this toolkit's own simulations, and EMsoft's."""
+        microscope = self.metadata.get("microscope")
+        told = microscope.get("microscope") if isinstance(microscope, dict) else None
+        return told == "simulated" or str(getattr(self.source, "dataset", "")).endswith("EBSDPatterns")
 
     @property
     def problems(self) -> dict[int, str]:

@@ -1,6 +1,6 @@
 """Networks for one scan: the shipped backbone, fine-tuned on simulations of named phases as this scan records them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -124,7 +124,7 @@ def adapted_networks(
         if not (place / "member.json").is_file():
             with progress.bar(f"fine-tuning {spec.name}", EPOCHS) as step:
 
-                def heard(epoch: Epoch, spec: MemberSpec = spec, step=step) -> None:
+                def heard(epoch: Epoch, spec: MemberSpec = spec, step: Callable[[int], None] = step) -> None:
                     step(1)
                     progress.say(epoch_line(spec.name, epoch))
 

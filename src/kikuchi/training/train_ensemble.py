@@ -107,7 +107,7 @@ def train_all(
         for spec, group in todo:
             with progress.bar(f"training {spec.name}", recipe.train.epochs) as step:
 
-                def told(epoch: Epoch, spec: MemberSpec = spec, step=step) -> None:
+                def told(epoch: Epoch, spec: MemberSpec = spec, step: Callable[[int], None] = step) -> None:
                     step(1)
                     progress.say(epoch_line(spec.name, epoch))
 

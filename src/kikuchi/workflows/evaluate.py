@@ -143,7 +143,10 @@ def _judge(
             for c in compared
         },
         "statuses": {c.name: statuses(c, labels) for c in compared},
-        "promises": {c.name: promise(c, labels) for c in compared},
+        "promises": {
+            c.name: promise(c, labels) | {"certificate": bundle.promised(c.abstention).certificate.to_dict()}
+            for c in compared
+        },
         "remark": NO_TRANSFER,
         "risk_coverage": {c.name: _curve(c, labels) for c in compared},
         "calibration": {c.name: before_and_after(c, labels) for c in (chosen, single)},

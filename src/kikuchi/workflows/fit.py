@@ -39,6 +39,7 @@ from kikuchi.scans import (
 )
 from kikuchi.scans.dataset import contradictions, refuse_or_say
 from kikuchi.scans.independence import pattern_groups
+from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import train_all
 
@@ -317,12 +318,14 @@ def _run_held_out(
     wanted = np.sort(np.concatenate([split.calibration, split.test]))
     outputs: list[MemberOutputs] = []
     places: list[np.ndarray] = []
+    looks: list[np.ndarray] = []
     preparation = recipe.preparation(members[0].size)
     backgrounds = [background_for(m.scan, preparation) for m in data.materials]
     runner = Runner([KerasEngine(model) for model in models], members, recipe, familiarity)
     with progress.bar("held-out patterns", len(wanted)) as step:
         for positions, number, patterns in data.iter_patterns(wanted):
             outputs.append(runner.outputs(patterns, backgrounds[number]))
+            looks.append(pattern_looks(prepare(patterns, preparation, backgrounds[number])))
             places.append(positions)
             step(len(positions))
     positions = np.concatenate(places)
@@ -332,6 +335,7 @@ def _run_held_out(
         material=data.material[positions],
         part=part[positions],
         group=group[positions],
+        looks=np.concatenate(looks).astype(np.float32),
     )
 
 
@@ -340,7 +344,13 @@ def _facts(data: Dataset, split: Split) -> dict[str, Any]:
     return {
         "classes": [int(c) for c in split.classes],
         "materials": [
-            {"name": m.name, "space_group": m.space_group, "patterns": len(m.indices)} for m in data.materials
+            {
+                "name": m.name,
+                "space_group": m.space_group,
+                "patterns": len(m.indices),
+                "simulated": m.scan.simulated,
+            }
+            for m in data.materials
         ],
         "voltages_kv": sorted({m.scan.voltage_kv for m in data.materials if m.scan.voltage_kv is not None}),
         "splits": {

@@ -20,6 +20,10 @@ from kikuchi.simulate.scenes.microstructure import (
 )
 from kikuchi.simulate.scenes.spec import MapTable, Material, Spec, load_spec
 
+#: Pixels from the pole to the edge: of kinematical masters, whose time is no matter, and of dynamical ones: 0.9 degrees
+#: each, about a pixel of a detector of 60.
+_FINE, _ENOUGH = 200, 100
+
 
 def simulate(
     spec: str | Path | Spec,
@@ -110,7 +114,7 @@ def material_master(material: Material, spec: Spec) -> MasterPattern:
     material
         Its name, and where it comes from.
     spec
-        Voltage and size for those that are computed.
+        Voltage, size and kind of diffraction for those that are computed.
 
     Raises
     ------
@@ -123,10 +127,21 @@ def material_master(material: Material, spec: Spec) -> MasterPattern:
         master = load_master(material.master)
     else:
         from kikuchi.simulate.crystals.structure_files import load_structure
-        from kikuchi.simulate.masters.kinematical import kinematical_master
 
         structure = load_structure(material.structure or material.name)
-        master = kinematical_master(structure, voltage_kv=spec.voltage_kv, half_size=spec.half_size)
+        if spec.diffraction == "kinematical":
+            from kikuchi.simulate.masters.kinematical import kinematical_master
+
+            master = kinematical_master(structure, spec.voltage_kv, half_size=spec.half_size or _FINE)
+        else:
+            from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
+            from kikuchi.simulate.masters.cache import cached_master
+
+            half_size = spec.half_size or _ENOUGH
+            try:
+                master = cached_master(bloch_wave_master, structure, spec.voltage_kv, half_size=half_size)
+            except (OSError, InputError):  # nothing can be kept here; a wrong request is told again
+                master = bloch_wave_master(structure, spec.voltage_kv, half_size=half_size)
     return replace(master, name=material.name)
 
 

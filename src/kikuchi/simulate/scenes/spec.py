@@ -175,8 +175,13 @@ class Spec(_Table):
         The same seed gives the same patterns.
     voltage_kv
         Accelerating voltage for structures, kV; a master file has its own.
+    diffraction
+        How master patterns of structures are computed: ``"dynamical"``, by many-beam Bloch waves, in seconds a crystal
+        and the more the less symmetry it has, kept in the cache; ``"kinematical"``, at once, with bands only where real
+        patterns have fine structure. Members taught with the latter fail on real patterns.
     half_size
-        Size of computed master patterns: they have 2 * half_size + 1 pixels along each side.
+        Size of computed master patterns: they have 2 * half_size + 1 pixels along each side. By default 100 for
+        dynamical and 200 for kinematical ones.
 
     Examples
     --------
@@ -193,7 +198,8 @@ class Spec(_Table):
     map: MapTable | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     voltage_kv: PositiveFloat = 20.0
-    half_size: Annotated[int, Field(ge=10, le=2000)] = 200
+    diffraction: Literal["dynamical", "kinematical"] = "dynamical"
+    half_size: Annotated[int, Field(ge=10, le=2000)] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> "Spec":
