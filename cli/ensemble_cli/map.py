@@ -52,6 +52,9 @@ def map_scan(
             help="orientations (the scan's own) or patterns: also show what the points of a grain say together.",
         ),
     ] = None,
+    decide: Annotated[
+        str, typer.Option("--decide", help="points or grains (with --grains): whose answer the map shows.")
+    ] = "points",
     engine: Annotated[
         str,
         typer.Option("--engine", help="What runs: auto, keras, onnx, int8, bf16, student or student-bf16."),
@@ -91,6 +94,7 @@ def map_scan(
             among=among,
             promise=promise,
             grains=grains,
+            decide=decide,
             shape=read_shape(shape),
             engine=engine,
             stop=stop,

@@ -1,6 +1,6 @@
 """Does a promise for any mixture hold where the promise for the held-out mixture breaks? Simulated maps, known truth.
 
-    python reports/trust/any_mixture.py [--maps 500] [--seed 2026]
+    python -m reports.trust.any_mixture [--maps 500] [--seed 2026]
 
 (so many of each population) writes `any_mixture.json` beside this script. Held-out patterns are balanced over four
 classes; the maps' mixtures run from 0 to 100 % of any class, and points come in grains that are right or wrong
@@ -178,7 +178,7 @@ def main() -> None:
             else None,
         }
         result = {
-            "command": f"python reports/trust/any_mixture.py --maps {args.maps} --seed {args.seed}",
+            "command": f"python -m reports.trust.any_mixture --maps {args.maps} --seed {args.seed}",
             "date": date.today().isoformat(),
             "versions": {
                 "python": platform.python_version(),

@@ -56,11 +56,16 @@ class TrainTable(_Table):
 
 
 class SplitTable(_Table):
-    """Patterns per space group, divided evenly over its materials; the rest is calibration and test."""
+    """Patterns per space group, divided evenly over its materials; the rest is calibration and test.
+
+    `unit` is what goes to one part as a whole: single patterns, or the grains, blocks or scans that the certificate
+    counts (`kikuchi.scans.independence`), so that no grain both trains and tests.
+    """
 
     train_per_class: int = Field(400, ge=0)
     validation_per_class: int = Field(100, ge=1)
     calibration_fraction: Share = 0.5
+    unit: Literal["pattern", "auto", "grain", "block", "scan"] = "pattern"
 
 
 class StreamTable(_Table):

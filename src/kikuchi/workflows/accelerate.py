@@ -33,6 +33,7 @@ from kikuchi.inference.predictor import HELD_OUT, STRANGE, WITHOUT_DRAWS, Predic
 from kikuchi.inference.quantisation import CALIBRATION_PATTERNS, quantise
 from kikuchi.inference.student import FEATURES, NAME
 from kikuchi.members.storage import DESCRIPTION
+from kikuchi.postprocessing.split_units import split_groups_of
 from kikuchi.scans import (
     Dataset,
     Scan,
@@ -118,9 +119,7 @@ def accelerate(
     if student and len({spec.size for spec in bundle.members}) > 1:
         raise InputError("members of several input sizes have no common student", path=bundle.path)
     look = bundle.preparation(bundle.members[0])
-    scans = [
-        with_neighbours(scan if isinstance(scan, Scan) else open_scan(scan), look) for scan in unlabelled
-    ]
+    scans = [with_neighbours(open_scan(scan), look) for scan in unlabelled]
     source = _source(bundle, dataset)
     single = read_shelf(bundle, "onnx") or export_bundle(bundle, progress)
     if single is None:
@@ -202,6 +201,7 @@ def _source(bundle: Bundle, dataset: str | Path | Dataset) -> _Source:
         validation_per_class=wanted.validation_per_class,
         calibration_fraction=wanted.calibration_fraction,
         seed=bundle.manifest["seed"],
+        groups=split_groups_of(data, bundle.recipe),
     )
     if dataset_fingerprint(data, split) != bundle.manifest["dataset"]:
         raise InputError(

@@ -27,6 +27,7 @@ from kikuchi.inference import KerasEngine, Runner
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, features_of, predict
 from kikuchi.members.history import convergence
+from kikuchi.postprocessing.split_units import recipe_groups, split_groups_of
 from kikuchi.recipes.schema import Recipe, load_recipe
 from kikuchi.scans import (
     Dataset,
@@ -38,7 +39,7 @@ from kikuchi.scans import (
     split_dataset,
 )
 from kikuchi.scans.dataset import contradictions, refuse_or_say
-from kikuchi.scans.independence import pattern_groups
+from kikuchi.scans.independence import SHARES_GRAINS
 from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import train_all
@@ -116,10 +117,14 @@ def fit(
         validation_per_class=recipe.split.validation_per_class,
         calibration_fraction=recipe.split.calibration_fraction,
         seed=seed,
+        groups=split_groups_of(data, recipe),
     )
     _require_held_out(data, split)
-    preparation = recipe.preparation(specs[0][0].size)
-    group, how = pattern_groups(data, recipe.abstain.groups, preparation)
+    group, how = recipe_groups(data, recipe)
+    shares = recipe.split.unit == "pattern" and how not in ("pattern", "scan") and recipe.stream is None
+    if shares:
+        progress.say(f"note: {SHARES_GRAINS}")
+    _say_units(data, split, group, how, progress)
     part = _parts(data, split, group, how)
     with locked(folder):
         if (folder / "fit.json").is_file():
@@ -155,7 +160,15 @@ def fit(
         atomic.write_json(folder / SPLITS, split.to_dict())
         write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
         return Predictor.of(
-            finish(folder, recipe, members, familiarity, held_out, _facts(data, split), progress)
+            finish(
+                folder,
+                recipe,
+                members,
+                familiarity,
+                held_out,
+                _facts(data, split) | {"unit": how, "shares_grains": shares},
+                progress,
+            )
         )
 
 
@@ -174,6 +187,16 @@ def _require_held_out(data: Dataset, split: Split) -> None:
                     path=data.path,
                     remedy="add patterns, or lower train_per_class in the recipe's [split]",
                 )
+
+
+def _say_units(data: Dataset, split: Split, group: np.ndarray, how: str, progress: Progress) -> None:
+    """Say how many independent units certify each class, where these are fewer than patterns."""
+    if how == "pattern":
+        return
+    labels = data.labels(split.classes)[split.calibration]
+    counts = [len(np.unique(group[split.calibration][labels == k])) for k in range(len(split.classes))]
+    listed = ", ".join(f"{c}: {n}" for c, n in zip(split.classes, counts, strict=True))
+    progress.say(f"held out to calibrate and certify, counted by {how}: {listed}")
 
 
 def _parts(data: Dataset, split: Split, group: np.ndarray, how: str) -> np.ndarray:
