@@ -1,6 +1,7 @@
 """The journey of `fit`: labelled scans and a recipe become a bundle."""
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ from kikuchi.scans import (
     prepare,
     split_dataset,
 )
+from kikuchi.scans.dataset import contradictions, refuse_or_say
 from kikuchi.scans.independence import SHARES_GRAINS
 from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
@@ -60,6 +62,7 @@ def fit(
     out: str | Path = "run",
     *,
     seed: int = 0,
+    force: bool = False,
     client: "Client | None" = None,
     progress: Progress = SILENT,
 ) -> Predictor:
@@ -75,6 +78,8 @@ def fit(
         Folder of the bundle. An interrupted fit of the same recipe, dataset and seed goes on there.
     seed
         Seed of the split, the weights and the training.
+    force
+        Go on where labels contradict the scans' own phases.
     client
         Of a Dask cluster whose workers train members side by side, see `kikuchi.distributed.connected`. The bundle is
         the same as without one.
@@ -100,6 +105,7 @@ def fit(
             path=data.path,
             remedy="add materials of another space group",
         )
+    refuse_or_say(contradictions(data), data.path, force, progress.say)
     for material in data.materials:
         if material.scan.note is not None:
             progress.say(f"{material.name}: {material.scan.note}")
@@ -141,7 +147,7 @@ def fit(
             stream,
         )
         names = [spec.name for spec, _ in specs]
-        for line in convergence(folder, names, recipe.train.min_delta):
+        for line in convergence(folder, names, recipe.train.min_delta, math.log(len(data.classes))):
             progress.say(line)
         progress.say(f"losses of all epochs: {draw_losses(folder, names)}")
         members = tuple(spec for spec, _ in specs)

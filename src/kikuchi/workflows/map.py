@@ -182,7 +182,9 @@ def map_scan(
         if decide == "grains":
             phase_map, shown = decided_by_grains(phase_map, judge, rule, abstention)
         progress.say("writing the map")
-        with replaced_together(folder, "summary.json", stale=("pooled.png", "report_data")) as staged:
+        with replaced_together(
+            folder, "summary.json", stale=("map.ctf", "pooled.png", "report_data")
+        ) as staged:
             write_map(phase_map, staged, fractions=fractions)
             if grain_of is not None:
                 write_pooled(phase_map, staged)
