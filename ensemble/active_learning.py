@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
+from ensemble.validation import as_count, as_features, as_scores
 
 _CHUNK = 2048
 
@@ -47,18 +48,28 @@ def choose_queries(
     >>> choose_queries([0.5, 0.5, 0.2], [[[1, 0], [1, 0], [0, 1]]], 2).tolist()
     [0, 2]
     """
-    value = np.nan_to_num(np.asarray(score, dtype=np.float64))
+    value = np.nan_to_num(as_scores(score, "scores", missing=True, low=0))
+    as_count(count, "the number of patterns to ask about", least=0)
     if count < 1 or not (value > 0).any():
         raise InputError(
             "no pattern to ask about", remedy="ask for at least 1, on a map where members disagree"
         )
-    rows = [_normalised(f) for f in features]
+    rows = [_normalised(f) for f in as_features(features)]
+    labelled = (
+        [_normalised(f) for f in as_features(known, "features of known patterns")] if len(known) else []
+    )
+    if len(rows[0]) != len(value):
+        raise InputError(f"features of {len(rows[0])} patterns, scores of {len(value)}")
+    if labelled and [f.shape[1] for f in rows] != [f.shape[1] for f in labelled]:
+        raise InputError("features of known patterns must come from the same members")
+    # What has no features cannot be compared, and is never asked about.
+    value[~np.all([np.isfinite(own).all(axis=1) for own in rows], axis=0)] = 0
     nearest = np.zeros(len(value)) if len(known) else np.full(len(value), np.sqrt(2.0))
-    for own, reference in zip(rows, known, strict=False):
-        nearest += _nearest(own, _normalised(reference)) / len(rows)
+    for own, reference in zip(rows, labelled, strict=False):
+        nearest += _nearest(own, reference) / len(rows)
     chosen: list[int] = []
     for _ in range(min(count, int((value > 0).sum()))):
-        worth = value * nearest
+        worth = np.where(value > 0, value * nearest, -1)
         worth[chosen] = -1
         best = int(np.argmax(worth))
         chosen.append(best)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
+from ensemble.validation import as_flags, as_indices
 
 
 def disagreement(votes: ArrayLike) -> NDArray[np.float64]:
@@ -25,7 +26,7 @@ def disagreement(votes: ArrayLike) -> NDArray[np.float64]:
     >>> disagreement([[0, 0, 1, 1], [0, 1, 1, 1]]).tolist()
     [[0.0, 0.25], [0.25, 0.0]]
     """
-    v = np.asarray(votes)
+    v = as_indices(votes, "votes", (None, None), low=-1)
 
     def share(a: NDArray, b: NDArray) -> float:
         both = (a >= 0) & (b >= 0)
@@ -51,7 +52,7 @@ def double_fault(correct: ArrayLike) -> NDArray[np.float64]:
     >>> double_fault([[True, False, False, True], [True, False, True, True]]).tolist()
     [[0.5, 0.25], [0.25, 0.25]]
     """
-    return _pairwise(np.asarray(correct, dtype=bool), lambda a, b: float((~a & ~b).mean()))
+    return _pairwise(as_flags(correct, "correct", (None, None)), lambda a, b: float((~a & ~b).mean()))
 
 
 def q_statistic(correct: ArrayLike) -> NDArray[np.float64]:
@@ -78,7 +79,7 @@ def q_statistic(correct: ArrayLike) -> NDArray[np.float64]:
         apart = float((a & ~b).sum()) * float((~a & b).sum())
         return (together - apart) / (together + apart) if together + apart else np.nan
 
-    return _pairwise(np.asarray(correct, dtype=bool), q)
+    return _pairwise(as_flags(correct, "correct", (None, None)), q)
 
 
 def _pairwise(rows: NDArray, measure: Callable[[NDArray, NDArray], float]) -> NDArray[np.float64]:

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ensemble.calibration.temperature import apply_temperature, fit_temperature
 from ensemble.errors import InputError
-from ensemble.pooling import combine
+from ensemble.pooling import RULES, combine
 from ensemble.softmax import softmax
+from ensemble.validation import as_choice, as_labels, as_logits, as_number, as_order, as_share, as_weights
 
 #: Up to so many members every order is tried.
 _TRIED = 6
@@ -45,6 +46,10 @@ class VoteStop:
 
     order: tuple[int, ...]
     weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        as_order(self.order, len(self.order))
+        as_weights(self.weights, len(self.order))
 
     def finished(self, logits: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Return which patterns need no further member.
@@ -86,6 +91,12 @@ class Cascade:
     temperatures: tuple[float, ...]
     threshold: float
 
+    def __post_init__(self) -> None:
+        as_order(self.order, len(self.order))
+        for temperature in self.temperatures:
+            as_number(temperature, "a temperature of a cascade", low=1e-6)
+        as_number(self.threshold, "the threshold of a cascade", low=0)
+
     def finished(self, logits: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Return which patterns need no further member."""
         return np.asarray(self.confidence(logits) >= self.threshold)
@@ -118,7 +129,8 @@ def stopped(logits: ArrayLike, stopping: Stopping) -> NDArray[np.float32]:
     stopping
         When to stop.
     """
-    given = np.asarray(logits, np.float32)
+    given = as_logits(logits).astype(np.float32, copy=False)
+    as_order(stopping.order, len(given))
     out = np.full_like(given, np.nan)
     left = np.arange(given.shape[1])
     done: list[int] = []
@@ -146,7 +158,7 @@ def filled(logits: ArrayLike) -> NDArray[np.float32]:
     >>> np.exp(filled(np.concatenate([ran, np.full_like(ran, np.nan)]))[1]).round(2).tolist()
     [[0.75, 0.25]]
     """
-    given = np.asarray(logits, np.float32)
+    given = as_logits(logits).astype(np.float32, copy=False)
     spared: NDArray[np.bool_] = np.asarray(np.isnan(given).all(axis=-1))
     partly = np.flatnonzero(spared.any(axis=0) & ~spared.all(axis=0))
     if not len(partly):
@@ -174,7 +186,10 @@ def best_order(logits: ArrayLike) -> tuple[int, ...]:
     Indices of the members. All orders are tried for up to six members; with more, members come by how often they
     vote with the winner.
     """
-    given = np.asarray(logits)
+    given = as_logits(logits)
+    given = given[:, ~np.isnan(given).any(axis=(0, 2))]
+    if not given.shape[1]:
+        raise InputError("no readable held-out pattern to order the members by")
     winner = combine(given, "vote").probabilities.argmax(axis=1)
     with_winner = (given.argmax(axis=-1) == winner).mean(axis=1)
     by_agreement = tuple(int(m) for m in np.argsort(-with_winner, kind="stable"))
@@ -222,10 +237,11 @@ def fit_cascade(
     """
     if rule == "mc-dropout":
         raise InputError("mc-dropout draws from every member", remedy="use another rule, or no cascade")
-    if not 0 < agreement <= 1:
-        raise InputError(f"label agreement {agreement} is out of range", remedy="e.g. 0.999")
-    given = np.asarray(logits, np.float32)
-    y = np.asarray(labels)
+    as_choice(rule, RULES, "rule")
+    as_share(agreement, "the label agreement", one=True)
+    given = as_logits(logits).astype(np.float32, copy=False)
+    order = as_order(order, len(given))
+    y = as_labels(labels, *given.shape[1:])
     final = combine(given, rule, weights=weights).probabilities.argmax(axis=1)
     stages = range(1, len(given))
     pools = [softmax(given[list(order[:m])]).mean(axis=0) for m in stages]

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
 from ensemble.softmax import softmax
-from ensemble.validation import as_labels, as_probabilities
+from ensemble.validation import as_count, as_flags, as_labels, as_number, as_numbers, as_probabilities
 
 _STRAY = 0.02
 """Share of a grain's patterns that may belong to a neighbour, or to nothing: no single one has a veto."""
@@ -42,6 +42,12 @@ class GrainPooling:
     temperature: float = 1.0
     largest: int = 1
     n_grains: int = 0
+
+    def __post_init__(self) -> None:
+        as_number(self.exponent, "the exponent of a grain pooling", low=0, high=1)
+        as_number(self.temperature, "the temperature of a grain pooling", low=1e-6)
+        as_count(self.largest, "the largest grain")
+        as_count(self.n_grains, "the number of grains", least=0)
 
     def apply(self, probabilities: ArrayLike, grains: ArrayLike) -> NDArray[np.float64]:
         """Return the pooled probabilities of every pattern's grain, shape (N, K).
@@ -138,14 +144,14 @@ def majority(flags: ArrayLike, grains: ArrayLike) -> NDArray[np.bool_]:
     >>> majority([True, True, False, True, False], [0, 0, 0, 1, 1]).tolist()
     [True, True, True, False, False]
     """
-    flagged = np.asarray(flags, dtype=float)
+    flagged = as_flags(flags, "flags").astype(float)
     which, number = _numbered(grains, len(flagged))
     return (np.bincount(which, flagged, number) > 0.5 * np.bincount(which, minlength=number))[which]
 
 
 def _numbered(grains: ArrayLike, n: int) -> tuple[NDArray[np.intp], int]:
     """Give grains numbers from 0 on, and every negative one a number of its own."""
-    g = np.asarray(grains)
+    g = as_numbers(grains, "grains")
     if g.shape != (n,) or (n and not np.issubdtype(g.dtype, np.integer)):
         raise InputError(f"expected the number of a grain for each of {n} patterns, not shape {g.shape}")
     alone = g < 0

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
-from ensemble.validation import as_labels, as_probabilities
+from ensemble.validation import as_count, as_labels, as_number, as_probabilities
 
 _LOG_RANGE = np.log(100.0)
 """Temperatures from 0.01 to 100."""
@@ -81,7 +81,7 @@ class Hierarchy:
 
     def parents(self, level: int) -> NDArray[np.intp]:
         """Return the node above each node of a level, shape (nodes,); the one root above the first level."""
-        if level == 0:
+        if self._checked(level) == 0:
             return np.zeros(len(self.nodes[0]), dtype=np.intp)
         above = np.empty(len(self.nodes[level]), dtype=np.intp)
         above[self.node_of[level]] = self.node_of[level - 1]
@@ -100,11 +100,18 @@ class Hierarchy:
         p = as_probabilities(probabilities, finite=False)
         if p.shape[1] != self.n_classes:
             raise InputError(f"this hierarchy is over {self.n_classes} classes, not {p.shape[1]}")
+        self._checked(level)
         return p @ np.eye(len(self.nodes[level]))[self.node_of[level]]
 
     def labels(self, labels: ArrayLike, level: int) -> NDArray[np.intp]:
         """Return the node of each true class, shape (N,)."""
-        return self.node_of[level][np.asarray(labels)]
+        y = as_labels(labels, len(np.atleast_1d(np.asarray(labels))), self.n_classes)
+        return self.node_of[self._checked(level)][y]
+
+    def _checked(self, level: int) -> int:
+        if as_count(level, "the level", least=0) >= len(self.levels):
+            raise InputError(f"this hierarchy has levels 0 to {len(self.levels) - 1}, not {level}")
+        return level
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,14 @@ class HierarchyCalibration:
 
     tree: Hierarchy
     temperatures: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.temperatures) != len(self.tree.levels):
+            raise InputError(
+                f"{len(self.temperatures)} temperatures for a hierarchy of {len(self.tree.levels)} levels"
+            )
+        for temperature in self.temperatures:
+            as_number(temperature, "a temperature", low=1e-6)
 
     def apply(self, probabilities: ArrayLike) -> list[NDArray[np.float64]]:
         """Return calibrated probabilities of every level, L arrays of shape (N, nodes), coherent.

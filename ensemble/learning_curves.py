@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
+from ensemble.validation import as_count, as_number, as_scores, as_share
 
 _RESAMPLES = 200
 _EXPONENTS = np.arange(4, 601) / 200
@@ -30,13 +31,21 @@ class PowerLaw:
     exponent: float
     scatter: NDArray[np.float64]
 
+    def __post_init__(self) -> None:
+        as_number(self.floor, "the floor of a power law", low=0, high=1)
+        as_number(self.scale, "the scale of a power law", low=0)
+        as_number(self.exponent, "the exponent of a power law", low=1e-6)
+        if not len(as_scores(self.scatter, "the scatter of a power law", (None, 3), low=0)):
+            raise InputError("the scatter of a power law needs at least one row")
+
     def error(self, n: ArrayLike) -> NDArray[np.float64]:
         """Return the error at n patterns a class, in [0, 1]."""
-        return _error(np.array([self.floor, self.scale, self.exponent]), np.asarray(n, dtype=np.float64))
+        return _error(np.array([self.floor, self.scale, self.exponent]), _patterns(n))
 
     def error_interval(self, n: float, confidence: float = 0.95) -> tuple[float, float]:
         """Return the interval of the error at n patterns a class."""
-        found = [float(_error(row, np.array(n))) for row in self.scatter]
+        count = _patterns(as_number(n, "the number of patterns"))
+        found = [float(_error(row, count)) for row in self.scatter]
         return tuple(np.quantile(found, _tails(confidence)).tolist())  # type: ignore[return-value]
 
     def needed(self, error: float, confidence: float = 0.95) -> tuple[float, float, float]:
@@ -48,6 +57,7 @@ class PowerLaw:
         >>> [round(n) for n in law.needed(0.1)]
         [100, 100, 100]
         """
+        as_share(error, "the error to reach", zero=True, one=True)
         value = _needed(np.array([self.floor, self.scale, self.exponent]), error)
         found = np.array([_needed(row, error) for row in self.scatter])
         low, high = np.quantile(found, _tails(confidence), method="nearest")
@@ -84,8 +94,10 @@ def fit_power_law(counts: ArrayLike, errors: ArrayLike, tested: int, *, seed: in
     >>> round(law.floor, 3), round(law.scale, 3), round(law.exponent, 3)
     (0.05, 0.6, 0.5)
     """
-    n, e = np.asarray(counts, dtype=np.float64), np.asarray(errors, dtype=np.float64)
-    if n.shape != e.shape or len(np.unique(n)) < 3 or n.min() < 1:
+    n = as_scores(counts, "numbers of patterns", low=1)
+    e = as_scores(errors, "errors", (len(n),), low=0, high=1)
+    as_count(tested, "the number of tested patterns")
+    if len(np.unique(n)) < 3:
         raise InputError("a learning curve needs errors at three numbers of patterns or more")
     width = _width(n, e, tested)
     best = _least_squares(n, e[None], width)[0]
@@ -146,5 +158,10 @@ def _needed(law: NDArray[np.float64], error: float) -> float:
     return float(n) if n <= _MOST else float("inf")
 
 
+def _patterns(n: ArrayLike) -> NDArray[np.float64]:
+    return as_scores(n, "the number of patterns", None, low=1)
+
+
 def _tails(confidence: float) -> list[float]:
+    as_share(confidence, "the confidence")
     return [(1 - confidence) / 2, (1 + confidence) / 2]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
+from ensemble.validation import as_count, as_groups, as_indices, as_labels, as_number, as_share
 
 ABSTAINED = -1
 """Outcome of a pattern that is of a known class, but ambiguous."""
@@ -77,8 +78,11 @@ def outcomes(status: ArrayLike, winner: ArrayLike) -> NDArray[np.int16]:
     >>> outcomes([0, 1, 2, 3], [4, 4, 4, 4]).tolist()
     [4, -1, -2, -2]
     """
-    s = np.asarray(status)
-    return np.where(s == 0, winner, np.where(s == 1, ABSTAINED, LEFT_OUT)).astype(np.int16)
+    s = as_indices(status, "status", high=3)
+    first = as_indices(winner, "winner", (len(s),), low=-1)
+    if (first[s == 0] < 0).any():
+        raise InputError("a solved pattern has no winner")
+    return np.where(s == 0, first, np.where(s == 1, ABSTAINED, LEFT_OUT)).astype(np.int16)
 
 
 def phase_fractions(
@@ -145,9 +149,11 @@ def phase_fractions(
     >>> bool(found.low[1] < 0.25 < found.high[1]), found.plain[1].item()
     (True, 0.3)
     """
-    shown = np.asarray(map_outcomes)
-    counts = _confusion(np.asarray(held_out_labels), np.asarray(held_out_outcomes), n_classes)
-    _check_outcomes(shown, n_classes)
+    as_count(n_classes, "the number of classes")
+    as_share(confidence, "the confidence")
+    as_count(n_draws, "the number of draws")
+    shown = _outcomes(map_outcomes, n_classes)
+    counts = _confusion(held_out_labels, held_out_outcomes, n_classes)
     kept = shown != LEFT_OUT
     if not kept.any():
         raise InputError("no point of the map is readable and familiar, so there are no fractions")
@@ -157,9 +163,12 @@ def phase_fractions(
     if blocks is not None:
         if effective_sample_size is not None or np.shape(blocks) != shown.shape:
             raise InputError("give either one block per point of the map or an effective sample size")
-        frequency = _resample_blocks(np.asarray(blocks)[kept], column, n_classes + 1, n_draws, rng)
+        whole = as_groups(blocks, len(shown), "blocks")
+        frequency = _resample_blocks(whole[kept], column, n_classes + 1, n_draws, rng)
     else:
-        size = float(effective_sample_size or len(column))
+        size = float(len(column))
+        if effective_sample_size is not None:
+            size = as_number(effective_sample_size, "the effective sample size", low=1)
         frequency = _dirichlet(np.asarray(tally * (size / len(column))), n_draws, rng)
     groups = None if held_out_groups is None else np.asarray(held_out_groups)
     tables = None if groups is None else _group_tables(held_out_labels, held_out_outcomes, groups, n_classes)
@@ -202,7 +211,9 @@ def square_blocks(row: ArrayLike, col: ArrayLike, size: int) -> NDArray[np.intp]
     >>> square_blocks([0, 0, 1, 2], [0, 1, 2, 0], 2).tolist()
     [0, 0, 1, 2]
     """
-    r, c = np.asarray(row) // size, np.asarray(col) // size
+    as_count(size, "the side of a block")
+    r = as_indices(row, "rows", low=np.iinfo(np.int32).min) // size
+    c = as_indices(col, "columns", (len(r),), low=np.iinfo(np.int32).min) // size
     return np.unique(np.stack([r, c]), axis=1, return_inverse=True)[1].reshape(-1)
 
 
@@ -223,9 +234,10 @@ def effective_sample_size(map_outcomes: ArrayLike, blocks: ArrayLike, n_classes:
     p (1 - p) over the variance of the share p between blocks, shape (K,), at most N; NaN for classes that
     are nowhere or everywhere, or where there is one block.
     """
-    shown = np.asarray(map_outcomes)
+    as_count(n_classes, "the number of classes")
+    shown = _outcomes(map_outcomes, n_classes)
     kept = shown >= 0
-    group = np.unique(np.asarray(blocks)[kept], return_inverse=True)[1]
+    group = np.unique(as_groups(blocks, len(shown), "blocks")[kept], return_inverse=True)[1]
     sizes = np.bincount(group)
     n, b = int(kept.sum()), len(sizes)
     sizes_of = np.full(n_classes, np.nan)
@@ -238,16 +250,21 @@ def effective_sample_size(map_outcomes: ArrayLike, blocks: ArrayLike, n_classes:
     return sizes_of
 
 
-def _check_outcomes(values: NDArray, n_classes: int) -> None:
-    if values.ndim != 1 or len(values) == 0 or values.min() < LEFT_OUT or values.max() >= n_classes:
-        raise InputError(f"outcomes must be class indices below {n_classes}, or -1 or -2 for no answer")
+def _outcomes(values: ArrayLike, n_classes: int) -> NDArray[np.intp]:
+    message = f"outcomes must be class indices below {n_classes}, or -1 or -2 for no answer"
+    try:
+        found = as_indices(values, "outcomes", low=LEFT_OUT, high=n_classes - 1)
+    except InputError as error:
+        raise InputError(message) from error
+    if not len(found):
+        raise InputError(message)
+    return found
 
 
-def _confusion(labels: NDArray, seen: NDArray, n_classes: int) -> NDArray[np.float64]:
+def _confusion(held_out_labels: ArrayLike, outcomes: ArrayLike, n_classes: int) -> NDArray[np.float64]:
     """Held-out counts of true class (row) and outcome (column, abstaining last), shape (K, K + 1)."""
-    _check_outcomes(seen, n_classes)
-    if labels.shape != seen.shape or labels.min() < 0 or labels.max() >= n_classes:
-        raise InputError(f"held-out labels must be one class index below {n_classes} for each outcome")
+    seen = _outcomes(outcomes, n_classes)
+    labels = as_labels(held_out_labels, len(seen), n_classes, "held-out labels")
     kept = seen != LEFT_OUT
     column = np.where(seen[kept] == ABSTAINED, n_classes, seen[kept])
     flat = np.bincount(labels[kept] * (n_classes + 1) + column, minlength=n_classes * (n_classes + 1))

@@ -9,9 +9,21 @@ from numpy.typing import ArrayLike, NDArray
 from ensemble.errors import InputError
 from ensemble.softmax import softmax, softmax_and_entropy
 from ensemble.uncertainty import entropy
+from ensemble.validation import (
+    as_choice,
+    as_distributions,
+    as_labels,
+    as_logits,
+    as_numbers,
+    as_scores,
+    as_weights,
+)
 
 Rule = Literal["vote", "average", "geometric", "mc-dropout"]
 RULES: tuple[str, ...] = get_args(Rule)
+
+_ENTROPY_TOLERANCE = 1e-3
+"""Entropies may have been stored in half precision."""
 
 _CHUNK_BYTES = 4 * 2**20
 """Working memory of one block of patterns: what fits a cache is twice as fast as what does not."""
@@ -109,22 +121,19 @@ def combine(
     >>> combine(logits, "average").probabilities.round(3).tolist()
     [[0.567, 0.433]]
     """
-    if rule not in RULES:
-        raise InputError(f"unknown rule {rule!r}", remedy=f"choose one of {', '.join(RULES)}")
+    as_choice(rule, RULES, "rule")
     if rule == "mc-dropout":
         if draws is None:
             raise InputError(
                 "the rule mc-dropout needs dropout draws", remedy="use members with dropout, or another rule"
             )
-        members, n, k = np.shape(draws.mean)
+        members, n, k = as_logits(draws.mean, "the dropout draws' means").shape
+        as_numbers(draws.votes, "the dropout draws' votes", (members, n, k))
+        as_numbers(draws.entropy, "the dropout draws' entropies", (members, n))
     else:
-        logits = np.asarray(logits)
-        if logits.ndim != 3:
-            raise InputError(f"logits must have shape (members, patterns, classes), not {logits.shape}")
+        logits = as_logits(logits if logits is not None else [])
         members, n, k = logits.shape
-    if members < 1 or k < 1:
-        raise InputError(f"an ensemble needs at least one member and one class, not {members} and {k}")
-    w = member_weights(weights, members)
+    w = as_weights(weights, members)
     out = Combined(
         probabilities=np.empty((n, k)),
         entropy=np.empty(n),
@@ -145,12 +154,7 @@ def combine(
 
 def member_weights(weights: ArrayLike | None, members: int) -> NDArray[np.float64]:
     """Weights of the members, checked and summing to 1; equal where none are given."""
-    if weights is None:
-        return np.full(members, 1.0 / members)
-    w = np.asarray(weights, dtype=np.float64)
-    if w.shape != (members,) or not np.isfinite(w).all() or (w < 0).any() or w.sum() <= 0:
-        raise InputError(f"weights must be {members} non-negative numbers, not all zero")
-    return w / w.sum()
+    return as_weights(weights, members)
 
 
 def log_loss_weights(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
@@ -171,9 +175,10 @@ def log_loss_weights(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64
     """
     from ensemble.metrics.proper import log_loss
 
-    p = softmax(logits)
+    p = softmax(as_logits(logits))
+    y = as_labels(labels, *p.shape[1:])
     readable = ~np.isnan(p).any(axis=(0, 2))
-    losses = np.array([log_loss(member[readable], np.asarray(labels)[readable]) for member in p])
+    losses = np.array([log_loss(member[readable], y[readable]) for member in p])
     return member_weights(np.exp(losses.min() - losses), len(losses))
 
 
@@ -214,11 +219,13 @@ def choose_rule(
     from ensemble.metrics.proper import log_loss
 
     competing = rules if draws is None else (*rules, "mc-dropout")
+    if not competing:
+        raise InputError("no rule to choose from", remedy=f"give some of {', '.join(RULES)}")
     losses = {}
     for rule in competing:
         pooled = combine(logits, rule, weights=weights, draws=draws).probabilities
         readable = ~np.isnan(pooled).any(axis=1)
-        p, y = pooled[readable], np.asarray(labels)[readable]
+        p, y = pooled[readable], as_labels(labels, *pooled.shape)[readable]
         losses[rule] = log_loss(apply_temperature(p, fit_temperature(p, y)), y)
     return min(losses, key=losses.__getitem__), losses
 
@@ -246,14 +253,24 @@ def _pool_logits(
 
 
 def _pool_draws(draws: DropoutDraws, block: slice, weights: NDArray[np.float64], out: Combined) -> None:
-    p = np.asarray(draws.mean[:, block], dtype=np.float64)
-    counts = np.asarray(draws.votes[:, block], dtype=np.float64)
+    p = as_distributions(draws.mean[:, block], finite=False, what="the dropout draws' means")
+    counts = as_scores(draws.votes[:, block], "the dropout draws' votes", None, low=0)
+    if (~np.isnan(p[..., 0]) & (counts.sum(axis=-1) == 0)).any():
+        raise InputError("a pattern with dropout draws has no vote of any draw")
     mean = np.tensordot(weights, p, axes=1)
     share = np.tensordot(weights, counts / counts.sum(axis=-1, keepdims=True), axes=1)
     # A member votes with the majority of its draws; its mean probability, below 1, breaks ties only.
     votes = (counts + 0.5 * p).argmax(axis=-1)
     votes[np.isnan(p[..., 0])] = -1
-    member_entropy = np.asarray(draws.entropy[:, block], dtype=np.float64)
+    most = float(np.log(p.shape[-1])) + _ENTROPY_TOLERANCE
+    member_entropy = as_scores(
+        draws.entropy[:, block],
+        "the dropout draws' entropies",
+        None,
+        missing=True,
+        low=-_ENTROPY_TOLERANCE,
+        high=most,
+    )
     _write(out, block, mean, mean, weights @ member_entropy, share, votes)
 
 

@@ -11,6 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ensemble.errors import InputError
+from ensemble.validation import as_count, as_distributions, as_indices, as_weights
+
 
 class Decomposition(NamedTuple):
     """Total uncertainty and its two parts, each of shape (N,), in nats."""
@@ -30,7 +33,12 @@ def entropy(probabilities: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    Shape (...), nats, in [0, log K].
+    Shape (...), nats, in [0, log K]; NaN where a row holds NaN.
+
+    Raises
+    ------
+    InputError
+        A row is not a distribution.
 
     Examples
     --------
@@ -39,7 +47,7 @@ def entropy(probabilities: ArrayLike) -> NDArray[np.float64]:
     """
     from scipy.special import entr
 
-    return entr(np.asarray(probabilities, dtype=np.float64)).sum(axis=-1)
+    return np.asarray(entr(as_distributions(probabilities, finite=False)).sum(axis=-1))
 
 
 def expected_entropy(probabilities: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.float64]:
@@ -56,9 +64,8 @@ def expected_entropy(probabilities: ArrayLike, weights: ArrayLike | None = None)
     -------
     Shape (N,), nats, in [0, log K].
     """
-    return np.average(
-        entropy(probabilities), axis=0, weights=None if weights is None else np.asarray(weights)
-    )
+    p = _of_members(probabilities)
+    return np.asarray(as_weights(weights, len(p)) @ entropy(p))
 
 
 def decompose(probabilities: ArrayLike, weights: ArrayLike | None = None) -> Decomposition:
@@ -87,10 +94,10 @@ def decompose(probabilities: ArrayLike, weights: ArrayLike | None = None) -> Dec
     >>> [x.round(3).item() for x in d]
     [0.693, 0.693, 0.0]
     """
-    p = np.asarray(probabilities, dtype=np.float64)
-    w = None if weights is None else np.asarray(weights, dtype=np.float64)
-    total = entropy(np.average(p, axis=0, weights=w))
-    aleatoric = np.average(entropy(p), axis=0, weights=w)
+    p = _of_members(probabilities)
+    w = as_weights(weights, len(p))
+    total = entropy(np.tensordot(w, p, axes=1))
+    aleatoric = w @ entropy(p)
     return Decomposition(total, aleatoric, np.maximum(total - aleatoric, 0.0))
 
 
@@ -113,7 +120,17 @@ def variation_ratio(votes: ArrayLike, n_classes: int) -> NDArray[np.float64]:
     >>> variation_ratio([[0], [0], [1], [2]], 3).tolist()
     [0.5]
     """
-    v = np.asarray(votes)
+    as_count(n_classes, "the number of classes")
+    v = as_indices(votes, "votes", (None, None), low=-1, high=n_classes - 1)
     counts = np.stack([(v == k).sum(axis=0) for k in range(n_classes)])
     with np.errstate(invalid="ignore"):
         return 1.0 - counts.max(axis=0) / counts.sum(axis=0)
+
+
+def _of_members(probabilities: ArrayLike) -> NDArray[np.float64]:
+    p = as_distributions(probabilities, finite=False)
+    if p.ndim != 3 or len(p) < 1:
+        raise InputError(
+            f"probabilities of members must have shape (members, patterns, classes), not {p.shape}"
+        )
+    return p

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import ensemble
+import kikuchi
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {
     "ensemble": ROOT / "ensemble",
@@ -71,3 +74,20 @@ def test_no_file_holds_more_than_400_lines():
     for folder in PACKAGES.values():
         for path in folder.rglob("*.py"):
             assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
+
+
+def test_public_names_are_listed_once_and_each_is_there():
+    source = ast.parse((PACKAGES["kikuchi"] / "__init__.py").read_text(encoding="utf-8"))
+    block = next(node for node in source.body if isinstance(node, ast.If))
+    typed = {
+        a.asname or a.name for node in block.body if isinstance(node, ast.ImportFrom) for a in node.names
+    }
+    assert typed | {"InputError", "__version__"} == set(kikuchi.__all__)
+    assert len(kikuchi.__all__) == len(set(kikuchi.__all__))
+    assert [name for name in kikuchi.__all__ if getattr(kikuchi, name, None) is None] == []
+    with pytest.raises(AttributeError, match="no attribute 'unheard_of'"):
+        kikuchi.unheard_of  # noqa: B018
+
+
+def test_the_statistics_hand_out_what_they_list():
+    assert [name for name in ensemble.__all__ if getattr(ensemble, name, None) is None] == []

@@ -1,4 +1,4 @@
-"""`ensemble quicken`: faster engines for a bundle, each measured before it is used."""
+"""`ensemble accelerate`: faster engines for a bundle, each measured before it is used."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from ensemble_cli.options import Json, Quiet
 
 
 @guarded
-def quicken(
+def accelerate(
     run: Annotated[Path, typer.Argument(help="The bundle that `ensemble fit` wrote.")],
     dataset: Annotated[Path, typer.Argument(help="The dataset that it was fitted on.")],
     agreement: Annotated[
@@ -30,10 +30,10 @@ def quicken(
 ) -> None:
     """Make a bundle's faster engines, and measure on held-out patterns what each of them costs."""
     load_keras()
-    from kikuchi.workflows.accelerate import quicken as quicken_bundle
+    from kikuchi.workflows.accelerate import accelerate as accelerate_bundle
     from kikuchi.workflows.accelerate import told
 
-    report = quicken_bundle(
+    report = accelerate_bundle(
         run,
         dataset,
         agreement=agreement,

@@ -104,6 +104,14 @@ def quiet_start() -> Iterator[None]:
 
 
 def load_keras() -> None:
-    """Import Keras with its backend, silently; seconds the first time."""
+    """Import Keras with its backend, silently; seconds the first time.
+
+    Raises
+    ------
+    InputError
+        Keras is set to a backend that this toolkit does not run on, or that is not installed.
+    """
+    from kikuchi._support.keras_setup import import_keras
+
     with quiet_start():
-        import keras  # noqa: F401
+        import_keras()

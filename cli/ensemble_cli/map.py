@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ensemble.errors import InputError
+from ensemble_cli.adapt import KV_HELP, PHASE_HELP
 from ensemble_cli.console import guarded, load_keras, progress, result
 from ensemble_cli.options import (
     Among,
@@ -13,6 +15,7 @@ from ensemble_cli.options import (
     Familiar,
     Json,
     Out,
+    Promise,
     Quiet,
     Risk,
     Rule,
@@ -34,6 +37,14 @@ def map_scan(
     confidence: Confidence = None,
     familiar: Familiar = None,
     among: Among = None,
+    promise: Promise = None,
+    phase: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--phase", help=f"Adapt first, as `ensemble adapt` does, into OUT/adapted. {PHASE_HELP}"
+        ),
+    ] = None,
+    kv: Annotated[float | None, typer.Option("--kv", help=KV_HELP)] = None,
     grains: Annotated[
         str | None,
         typer.Option(
@@ -49,7 +60,7 @@ def map_scan(
         str,
         typer.Option(
             "--stop",
-            help="never, exact (vote) or cascade: when a pattern needs no further member; see quicken.",
+            help="never, exact (vote) or cascade: when a pattern needs no further member; see accelerate.",
         ),
     ] = "never",
     shape: Shape = None,
@@ -63,6 +74,11 @@ def map_scan(
     import kikuchi
     from kikuchi.distributed import connected
 
+    if phase:
+        if str(run) != "shipped":
+            raise InputError("--phase and --run are two ways to say what may be there", remedy="give one")
+        run = out / "adapted"
+        kikuchi.adapt(scan, phase, run, voltage_kv=kv, progress=progress(quiet))
     with connected(dask, workers) as client:
         phase_map = kikuchi.map_scan(
             scan,
@@ -73,6 +89,7 @@ def map_scan(
             confidence=confidence,
             familiar=familiar,
             among=among,
+            promise=promise,
             grains=grains,
             shape=read_shape(shape),
             engine=engine,

@@ -32,6 +32,13 @@ Among = Annotated[
         help="What the scan can hold: space groups (225,229) or materials of the bundle (Ni,Ni3Al).",
     ),
 ]
+Promise = Annotated[
+    str | None,
+    typer.Option(
+        "--promise",
+        help="What the risk holds for: mixture (as held out), material (any mixture), class (this scan's) or auto.",
+    ),
+]
 Shape = Annotated[
     str | None,
     typer.Option("--shape", help="Rows and columns of the grid, e.g. 40,60, where the scan does not tell."),

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.errors import InputError
-from ensemble.validation import as_labels, as_probabilities
+from ensemble.validation import as_groups, as_labels, as_probabilities, as_scores, as_share
 
 
 def fit_conformal(
@@ -51,15 +50,12 @@ def fit_conformal(
     >>> fit_conformal(p, [0] * 19, coverage=0.95).tolist()
     [0.6, 0.6]
     """
-    if not 0.0 < coverage < 1.0:
-        raise InputError(f"the coverage of the sets must lie between 0 and 1, not {coverage}")
+    as_share(coverage, "the coverage of the sets")
     p = as_probabilities(probabilities)
     y = as_labels(labels, *p.shape)
     truth = p[np.arange(len(y)), y]
     k = p.shape[1]
-    group = np.arange(len(y)) if groups is None else np.asarray(groups)
-    if group.shape != y.shape:
-        raise InputError(f"expected one group for each of {len(y)} patterns, not shape {group.shape}")
+    group = np.arange(len(y)) if groups is None else as_groups(groups, len(y))
     if class_conditional:
         return np.array([_threshold(truth[y == c], group[y == c], coverage) for c in range(k)])
     return np.full(k, _threshold(truth, group, coverage))
@@ -107,4 +103,5 @@ def conformal_sets(probabilities: ArrayLike, thresholds: ArrayLike) -> NDArray[n
     >>> conformal_sets([[0.7, 0.3], [0.5, 0.5]], [0.4, 0.4]).tolist()
     [[True, False], [True, True]]
     """
-    return np.asarray(probabilities, dtype=np.float64) >= np.asarray(thresholds, dtype=np.float64)
+    p = as_probabilities(probabilities, finite=False)
+    return p >= as_scores(thresholds, "the thresholds of the sets", (p.shape[1],), low=0)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from ensemble.abstention.rule import AbstentionRule, select
 from ensemble.errors import InputError
 from ensemble.pooling import Combined
-from ensemble.validation import as_probabilities
+from ensemble.validation import as_numbers, as_probabilities
 
 
 class Status(IntEnum):
@@ -151,7 +151,7 @@ def _candidates(
 def _or_nan(values: ArrayLike | None, n: int) -> NDArray[np.float64]:
     if values is None:
         return np.full(n, np.nan)
-    array = np.asarray(values, dtype=np.float64)
+    array = as_numbers(values, "unfamiliarity and quality").astype(np.float64)
     if array.shape != (n,):
         raise InputError(f"expected one value for each of {n} patterns, not shape {array.shape}")
     return array

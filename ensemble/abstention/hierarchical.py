@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.abstention.risk_control import risk_bound
-from ensemble.abstention.rule import split_groups
+from ensemble.abstention.risk_control import expected_bound, risk_bound
+from ensemble.abstention.splitting import split_groups
 from ensemble.errors import InputError
+from ensemble.validation import as_flags, as_labels, as_probabilities, as_scores, as_share
 
 _STEPS = 40
 _REACH = (1 / 16, 2.0)
@@ -76,10 +77,11 @@ def answer_levels(
     >>> level.tolist(), node.tolist()
     ([0, -1], [0, -1])
     """
-    n = len(probabilities[0])
-    allowed = np.ones(n, dtype=bool) if answerable is None else np.asarray(answerable, dtype=bool)
+    checked, allowed = _checked(probabilities, answerable)
+    n = len(allowed)
+    limits = as_scores(list(thresholds), "the thresholds of the levels", (len(checked),), low=0)
     level, node = np.full(n, -1, dtype=np.int8), np.full(n, -1, dtype=np.intp)
-    for depth, (p, threshold) in enumerate(zip(probabilities, thresholds, strict=True)):
+    for depth, (p, threshold) in enumerate(zip(checked, limits, strict=True)):
         sure = allowed & (p.max(axis=1) >= threshold)
         level[sure], node[sure] = depth, p[sure].argmax(axis=1)
     return level, node
@@ -129,11 +131,13 @@ def fit_levels(
     InputError
         If a level is out of range or fewer than two patterns (or groups) are left.
     """
-    for name, value in (("risk", risk), ("confidence", confidence)):
-        if not 0.0 < value < 1.0:
-            raise InputError(f"the {name} must lie between 0 and 1, not {value}")
-    n = len(probabilities[0])
-    allowed = np.ones(n, dtype=bool) if answerable is None else np.asarray(answerable, dtype=bool)
+    as_share(risk, "the risk")
+    as_share(confidence, "the confidence")
+    probabilities, allowed = _checked(probabilities, answerable)
+    n = len(allowed)
+    if len(labels) != len(probabilities):
+        raise InputError(f"labels of {len(labels)} levels, probabilities of {len(probabilities)}")
+    labels = [as_labels(y, n, p.shape[1]) for p, y in zip(probabilities, labels, strict=True)]
     top = np.stack([np.where(allowed, np.nan_to_num(p.max(axis=1), nan=-1.0), -1.0) for p in probabilities])
     wrong = np.stack([p.argmax(axis=1) != y for p, y in zip(probabilities, labels, strict=True)])
     top[[p.shape[1] < 2 for p in probabilities]] = -1.0
@@ -155,6 +159,16 @@ def fit_levels(
             break
     assert chosen is not None
     return chosen
+
+
+def _checked(
+    probabilities: Sequence[NDArray[np.float64]], answerable: ArrayLike | None
+) -> tuple[list[NDArray[np.float64]], NDArray[np.bool_]]:
+    checked = [as_probabilities(p, finite=False) for p in probabilities]
+    if not checked or len({len(p) for p in checked}) != 1:
+        raise InputError("levels need probabilities of the same patterns, at least one level")
+    n = len(checked[0])
+    return checked, np.ones(n, dtype=bool) if answerable is None else as_flags(answerable, "answerable", (n,))
 
 
 def _plan(top: NDArray[np.float64], wrong: NDArray[np.bool_], risk: float) -> list[float]:
@@ -202,7 +216,7 @@ def _start(
         errors, answered = _count(top, wrong, thresholds)
         expected = scale * answered
         errors_there = np.round((errors + 0.5) / (answered + 1.0) * expected)
-        bounds.append(float(risk_bound(errors_there, np.floor(expected), confidence)))
-        cautious.append(float(risk_bound(errors_there + 2, np.floor(expected), confidence)))
+        bounds.append(float(expected_bound(errors_there, np.floor(expected), confidence)))
+        cautious.append(float(expected_bound(errors_there + 2, np.floor(expected), confidence)))
     passing = np.flatnonzero(np.array(cautious) <= risk)
     return int(passing[0]) if len(passing) else int(np.argmin(bounds))

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
 from ensemble.softmax import softmax
-from ensemble.validation import as_labels
+from ensemble.validation import as_count, as_features, as_labels, as_logits, as_number, as_numbers, as_share
 
 _CHUNK_BYTES = 32 * 2**20
 
@@ -32,6 +32,13 @@ class Familiarity:
     scales: NDArray[np.float64]
     k: int
 
+    def __post_init__(self) -> None:
+        as_count(self.k, "which neighbour is measured")
+        if not self.references or np.shape(self.scales) != (len(self.references),):
+            raise InputError("a familiarity reference needs one scale for each member")
+        for scale in self.scales:
+            as_number(float(scale), "the scale of a familiarity reference", low=1e-12)
+
     def score(self, features: Sequence[ArrayLike]) -> NDArray[np.float64]:
         """Distance to the k-th nearest training pattern, averaged over members.
 
@@ -53,7 +60,7 @@ class Familiarity:
             raise InputError(f"features of {len(features)} members, reference of {len(self.references)}")
         total: NDArray[np.float64] | float = 0.0
         for own, reference, scale in zip(features, self.references, self.scales, strict=True):
-            x = np.asarray(own)
+            x = as_numbers(own, "features of a member")
             if x.ndim != 2 or x.shape[1] != reference.shape[1]:
                 raise InputError(
                     f"features of shape {x.shape} where {reference.shape[1]} columns are expected"
@@ -120,13 +127,15 @@ def fit_familiarity(
     InputError
         If there are no members, fewer than two patterns, or different numbers of patterns.
     """
-    rows = [_normalised(np.asarray(f)) for f in features]
-    if not rows or min(len(r) for r in rows) < 2 or len({len(r) for r in rows}) != 1:
+    as_count(k, "which neighbour is measured")
+    as_count(max_reference, "the number of reference patterns", least=2)
+    rows = [_normalised(f) for f in as_features(features)]
+    if len(rows[0]) < 2:
         raise InputError("familiarity needs the features of at least two patterns, the same for every member")
     finite = np.flatnonzero(np.all([np.isfinite(r).all(axis=1) for r in rows], axis=0))
     if len(finite) < 2:
         raise InputError("familiarity needs at least two patterns with finite features")
-    y = np.zeros(len(rows[0]), int) if labels is None else np.asarray(labels)
+    y = np.zeros(len(rows[0]), int) if labels is None else as_numbers(labels, "labels")
     y = as_labels(y, len(rows[0]), int(y.max(initial=0)) + 1)[finite]
     kept = np.sort(finite[_balanced_sample(y, max_reference, np.random.default_rng(seed))])
     k = min(k, len(kept) - 1)
@@ -155,7 +164,7 @@ def energy(logits: ArrayLike) -> NDArray[np.float64]:
     """
     from scipy.special import logsumexp
 
-    return -logsumexp(np.asarray(logits, dtype=np.float64), axis=-1).mean(axis=0)
+    return -logsumexp(as_logits(logits).astype(np.float64), axis=-1).mean(axis=0)
 
 
 def generalised_entropy(logits: ArrayLike, gamma: float = 0.1, top: int = 100) -> NDArray[np.float64]:
@@ -180,7 +189,9 @@ def generalised_entropy(logits: ArrayLike, gamma: float = 0.1, top: int = 100) -
     >>> generalised_entropy([[[0.0, 0.0]]], gamma=0.5).tolist()
     [1.0]
     """
-    p = np.sort(softmax(logits), axis=-1)[..., ::-1][..., :top]
+    as_share(gamma, "gamma")
+    as_count(top, "the number of classes that enter")
+    p = np.sort(softmax(as_logits(logits)), axis=-1)[..., ::-1][..., :top]
     return ((p * (1.0 - p)) ** gamma).sum(axis=-1).mean(axis=0)
 
 

@@ -5,16 +5,19 @@ thresholds are tested in a fixed order, each against "its selective risk is abov
 first that cannot be rejected ends the sequence; the family-wise error is then at most 1 - confidence.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
+from ensemble.validation import as_count, as_flags, as_indices, as_number, as_scores, as_share
 
 _MOST_THRESHOLDS = 200
 _NEVER = 10**9
+_ROUND_OFF = 1e-3
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Certificate:
         The same if errors go on at the rate seen; None where that rate can never certify it.
     message
         One line for people.
+    untested
+        Class indices that no held-out pattern of the test belongs to: nothing is promised of them.
     """
 
     asked_risk: float
@@ -61,10 +66,11 @@ class Certificate:
     more_without_errors: int
     more_at_seen_rate: int | None
     message: str
+    untested: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain JSON."""
-        return asdict(self)
+        return asdict(self) | {"untested": list(self.untested)}
 
 
 def risk_bound(errors: ArrayLike, answered: ArrayLike, confidence: float = 0.95) -> NDArray[np.float64]:
@@ -75,11 +81,16 @@ def risk_bound(errors: ArrayLike, answered: ArrayLike, confidence: float = 0.95)
     errors, answered
         Wrong answers among independent answers, whole numbers, broadcast together.
     confidence
-        Probability with which the bound holds.
+        Probability with which the bound holds, in (0, 1).
 
     Returns
     -------
     In (0, 1]; 1 where nothing was answered or all was wrong.
+
+    Raises
+    ------
+    InputError
+        The counts are no counts, there are more errors than answers, or the confidence is out of range.
 
     Examples
     --------
@@ -88,6 +99,18 @@ def risk_bound(errors: ArrayLike, answered: ArrayLike, confidence: float = 0.95)
     >>> bool(risk_bound(0, 299) <= 0.01 < risk_bound(0, 298))
     True
     """
+    as_share(confidence, "the confidence")
+    k = as_scores(errors, "the number of errors", None, low=0)
+    n = as_scores(answered, "the number of answers", None, low=0)
+    if (np.mod(k, 1) != 0).any() or (np.mod(n, 1) != 0).any():
+        raise InputError("errors and answers must be whole numbers")
+    if np.any(k > n):
+        raise InputError("there cannot be more errors than answers")
+    return expected_bound(k, n, confidence)
+
+
+def expected_bound(errors: ArrayLike, answered: ArrayLike, confidence: float) -> NDArray[np.float64]:
+    """Return `risk_bound` of counts that are only expected: fractions, and errors beyond the answers, are taken too."""
     from scipy.special import betaincinv
 
     k, n = np.broadcast_arrays(np.asarray(errors, dtype=float), np.asarray(answered, dtype=float))
@@ -118,9 +141,14 @@ def answers_needed(
     >>> answers_needed(0.02, 0.95)
     149
     """
+    as_share(risk, "the risk")
+    as_share(confidence, "the confidence")
+    as_count(errors, "the number of errors", least=0)
+    as_count(answered, "the number of answers", least=errors)
+    as_share(rate, "the error rate", zero=True, one=True)
 
     def enough(more: int) -> bool:
-        return bool(risk_bound(errors + np.ceil(rate * more - 1e-9), answered + more, confidence) <= risk)
+        return bool(expected_bound(errors + np.ceil(rate * more - 1e-9), answered + more, confidence) <= risk)
 
     if enough(0):
         return 0
@@ -172,8 +200,10 @@ def threshold_sequence(
     the sequence. It begins at the strictest threshold that the planning half expects to pass with room to
     spare, or, where there is none, at the one with the smallest expected bound.
     """
-    c = np.asarray(confidences, dtype=float)
-    w = np.asarray(wrong, dtype=bool)
+    as_share(risk, "the risk")
+    as_share(confidence, "the confidence")
+    as_number(scale, "the scale", low=0)
+    c, w = _checked(confidences, wrong)
     order = np.argsort(-c, kind="stable")
     c, w = c[order], w[order]
     steps = np.unique(np.linspace(0, len(c) - 1, min(_MOST_THRESHOLDS, len(c))).astype(int))
@@ -183,8 +213,8 @@ def threshold_sequence(
     # Half an error is added to what was seen: no errors among few are no proof of none.
     rate = (errors + 0.5) / (answered + 1.0)
     n_expected = np.floor(scale * answered)
-    expected = risk_bound(np.round(rate * n_expected), n_expected, confidence)
-    cautious = risk_bound(np.round(rate * n_expected) + 2, n_expected, confidence)
+    expected = expected_bound(np.round(rate * n_expected), n_expected, confidence)
+    cautious = expected_bound(np.round(rate * n_expected) + 2, n_expected, confidence)
     passing = np.flatnonzero(cautious <= risk)
     start = int(np.argmin(cautious if safest else expected))
     if len(passing) and not safest:
@@ -237,12 +267,14 @@ def certify(
     >>> certify(np.full(100, 0.9), np.zeros(100, bool), [0.5], risk=0.02).more_without_errors
     49
     """
-    for name, value in (("risk", risk), ("confidence", confidence)):
-        if not 0.0 < value < 1.0:
-            raise InputError(f"the {name} must lie between 0 and 1, not {value}")
-    c = np.asarray(confidences, dtype=float)
-    w = np.asarray(wrong, dtype=bool)
-    t = np.atleast_1d(np.asarray(thresholds, dtype=float))
+    as_share(risk, "the risk")
+    as_share(confidence, "the confidence")
+    c, w = _checked(confidences, wrong)
+    t = np.atleast_1d(as_scores(thresholds, "the thresholds", None, low=0))
+    if t.ndim != 1 or not len(t):
+        raise InputError(f"expected at least one threshold in a row, not shape {t.shape}")
+    if n_tested is not None:
+        as_count(n_tested, "the number of tested patterns", least=len(c))
     answers = c[None, :] >= t[:, None]
     answered = answers.sum(axis=1)
     errors = (answers & w).sum(axis=1)
@@ -271,6 +303,34 @@ def certify(
     )
 
 
+def not_tested(certificate: Certificate, untested: ArrayLike, names: Sequence[str]) -> Certificate:
+    """Say in a certificate which classes it never tested.
+
+    Parameters
+    ----------
+    certificate
+        As `certify` returns it.
+    untested
+        Class indices.
+    names
+        Of all classes.
+    """
+    missing = as_indices(untested, "untested classes", high=len(names) - 1).tolist()
+    if not missing:
+        return certificate
+    words = ", ".join(names[c] for c in missing)
+    return replace(
+        certificate,
+        untested=tuple(missing),
+        message=f"{certificate.message}; never tested on {words}, of which nothing is promised",
+    )
+
+
+def _checked(confidences: ArrayLike, wrong: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    c = as_scores(confidences, "confidences", low=0, high=1 + _ROUND_OFF)
+    return c, as_flags(wrong, "outcomes", (len(c),))
+
+
 def _message(
     risk: float,
     confidence: float,
@@ -291,9 +351,9 @@ def _message(
         )
     more = f"it would take {bare} more answers without an error"
     if k and seen is None:
-        more += ", and no number at the error rate seen"
+        more += ", and at the error rate seen no number of answers would do"
     elif k:
-        more += f", {seen} more at the error rate seen"
+        more += f", or {seen} more that err as often as those seen"
     return (
         f"{as_percent(risk)} cannot be certified; at most {as_percent(bound)} of the answers are wrong, "
         f"{surely}; {more}"

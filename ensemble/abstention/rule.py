@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from ensemble.abstention.answered_class import AnsweredVerdict
 from ensemble.abstention.conformal import conformal_sets, fit_conformal
 from ensemble.abstention.promises import check_promise, promise_classes, promise_materials
-from ensemble.abstention.risk_control import Certificate, certify, threshold_sequence
+from ensemble.abstention.risk_control import Certificate, certify, not_tested, threshold_sequence
+from ensemble.abstention.splitting import split_groups
 from ensemble.abstention.stratified import Answers, ClassVerdict
 from ensemble.errors import InputError
-from ensemble.validation import as_labels, as_probabilities
+from ensemble.validation import as_labels, as_names, as_number, as_probabilities, as_scores, as_share
 
 _PLANNING_SHARE = 1 / 3
 """Of the held-out data, for the thresholds; the rest tests the promise, which is what needs numbers."""
@@ -66,6 +67,16 @@ class AbstentionRule:
             return np.asarray(self.class_thresholds)
         return np.full(self.n_classes, self.threshold)
 
+    def __post_init__(self) -> None:
+        as_number(self.threshold, "the threshold of an abstention rule", low=0)
+        if not len(as_scores(self.set_thresholds, "the thresholds of the sets", (None,), low=0)):
+            raise InputError("an abstention rule needs at least one class")
+        if self.familiarity_threshold is not None:
+            as_number(self.familiarity_threshold, "the familiarity threshold")
+        as_number(self.quality_threshold, "the quality threshold")
+        as_share(self.coverage, "the coverage of the sets")
+        as_share(self.familiar, "the familiar share", one=True)
+
     @property
     def n_classes(self) -> int:
         """K."""
@@ -100,7 +111,9 @@ class AbstentionRule:
         try:
             fields = dict(d)
             fields["set_thresholds"] = tuple(float(t) for t in d["set_thresholds"])
-            fields["certificate"] = Certificate(**d["certificate"])
+            promised = dict(d["certificate"])
+            promised["untested"] = tuple(promised.get("untested", ()))
+            fields["certificate"] = Certificate(**promised)
             if check_promise(d.get("promise", "mixture")) != "mixture":
                 kind = ClassVerdict if d["promise"] == "material" else AnsweredVerdict
                 fields["class_thresholds"] = tuple(float(t) for t in d["class_thresholds"])
@@ -230,12 +243,11 @@ def fit_abstention(
     p = as_probabilities(probabilities, finite=False)
     n, k = p.shape
     y = as_labels(labels, n, k)
-    _check_lengths(n, unfamiliarity=unfamiliarity, quality=quality, groups=groups)
-    if not 0.0 < familiar <= 1.0:
-        raise InputError(f"the familiar share must lie between 0 and 1, not {familiar}")
-    planning, testing = split_groups(n, groups, np.random.default_rng(seed))
-    distance = None if unfamiliarity is None else np.asarray(unfamiliarity, dtype=np.float64)
-    clarity = None if quality is None else np.asarray(quality, dtype=np.float64)
+    as_share(familiar, "the familiar share", one=True)
+    as_number(quality_threshold, "the quality threshold")
+    planning, testing = split_groups(n, groups, np.random.default_rng(seed), labels=y, share=_PLANNING_SHARE)
+    distance = None if unfamiliarity is None else _each(unfamiliarity, "unfamiliarity", n)
+    clarity = None if quality is None else _each(quality, "quality", n)
 
     every = select(p, np.zeros(k), 0.0, None, quality_threshold, None, clarity)
     readable = planning[every.readable[planning]]
@@ -253,7 +265,10 @@ def fit_abstention(
     top, wrong = p.max(axis=1), p.argmax(axis=1) != y
     plan, test = planning[answerable[planning]], testing[answerable[testing]]
     sequence = threshold_sequence(top[plan], wrong[plan], risk, confidence, len(testing) / len(planning))
+    untested = np.setdiff1d(np.arange(k), y[testing])
     certificate = certify(top[test], wrong[test], sequence, risk, confidence, n_tested=len(testing))
+    words = as_names(names, k)
+    certificate = not_tested(certificate, untested, words)
     mixture = AbstentionRule(
         threshold=certificate.threshold,
         set_thresholds=tuple(set_thresholds.tolist()),
@@ -268,7 +283,6 @@ def fit_abstention(
     known = y if materials is None else np.asarray(materials)
     said = Answers(np.nan_to_num(p).argmax(axis=1), np.nan_to_num(top), answerable, y, known)
     plan_units, test_units = said.select(_one_of_each(planning, groups)), said.select(testing)
-    words = [f"class {c}" for c in range(k)] if names is None else list(names)
     if promise == "class":
         found = promise_classes(plan_units, test_units, words, risk, confidence, shares)
     else:
@@ -292,28 +306,5 @@ def _one_of_each(planning: NDArray[np.intp], groups: ArrayLike | None) -> NDArra
     return planning[np.unique(np.asarray(groups)[planning], return_index=True)[1]]
 
 
-def split_groups(
-    n: int, groups: ArrayLike | None, rng: np.random.Generator
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Draw indices that plan and indices that test; of each testing group, one pattern."""
-    group = np.arange(n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    n_groups = int(group.max()) + 1 if n else 0
-    if n_groups < 2:
-        raise InputError(
-            f"{n_groups} held-out patterns or groups cannot both set and test the thresholds",
-            remedy="hold out more patterns, of at least two scans or grains",
-        )
-    shuffled = rng.permutation(n_groups)
-    n_planning = max(1, round(_PLANNING_SHARE * n_groups))
-    plans = np.zeros(n_groups, dtype=bool)
-    plans[shuffled[:n_planning]] = True
-    planning = np.flatnonzero(plans[group])
-    candidates = rng.permutation(np.flatnonzero(~plans[group]))
-    testing = np.sort(candidates[np.unique(group[candidates], return_index=True)[1]])
-    return planning, testing
-
-
-def _check_lengths(n: int, **arrays: ArrayLike | None) -> None:
-    for name, array in arrays.items():
-        if array is not None and np.shape(array) != (n,):
-            raise InputError(f"{name} must have shape ({n},), not {np.shape(array)}")
+def _each(values: ArrayLike, what: str, n: int) -> NDArray[np.float64]:
+    return as_scores(values, what, (n,), missing=True, infinite=True)

@@ -11,7 +11,7 @@ from ensemble.bayesian.laplace import draw_laplace
 from ensemble.bayesian.softmax_regression import choose_precision
 from ensemble.bayesian.swag import draw_swag
 from ensemble.errors import InputError
-from ensemble.validation import as_labels
+from ensemble.validation import as_choice, as_count, as_labels, as_numbers, as_scores, as_share
 
 Method = Literal["dropout", "laplace", "variational", "nuts", "swag"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -67,12 +67,17 @@ def fit_heads(
     >>> [bool(low < share < high) for share, low, high in zip((p > 0.5).mean(axis=0), (0, 0.2, 0.8), (0.2, 0.8, 1))]
     [True, True, True]
     """
-    if method not in METHODS:
-        raise InputError(f"unknown head {method!r}", remedy=f"one of {', '.join(METHODS)}")
-    x = np.asarray(features, dtype=np.float64)
+    as_choice(method, METHODS, "head")
+    as_count(classes, "the number of classes")
+    as_count(draws, "the number of draws")
+    as_share(rate, "the dropout rate", zero=True)
+    x = as_numbers(features, "features").astype(np.float64)
     if x.ndim != 2 or not len(x) or not np.isfinite(x).all():
         raise InputError(f"features of shape {x.shape} must be a finite table of at least one pattern")
     y = as_labels(labels, len(x), classes)
+    if prior is not None:
+        as_scores(prior[0], "the kernel of the prior", (x.shape[1], classes))
+        as_scores(prior[1], "the bias of the prior", (classes,))
     rng = np.random.default_rng(seed)
     if method == "dropout":
         kernel, bias, precision = fit_under_dropout(x, y, classes, rate, rng, prior)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ensemble.validation import as_numbers
+
 
 @dataclass(frozen=True)
 class Heads:
@@ -31,7 +33,7 @@ class Heads:
         """Return what every draw says of features (N, F): (T, N, K)."""
         from ensemble.softmax import softmax
 
-        x = np.asarray(features, dtype=np.float64)
+        x = as_numbers(features, "features", (None, len(self.kernel))).astype(np.float64)
         return softmax(np.einsum("nf,tfk->tnk", x, self.kernels) + self.biases[:, None])
 
 

@@ -1,6 +1,6 @@
 """The posterior of the last layer sampled with No-U-Turn sampling: what the approximations are checked against."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def draw_nuts(
     spread, middle = tf.constant(whitening(problem, mode)), tf.constant(mode)
     shape = (-1, *mode.shape)
 
-    def log_density(z):
+    def log_density(z: Any) -> Any:
         weights = middle + tf.reshape(z @ tf.transpose(spread), shape)
         logits = tf.einsum("nd,cdk->cnk", x, weights)
         truth = tf.tile(y[None], [tf.shape(z)[0], 1])
@@ -78,7 +78,7 @@ def draw_nuts(
     )
 
     @tf.function(autograph=False)
-    def run(first, seed):
+    def run(first: Any, seed: Any) -> Any:
         return tfp.mcmc.sample_chain(
             each * thinning,
             first,

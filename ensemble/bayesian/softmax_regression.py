@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ensemble.errors import InputError
 from ensemble.softmax import softmax
+from ensemble.validation import as_count, as_labels, as_number, as_scores
 
 #: Precisions that compete for the prior of standardised columns, in half decades.
 PRECISIONS = tuple(10.0 ** (half / 2) for half in range(-4, 7))
@@ -96,9 +98,12 @@ def regression(
     x: ArrayLike, y: ArrayLike, classes: int, precision: float, centre: ArrayLike | None = None
 ) -> Regression:
     """Check and gather what `Regression` holds; a prior without a centre is centred at zero."""
-    columns = np.asarray(x, dtype=np.float64)
-    middle = np.zeros((columns.shape[1], classes)) if centre is None else np.asarray(centre, np.float64)
-    return Regression(columns, np.asarray(y, dtype=np.intp), classes, float(precision), middle)
+    as_count(classes, "the number of classes")
+    columns = as_scores(x, "columns", (None, None))
+    shape = (columns.shape[1], classes)
+    middle = np.zeros(shape) if centre is None else as_scores(centre, "the centre of the prior", shape)
+    labels = as_labels(y, len(columns), classes)
+    return Regression(columns, labels, classes, as_number(precision, "the precision", low=1e-300), middle)
 
 
 def fit_map(problem: Regression, start: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
@@ -152,6 +157,8 @@ def choose_precision(
     problem, weights
         With the precision of the largest evidence, and the mode under it, (D, K).
     """
+    if not precisions:
+        raise InputError("no precision to choose from")
     best: tuple[float, Regression, NDArray[np.float64]] | None = None
     weights = None
     for precision in sorted(precisions, reverse=True):

@@ -1,5 +1,7 @@
 """Variational inference of the last layer, with tensorflow-probability."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,7 +53,7 @@ def draw_variational(
     seed = tf.constant(rng.integers(0, 2**31 - 1, size=2), tf.int32)
     step = tf.Variable(0, dtype=tf.int32, trainable=False)
 
-    def loss():
+    def loss() -> Any:
         weights = tfd.Normal(mean, tf.exp(log_width))
         logits = tfd.Normal(x @ mean, tf.sqrt(tf.square(x) @ tf.square(weights.scale)))
         drawn = logits.sample(seed=seed + step.assign_add(1)) @ axes

@@ -1,7 +1,7 @@
 """Fit, choose, apply and store a calibration of the pool."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from ensemble.calibration.scaling import apply_beta, apply_vector, fit_beta, fit
 from ensemble.calibration.temperature import apply_temperature, fit_temperature
 from ensemble.errors import InputError
 from ensemble.metrics.proper import log_loss, log_loss_per_pattern
-from ensemble.validation import as_labels, as_probabilities
+from ensemble.validation import as_choice, as_labels, as_names, as_probabilities
 
 _FIT: dict[str, Callable[..., dict[str, Any]]] = {
     "none": lambda probabilities, labels: {},
@@ -106,7 +106,12 @@ class Calibration:
 
 
 def fit_calibration(
-    probabilities: ArrayLike, labels: ArrayLike, method: str = "auto", *, seed: int = 0
+    probabilities: ArrayLike,
+    labels: ArrayLike,
+    method: str = "auto",
+    *,
+    names: Sequence[str] | None = None,
+    seed: int = 0,
 ) -> Calibration:
     """Fit a calibration on held-out pooled probabilities.
 
@@ -120,6 +125,8 @@ def fit_calibration(
     method
         One of `METHODS`, or ``"auto"``: the simplest method whose cross-validated log-loss is within one
         standard error of the smallest. Methods that the split cannot carry are left out with a warning.
+    names
+        Of the K classes, for messages.
     seed
         Of the folds.
 
@@ -140,24 +147,22 @@ def fit_calibration(
     >>> fitted.apply([[0.8, 0.2]]).round(2).tolist()
     [[0.6, 0.4]]
     """
-    if method != "auto" and method not in METHODS:
-        raise InputError(
-            f"unknown calibration method {method!r}", remedy=f"choose one of auto, {', '.join(METHODS)}"
-        )
+    as_choice(method, ("auto", *METHODS), "calibration method")
     p = as_probabilities(probabilities, finite=False)
     y = as_labels(labels, *p.shape)
+    words = as_names(names, p.shape[1])
     readable = ~np.isnan(p).any(axis=1)
     p, y = p[readable], y[readable]
     if len(y) == 0:
         raise InputError("no readable held-out patterns to calibrate on")
     report: dict[str, Any] = {"n": len(y)}
     if method == "auto":
-        method, choice = _choose(p, y, seed)
+        method, choice = _choose(p, y, words, seed)
         report |= choice
     missing = np.flatnonzero(np.bincount(y, minlength=p.shape[1]) == 0)
     if method in _LEAST_PER_CLASS and len(missing):
         raise InputError(
-            f"{method} calibration needs every class, and class {missing[0]} has no held-out pattern",
+            f"{method} calibration needs every class, and {words[missing[0]]} has no held-out pattern",
             remedy="hold out patterns of it, or use temperature",
         )
     parameters = _FIT[method](p, y)
@@ -172,12 +177,14 @@ def fit_calibration(
     return Calibration(method, p.shape[1], parameters, report)
 
 
-def _choose(p: NDArray[np.float64], y: NDArray[np.intp], seed: int) -> tuple[str, dict[str, Any]]:
-    refused = _refusals(y, p.shape[1])
+def _choose(
+    p: NDArray[np.float64], y: NDArray[np.intp], names: Sequence[str], seed: int
+) -> tuple[str, dict[str, Any]]:
+    refused = _refusals(y, names)
     if refused:
-        reasons = "; ".join(sorted(set(refused.values())))
+        reasons = ", ".join(f"{method} ({why})" for method, why in refused.items())
         warnings.warn(
-            f"the calibration split cannot carry {', '.join(refused)} calibration: {reasons}", stacklevel=3
+            f"held-out patterns are too few for some methods of calibration: {reasons}", stacklevel=3
         )
     candidates = [m for m in METHODS if m not in refused]
     if len(candidates) == 1:
@@ -189,15 +196,15 @@ def _choose(p: NDArray[np.float64], y: NDArray[np.intp], seed: int) -> tuple[str
     return chosen, {"cross_validated": means, "refused": refused}
 
 
-def _refusals(y: NDArray[np.intp], n_classes: int) -> dict[str, str]:
+def _refusals(y: NDArray[np.intp], names: Sequence[str]) -> dict[str, str]:
     if len(y) < _LEAST_IN_ALL:
         return {m: f"{len(y)} patterns are fewer than {_LEAST_IN_ALL}" for m in METHODS[1:]}
-    counts = np.bincount(y, minlength=n_classes)
+    counts = np.bincount(y, minlength=len(names))
     rarest = int(counts.argmin())
     refused = {}
     for method, least in _LEAST_PER_CLASS.items():
         if counts[rarest] < least:
-            refused[method] = f"class {rarest} has {counts[rarest]} held-out patterns"
+            refused[method] = f"{names[rarest]} has {counts[rarest]} of the {least} it needs"
     return refused
 
 

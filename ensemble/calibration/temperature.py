@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ensemble.errors import InputError
 from ensemble.softmax import softmax
-from ensemble.validation import as_labels, as_probabilities
+from ensemble.validation import as_labels, as_number, as_probabilities
 
 _LOG_RANGE = np.log(100.0)
 """Temperatures from 0.01 to 100."""
@@ -70,4 +71,8 @@ def apply_temperature(probabilities: ArrayLike, parameters: dict[str, float]) ->
     >>> apply_temperature([[0.8, 0.2]], {"temperature": 2.0}).round(4).tolist()
     [[0.6667, 0.3333]]
     """
-    return softmax(log_probabilities(probabilities) / parameters["temperature"])
+    if "temperature" not in parameters:
+        raise InputError("no temperature among the parameters", remedy="give what `fit_temperature` returned")
+    temperature = as_number(parameters["temperature"], "the temperature", low=1e-6)
+    p = as_probabilities(probabilities, finite=False)
+    return softmax(log_probabilities(p) / temperature)

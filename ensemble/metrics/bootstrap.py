@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
+from ensemble.validation import as_count, as_groups, as_share
 
 
 class Interval(NamedTuple):
@@ -59,8 +60,10 @@ def bootstrap_interval(
     Interval(value=1.0, low=1.0, high=1.0)
     """
     data = [np.asarray(a) for a in arrays]
-    n = len(data[0]) if data else 0
-    if n == 0 or any(len(a) != n for a in data) or (groups is not None and np.shape(groups) != (n,)):
+    as_share(confidence, "the confidence")
+    as_count(n_resamples, "the number of resamples", least=0)
+    n = len(data[0]) if data and data[0].ndim else 0
+    if n == 0 or any(a.ndim == 0 or len(a) != n for a in data):
         raise InputError("a bootstrap needs arrays of the same length, at least one row")
     draw = _resampler(n, groups, np.random.default_rng(seed))
     values = []
@@ -79,6 +82,6 @@ def bootstrap_interval(
 def _resampler(n: int, groups: ArrayLike | None, rng: np.random.Generator) -> Callable[[], NDArray[np.intp]]:
     if groups is None:
         return lambda: rng.integers(0, n, n)
-    group = np.unique(np.asarray(groups), return_inverse=True)[1]
+    group = as_groups(groups, n)
     members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
     return lambda: np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))])

@@ -1,15 +1,18 @@
 """How far confidences are from frequencies."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
-from ensemble.validation import as_labels, as_probabilities
+from ensemble.validation import as_choice, as_count, as_flags, as_labels, as_probabilities, as_scores
 
 Scheme = Literal["width", "mass"]
+
+_ROUND_OFF = 1e-3
+"""As rows of probabilities may sum to a little more than 1."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +57,16 @@ def bin_confidences(confidence: ArrayLike, hit: ArrayLike, bins: int = 15, schem
     InputError
         If there is no pattern, no bin or no such scheme.
     """
-    c = np.asarray(confidence, dtype=np.float64)
-    h = np.asarray(hit, dtype=np.float64)
-    if len(c) == 0 or bins < 1:
-        raise InputError("calibration needs at least one pattern and one bin")
+    c = as_scores(confidence, "confidences", low=0, high=1 + _ROUND_OFF)
+    h = as_flags(hit, "hits", (len(c),)).astype(np.float64)
+    as_count(bins, "the number of bins")
+    as_choice(scheme, get_args(Scheme), "binning scheme")
+    if len(c) == 0:
+        raise InputError("calibration needs at least one pattern")
     edges = np.linspace(0.0, 1.0, bins + 1)
     if scheme == "mass":
         inner = np.quantile(c, edges[1:-1])
         edges = np.unique(np.concatenate([[0.0], inner[(inner > 0) & (inner < 1)], [1.0]]))
-    elif scheme != "width":
-        raise InputError(f"unknown binning scheme {scheme!r}", remedy="choose width or mass")
     index = np.clip(np.searchsorted(edges, c, side="left") - 1, 0, len(edges) - 2)
     count = np.bincount(index, minlength=len(edges) - 1)
     with np.errstate(invalid="ignore"):

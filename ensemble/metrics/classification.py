@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
+from ensemble.validation import as_count, as_indices
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,11 @@ def class_report(labels: ArrayLike, predictions: ArrayLike, n_classes: int) -> C
     """
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-    y, predicted = np.asarray(labels), np.asarray(predictions)
-    if y.ndim != 1 or y.shape != predicted.shape or len(y) == 0:
-        raise InputError(f"expected as many predictions as labels, not {predicted.shape} and {y.shape}")
-    if min(y.min(), predicted.min()) < 0 or max(y.max(), predicted.max()) >= n_classes:
-        raise InputError(f"class indices must lie in 0..{n_classes - 1}")
+    as_count(n_classes, "the number of classes")
+    y = as_indices(labels, "labels", high=n_classes - 1)
+    predicted = as_indices(predictions, "predictions", (len(y),), high=n_classes - 1)
+    if len(y) == 0:
+        raise InputError("no patterns to score")
     classes = np.arange(n_classes)
     each = precision_recall_fscore_support(y, predicted, labels=classes, zero_division=0.0)
     mean = precision_recall_fscore_support(

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
+from ensemble.validation import as_scores, as_share
 
 
 def auroc(familiar: ArrayLike, unfamiliar: ArrayLike) -> float:
@@ -50,12 +51,13 @@ def fpr_at(familiar: ArrayLike, unfamiliar: ArrayLike, familiar_share: float = 0
     0.5
     """
     known, strange = _scores(familiar, unfamiliar)
+    as_share(familiar_share, "the familiar share", one=True)
     return float((strange <= np.quantile(known, familiar_share, method="higher")).mean())
 
 
 def _scores(familiar: ArrayLike, unfamiliar: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    pair = np.asarray(familiar, dtype=np.float64), np.asarray(unfamiliar, dtype=np.float64)
-    for scores in pair:
-        if scores.ndim != 1 or len(scores) == 0 or np.isnan(scores).any():
-            raise InputError("detection needs at least one finite score of each kind")
-    return pair
+    known = as_scores(familiar, "scores of familiar patterns")
+    strange = as_scores(unfamiliar, "scores of unfamiliar patterns")
+    if not len(known) or not len(strange):
+        raise InputError("detection needs at least one finite score of each kind")
+    return known, strange

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.metrics.calibration_error import Scheme, bin_confidences
-from ensemble.validation import as_labels, as_probabilities
+from ensemble.validation import as_count, as_labels, as_probabilities, as_share
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ def reliability_diagram(
     seed
         Of the resampling.
     """
+    as_share(confidence, "the confidence of the band")
+    as_count(n_resamples, "the number of resamples")
     p = as_probabilities(probabilities)
     y = as_labels(labels, *p.shape)
     hit = p.argmax(axis=1) == y

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
+from ensemble.validation import as_flags, as_scores, as_share
 
 
 class RiskCoverage(NamedTuple):
@@ -84,7 +85,7 @@ def excess_aurc(uncertainty: ArrayLike, wrong: ArrayLike) -> float:
     -------
     In [0, 1]; 0 where no right answer is less certain than a wrong one.
     """
-    w = np.asarray(wrong, dtype=bool)
+    w = as_flags(wrong, "outcomes")
     return aurc(uncertainty, w) - aurc(w.astype(float), w)
 
 
@@ -120,6 +121,7 @@ def coverage_at_risk(uncertainty: ArrayLike, wrong: ArrayLike, risk: float) -> f
     risk
         Allowed error rate among the answered, in [0, 1].
     """
+    as_share(risk, "the allowed risk", zero=True, one=True)
     curve = risk_coverage(uncertainty, wrong)
     return float(curve.coverage[curve.risk <= risk].max(initial=0.0))
 
@@ -134,17 +136,16 @@ def risk_at_coverage(uncertainty: ArrayLike, wrong: ArrayLike, coverage: float) 
     coverage
         Share answered, in [0, 1].
     """
+    as_share(coverage, "the coverage", zero=True, one=True)
     curve = risk_coverage(uncertainty, wrong)
     return float(curve.risk[np.searchsorted(curve.coverage, coverage - 1e-12)])
 
 
 def _sorted(uncertainty: ArrayLike, wrong: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    u = np.asarray(uncertainty, dtype=np.float64)
-    w = np.asarray(wrong, dtype=np.float64)
-    if u.ndim != 1 or u.shape != w.shape or len(u) == 0 or np.isnan(u).any():
-        raise InputError(
-            f"expected as many finite scores as outcomes, at least one, not {u.shape} and {w.shape}"
-        )
+    u = as_scores(uncertainty, "uncertainties")
+    w = as_flags(wrong, "outcomes", (len(u),)).astype(np.float64)
+    if len(u) == 0:
+        raise InputError("no patterns to score")
     order = np.argsort(u, kind="stable")
     return u[order], w[order]
 

@@ -69,6 +69,7 @@ def spec(seed: int, table: dict) -> dict:
     return {
         "seed": seed,
         "half_size": 120,
+        "diffraction": "kinematical",
         "material": [{"name": name} for name in PHASES],
         "detector": {"shape": [60, 60]},
         "microscope": NOISY,

@@ -17,7 +17,7 @@ from kikuchi.inference.openvino_engine import bf16_missing
 from kikuchi.inference.predictor import HELD_OUT
 from kikuchi.scans import load_dataset, pattern_quality, prepare, scan_from_array
 from kikuchi.simulate import simulate
-from kikuchi.workflows.accelerate import quicken
+from kikuchi.workflows.accelerate import accelerate
 from reports.performance import timing
 from reports.performance.contenders import Contenders, agreement, through
 from reports.performance.costs import gflop
@@ -98,7 +98,7 @@ def ready(work: Path, seed: int) -> tuple[kikuchi.Predictor, Path, list[str], li
     student = shelves["student"]
     if not all(made) or student is None or not student.manifest.get("learned_from", {}).get("unlabelled"):
         new = unlabelled(work / "gain" / "unlabelled", seed)
-        quicken(bundle, dataset, student=True, unlabelled=new, progress=Lines())
+        accelerate(bundle, dataset, student=True, unlabelled=new, progress=Lines())
     return bundle, dataset, kinds, pupils
 
 

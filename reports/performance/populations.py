@@ -10,6 +10,7 @@ from kikuchi.simulate import simulate
 EASY = """
 seed = 7
 half_size = 120
+diffraction = "kinematical"
 [[material]]
 name = "Ni"
 count = 1500

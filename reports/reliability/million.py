@@ -43,6 +43,7 @@ def write_scan_of(n: int, work: Path, seed: int) -> Path:
         return path
     materials = [{"name": "Ni", "count": 1024}, {"name": "Si", "count": 1024}]
     spec = {"material": materials, "detector": {"shape": [SIDE, SIDE]}, "seed": seed, "half_size": 100}
+    spec["diffraction"] = "kinematical"
     simulate(spec_from_dict(spec), work / "distinct")
     distinct = np.concatenate(
         [open_scan(work / "distinct" / f"{m['name']}.h5").read(slice(None)) for m in materials]

@@ -19,11 +19,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from kikuchi.scans import Preparation, open_scan, prepare
+from kikuchi.simulate.detector.distribution import Distribution, between, log_between
 from kikuchi.simulate.detector.microscope import Detector, Microscope
 from kikuchi.simulate.masters.load import load_master
-from kikuchi.simulate.training.batches import labelled_batch, real_detector, real_microscope
+from kikuchi.simulate.training.batches import (
+    labelled_batch,
+    real_detector,
+    real_microscope,
+    varied_microscope,
+)
 from reports._provenance import provenance
-from reports.simulation.trunk import DETECTOR, MICROSCOPE
 
 PREPARATION = Preparation(size=64)
 PATTERNS = 4096
@@ -32,6 +37,20 @@ BANDS = ((2, 4), (5, 7), (11, 14), (26, 32))
 #: Share of simulated patterns beyond each end of what is called their span.
 BEYOND = 0.001
 SEED = 17
+
+#: How the patterns of the shipped members of 2026-11-26 were recorded.
+DETECTOR_BEFORE = Detector(
+    shape=(64, 64),
+    pcx=between(0.4, 0.6),
+    pcy=between(0.12, 0.48),
+    pcz=between(0.45, 0.75),
+    sample_tilt=Distribution(kind="normal", values=(70, 1)),
+    tilt=between(-5, 10),
+    azimuthal=between(-3, 3),
+)
+MICROSCOPE_BEFORE = varied_microscope().model_copy(
+    update={"contrast": log_between(0.03, 0.4), "dose": log_between(1000, 40_000)}
+)
 
 Shown = tuple[np.ndarray, np.ndarray | None]
 
@@ -131,7 +150,8 @@ def draw(
     """Draw spectra within their spans, and below them real and simulated patterns as members see them."""
     figure = Figure(figsize=(12, 9.5), layout="constrained")
     FigureCanvasAgg(figure)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1.35, 1))
+    halves: Any = figure.subfigures(2, 1, height_ratios=(1.35, 1))
+    top, bottom = halves
     axes = top.subplots(1, 2, sharey=True)
     f = np.arange(1, 32)
     for ax, (name, power) in zip(axes, simulated.items(), strict=True):
@@ -167,7 +187,7 @@ def main() -> None:
         raw, _ = labelled_batch(masters, labels, PATTERNS, detector, microscope, [SEED, 0])
         return prepare(raw, PREPARATION)
 
-    before = simulated(DETECTOR, MICROSCOPE)
+    before = simulated(DETECTOR_BEFORE, MICROSCOPE_BEFORE)
     now = simulated(real_detector(), real_microscope())
     powers = {"recorded as before": radial_power(before), "recorded as real scans are": radial_power(now)}
     shown = {

@@ -14,7 +14,6 @@ import platform
 import time
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import scipy
@@ -42,7 +41,7 @@ def population(pair: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
     z[odd, 2] += rng.normal(7.0, 2.0, odd.sum())
     if pair:
         both = label < 2
-        z[np.ix_(np.flatnonzero(both), np.array([0, 1]))] = 9.0 + rng.normal(size=(both.sum(), 2))
+        z[np.ix_(np.flatnonzero(both), np.arange(2))] = 9.0 + rng.normal(size=(both.sum(), 2))
     points = z[:, None, :] + 0.4 * rng.normal(size=(len(label), POINTS, K))
     return softmax(points).reshape(K, GRAINS, POINTS, K), label
 
@@ -51,27 +50,23 @@ def one_map(p: np.ndarray, number: int, seed: int) -> list[dict]:
     """Fit every promise on a fresh balanced draw, and judge it on a map of another mixture."""
     rng = np.random.default_rng([seed, number])
     grains = np.stack([rng.choice(GRAINS, HELD_OUT, replace=False) for _ in range(K)])
-    held = np.concatenate([p[c, grains[c]] for c in range(K)])
-    y = np.repeat(np.arange(K), HELD_OUT * POINTS)
-    group = np.repeat(np.arange(K * HELD_OUT), POINTS)
-    flat = held.reshape(-1, K)
+    # One pattern of each held-out grain: what is certified counts no more.
+    held = np.concatenate([p[c, grains[c], 0] for c in range(K)])
+    y = np.repeat(np.arange(K), HELD_OUT)
     mixture = _mixture(number, rng)
     counts = rng.multinomial(400, mixture)
     shown = np.concatenate([p[c, rng.integers(GRAINS, size=n)] for c, n in enumerate(counts)])
     truth = np.repeat(np.arange(K), counts * POINTS)
     points, block = shown.reshape(-1, K), np.repeat(np.arange(400), POINTS)
-    one = np.arange(0, len(flat), POINTS)
-    shift = estimate_label_shift(flat[one], y[one], points, blocks=block, n_draws=100, seed=number)
+    shift = estimate_label_shift(held, y, points, blocks=block, n_draws=100, seed=number)
     rows = []
     for risk in RISKS:
         for promise in ("mixture", "material", "class"):
-            shares: tuple[Any, Any] = (shift.low, shift.high)
-            if promise == "class" and not shift.identified:
-                shares = ([0.0] * K, [1.0] * K)
+            # Where the mixture cannot be told, any is possible.
+            shares = (shift.low, shift.high) if shift.identified else ((0.0,) * K, (1.0,) * K)
             rule = fit_abstention(
-                flat,
+                held,
                 y,
-                groups=group,
                 risk=risk,
                 promise=promise,
                 shares=shares if promise == "class" else None,
@@ -110,7 +105,7 @@ def _judged(rule, promise: str, risk: float, p: np.ndarray, mixture, points, tru
         promised = 1.0 if promised > 2 * risk else promised
     rates = np.zeros((K, K))
     for c in range(K):
-        some = p[c, :4000].reshape(-1, K)
+        some = p[c, :, 0]
         ok = _said(rule, some)
         rates[c] = np.bincount(some.argmax(axis=1)[ok], minlength=K) / len(some)
     joint = mixture[:, None] * rates

@@ -59,7 +59,7 @@ def specification(per_group: int, seed: int) -> str:
         for names in groups.values()
         for name in names
     ]
-    return f"seed = {seed}\nhalf_size = 120\n" + "".join(tables) + RECORDING
+    return f'seed = {seed}\nhalf_size = 120\ndiffraction = "kinematical"\n' + "".join(tables) + RECORDING
 
 
 def main() -> None:

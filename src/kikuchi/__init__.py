@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from kikuchi.inference.predictor import Predictor
     from kikuchi.maps import PhaseMap, summarise, write_map
     from kikuchi.recipes.schema import Recipe, load_recipe
-    from kikuchi.scans import Scan, load_dataset, open_scan
+    from kikuchi.scans import Dataset, Scan, load_dataset, open_scan
+    from kikuchi.training.pretrain import pretrain
+    from kikuchi.workflows.accelerate import accelerate
+    from kikuchi.workflows.adapt import adapt
     from kikuchi.workflows.demo import demo
     from kikuchi.workflows.evaluate import describe_evaluation, evaluate
     from kikuchi.workflows.explain import describe_explanations, explain_map, explain_members
@@ -24,19 +27,30 @@ if TYPE_CHECKING:
     from kikuchi.workflows.fit import fit
     from kikuchi.workflows.info import describe_bundle, describe_map, facts
     from kikuchi.workflows.label import suggest
+    from kikuchi.workflows.label import suggest as suggest_labels
     from kikuchi.workflows.learning_curve import describe_curve, learn_curve, summarise_curve
+    from kikuchi.workflows.learning_curve import learn_curve as learning_curve
+    from kikuchi.workflows.leave_one_class_out import leave_one_out as leave_one_class_out
     from kikuchi.workflows.map import map_scan
     from kikuchi.workflows.verify import describe_verification, verify
 
 __version__ = "0.1.0"
 
+#: Module of each name, and its name there where that is another.
 _HOMES = {
+    "Dataset": "scans",
+    "leave_one_class_out": "workflows.leave_one_class_out:leave_one_out",
+    "pretrain": "training.pretrain",
+    "learning_curve": "workflows.learning_curve:learn_curve",
+    "suggest_labels": "workflows.label:suggest",
+    "accelerate": "workflows.accelerate",
     "Bundle": "bundle.bundle",
     "Predictor": "inference.predictor",
     "Extension": "workflows.extend",
     "PhaseMap": "maps",
     "Recipe": "recipes.schema",
     "Scan": "scans",
+    "adapt": "workflows.adapt",
     "demo": "workflows.demo",
     "describe_bundle": "workflows.info",
     "describe_changes": "incremental.comparison",
@@ -65,6 +79,7 @@ _HOMES = {
 
 __all__ = [
     "Bundle",
+    "Dataset",
     "Extension",
     "InputError",
     "PhaseMap",
@@ -72,6 +87,8 @@ __all__ = [
     "Recipe",
     "Scan",
     "__version__",
+    "accelerate",
+    "adapt",
     "demo",
     "describe_bundle",
     "describe_changes",
@@ -87,11 +104,15 @@ __all__ = [
     "facts",
     "fit",
     "learn_curve",
+    "learning_curve",
+    "leave_one_class_out",
     "load_dataset",
     "load_recipe",
     "map_scan",
     "open_scan",
+    "pretrain",
     "suggest",
+    "suggest_labels",
     "summarise",
     "summarise_curve",
     "verify",
@@ -102,4 +123,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'kikuchi' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"kikuchi.{_HOMES[name]}"), name)
+    module, _, there = _HOMES[name].partition(":")
+    return getattr(importlib.import_module(f"kikuchi.{module}"), there or name)

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 SPEC = """
 seed = 3
 half_size = 60
+diffraction = "kinematical"
 [[material]]
 name = "Ni"
 count = 130

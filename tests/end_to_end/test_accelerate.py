@@ -1,4 +1,4 @@
-"""`ensemble quicken` and what `map` then does with less work: the same winners, spared members marked."""
+"""`ensemble accelerate` and what `map` then does with less work: the same winners, spared members marked."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ def quickened(workshop, unlabelled, tmp_path_factory):
     scans = unlabelled / "Ni.h5", unlabelled / "Si.h5", workshop / "scans" / "Ni.h5"
     more = ["--student", *(option for scan in scans for option in ("--unlabelled", scan))]
     report = json.loads(
-        run("quicken", folder, workshop / "scans" / "dataset.toml", *more, "--json", "--quiet")
+        run("accelerate", folder, workshop / "scans" / "dataset.toml", *more, "--json", "--quiet")
     )
     return folder, report
 
@@ -123,25 +123,27 @@ def test_a_student_that_was_not_finished_answers_nothing(quickened, workshop, tm
 
     monkeypatch.setattr(accelerate, "distil", lambda *_, **__: (None, {"bias": np.zeros(1)}))
     monkeypatch.setattr(accelerate, "student_runner", fail)
-    assert "the disk is full" in refusal("quicken", bundle, workshop / "scans" / "dataset.toml", "--student")
+    assert "the disk is full" in refusal(
+        "accelerate", bundle, workshop / "scans" / "dataset.toml", "--student"
+    )
     scan = workshop / "scans" / "Ni.h5"
     line = refusal(
         "map", scan, "--run", bundle, "--out", tmp_path / "m", "--engine", "student", "--rule", "average"
     )
-    assert "ensemble quicken" in line
+    assert "ensemble accelerate" in line
 
 
 def test_scans_of_nothing_new_are_refused(quickened, workshop):
     bundle, _ = quickened
     scans = workshop / "scans"
-    line = refusal("quicken", bundle, scans / "dataset.toml", "--student", "--unlabelled", scans / "Ni.h5")
+    line = refusal("accelerate", bundle, scans / "dataset.toml", "--student", "--unlabelled", scans / "Ni.h5")
     assert "in the dataset" in line
 
 
 def test_scans_without_labels_are_refused_where_nobody_learns_from_them(quickened, workshop):
     bundle, _ = quickened
     scans = workshop / "scans"
-    line = refusal("quicken", bundle, scans / "dataset.toml", "--unlabelled", scans / "Ni.h5")
+    line = refusal("accelerate", bundle, scans / "dataset.toml", "--unlabelled", scans / "Ni.h5")
     assert "--student" in line
 
 
@@ -172,7 +174,7 @@ def test_stops_that_do_not_go_with_the_rule_are_refused(quickened, workshop, tmp
 def test_a_bundle_not_quickened_says_how(workshop, tmp_path):
     scan = workshop / "scans" / "Ni.h5"
     line = refusal("map", scan, "--run", workshop / "run", "--out", tmp_path, "--engine", "int8")
-    assert "ensemble quicken" in line
+    assert "ensemble accelerate" in line
 
 
 def test_another_dataset_is_refused(quickened, workshop, tmp_path):
@@ -183,4 +185,4 @@ def test_another_dataset_is_refused(quickened, workshop, tmp_path):
         shutil.copy(workshop / "scans" / f"{name}.h5", tmp_path)
     # The same scans with their labels exchanged.
     other.write_text(text.replace("225", "999").replace("227", "225").replace("999", "227"))
-    assert "not the dataset" in refusal("quicken", bundle, other)
+    assert "not the dataset" in refusal("accelerate", bundle, other)

@@ -12,6 +12,7 @@ RUN = Path(__file__).resolve().parents[1] / "data" / "format_1" / "bundle"
 
 SPEC = """
 half_size = 40
+diffraction = "kinematical"
 [[material]]
 name = "Ni"
 count = 9

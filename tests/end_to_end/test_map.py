@@ -1,6 +1,7 @@
 """`ensemble map` on real and simulated scans: every file written, opened again by the programs that read it."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas
 import pytest
 
+from kikuchi.scans import open_mapped
 from tests.end_to_end.conftest import run
 
 WRITTEN = {
@@ -182,8 +184,29 @@ def test_predict_proba_is_what_the_map_holds(workshop, tmp_path):
     scan = kikuchi.open_scan(workshop / "scans" / "Ni.h5")
     mapped = kikuchi.map_scan(scan, bundle, tmp_path / "maps")
     np.testing.assert_allclose(
-        bundle.predict_proba(scan.read(slice(0, 20))), mapped.decision.probabilities[:20], atol=1e-5
+        bundle.predict_proba(scan.read(slice(0, 20)), False), mapped.decision.probabilities[:20], atol=1e-5
     )
+
+
+def test_an_array_with_its_background_is_answered_as_the_file_that_holds_it(workshop, tmp_path):
+    import kikuchi
+
+    bundle = kikuchi.Predictor.load(workshop / "run")
+    file = tmp_path / "scan.h5"
+    shutil.copy(workshop / "scans" / "Ni.h5", file)
+    with h5py.File(file, "r+") as opened:
+        patterns = opened["Scan 1/EBSD/Data/patterns"][:]
+        background = patterns.mean(axis=0).astype(np.uint8)
+        opened["Scan 1/EBSD/Header"].pop("static_background", None)
+        opened["Scan 1/EBSD/Header/static_background"] = background
+    scan = kikuchi.open_scan(file)
+    assert scan.keeps_background
+    mapped = kikuchi.map_scan(scan, bundle, tmp_path / "maps").decision.probabilities
+    np.testing.assert_allclose(bundle.predict_proba(scan), mapped, atol=1e-5)
+    np.testing.assert_allclose(bundle.predict_proba(patterns, background), mapped, atol=1e-5)
+    with pytest.warns(UserWarning, match="no static background is given"):
+        without = bundle.predict_proba(patterns)
+    assert not np.allclose(without, mapped, atol=1e-3)
 
 
 def test_notes_of_a_scan_reach_everybody_and_a_shape_answers_them(workshop, tmp_path):
@@ -203,6 +226,7 @@ def test_notes_of_a_scan_reach_everybody_and_a_shape_answers_them(workshop, tmp_
     said = run("map", scan, "--run", workshop / "run", "--out", out, "--shape", "3,4", "--quiet")
     assert "note:" not in said
     assert json.loads((out / "summary.json").read_text(encoding="utf-8"))["shape"] == [3, 4]
+    assert open_mapped(scan, out).shape == (3, 4) and open_mapped(scan, tmp_path / "maps").shape == (1, 12)
 
 
 def test_info_tells_what_each_thing_is(workshop, tmp_path):

@@ -41,6 +41,7 @@ def test_the_preset_is_the_paper_to_the_letter():
 
 SPEC = """
 half_size = 60
+diffraction = "kinematical"
 [[material]]
 name = "Ni"
 count = 32

@@ -2,7 +2,9 @@
 
 import io
 import shutil
+import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +41,18 @@ def _image_seeds(folder: Path) -> list[tuple[str, bytes]]:
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, np.stack([grey, grey[::-1], grey // 2]), photometric="minisblack")
     seeds.append(("image.tif", buffer.getvalue()))
+    stack = np.stack([grey, grey[::-1], grey // 2, grey // 3])
+    palette = np.stack([np.arange(256, dtype=np.uint16) * 257] * 3)
+    kinds: tuple[dict[str, Any], ...] = (
+        {"data": grey, "photometric": "palette", "colormap": palette},
+        {"data": stack, "photometric": "minisblack", "truncate": True},
+        {"data": stack, "imagej": True, "truncate": True},
+        {"data": stack.reshape(2, 2, 12, 16), "ome": True, "metadata": {"axes": "TZYX"}},
+    )
+    for options in kinds:
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, **options)
+        seeds.append(("image.tif", buffer.getvalue()))
     write_png(folder / "seed.png", 0)
     seeds.append(("image.png", (folder / "seed.png").read_bytes()))
     from PIL import Image
@@ -87,7 +101,21 @@ def _binary_scan_seeds(folder: Path) -> list[tuple[str, bytes]]:
         "oxford_binary/patterns.ebsp",
         "nordif/Pattern.dat",
     )
-    return [(f"scan{Path(name).suffix}", (data / name).read_bytes()) for name in names]
+    seeds = [(f"scan{Path(name).suffix}", (data / name).read_bytes()) for name in names]
+    patterns = np.random.default_rng(0).integers(0, 255, (6, 12, 16), dtype=np.uint8)
+    head = struct.pack("<4IB2IB2d", 3, 16, 12, 42, 0, 3, 2, 0, 0.2, 0.2)
+    seeds.append(("scan.up1", head + patterns.tobytes()))
+    # An .ebsp of version 5, a point of it without a pattern: reading falls back on every position.
+    begin, table, body = 9 + 8 * 6, [], b""
+    for point, pattern in enumerate(patterns):
+        if point == 4:
+            table.append(0)
+            continue
+        table.append(begin + len(body))
+        body += struct.pack("<6i", 0, 0, 0, 12, 16, 12 * 16) + pattern.tobytes()
+        body += struct.pack("<?d?d", True, 0.2 * (point % 3), True, 0.2 * (point // 3))
+    seeds.append(("scan.ebsp", struct.pack("<q?6q", -5, False, *table) + body))
+    return seeds
 
 
 def _setting_seeds(folder: Path) -> list[tuple[str, bytes]]:

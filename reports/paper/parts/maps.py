@@ -16,10 +16,13 @@ from kikuchi.evaluation.selective_scores import enrichment, error_rate, statuses
 from kikuchi.evaluation.test_sets import Labelled, own_test_patterns
 from kikuchi.inference.logits_store import LogitsStore
 from kikuchi.scans import open_scan
-from kikuchi.workflows.map import BLOCKS_A_SIDE, STORE, map_scan
+from kikuchi.workflows.map import STORE, map_scan
 from reports.paper.parts.config import Map, Study
 from reports.paper.parts.everybody import NOT_SINGLE, ONE_APPROACH, everybody
 from reports.paper.parts.patterns import map_scan_file, stem, truth_of
+
+#: Blocks along a side of the map that the intervals of the phase fractions are drawn over.
+BLOCKS_A_SIDE = 10
 
 
 def mapped(

@@ -5,7 +5,8 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -28,34 +29,130 @@ def replaced(path: Path) -> Iterator[Path]:
         The folder cannot be written or the disk is full; nothing is left behind.
     """
     # The ending is kept because some writers (Keras, orix) choose the format by it; two machines may share a folder.
-    partial = path.with_name(f"{_PARTIAL}{_HOST}-{os.getpid()}-{path.name}")
+    partial = path.with_name(own_name(path.name))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError as error:
-        raise InputError(
-            f"cannot be written: {error.strerror or error}",
-            path=path,
-            remedy="give a folder that can be written to and has space left",
-        ) from error
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _of_hdf5(error):
+            raise
+        raise unwritable(path, error) from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what writers of this machine that were killed left unfinished anywhere in a folder."""
-    for partial in folder.rglob(f"{_PARTIAL}{_HOST}-*"):
-        number = partial.name.removeprefix(f"{_PARTIAL}{_HOST}-").split("-")[0]
-        if number.isdecimal() and not _runs(int(number)):
-            with suppress(OSError):
-                partial.unlink()
+def unwritable(path: Path, error: Exception) -> InputError:
+    """Return what to raise where a file or folder cannot be written."""
+    full = "no space left" in str(error).lower()
+    reason = "No space left on the disk" if full else getattr(error, "strerror", None) or error
+    return InputError(
+        f"cannot be written: {reason}",
+        path=path,
+        remedy="give a folder that can be written to and has space left",
+    )
 
 
-def _runs(process: int) -> bool:
+def _of_hdf5(error: RuntimeError) -> bool:
+    """Whether HDF5 could not write: h5py raises RuntimeError for a full disk that it meets when a file is closed."""
+    words = (
+        "no space left",
+        "errno =",
+        "file write failed",
+        "unable to extend file",
+        "unable to flush",
+        "ref count",
+    )
+    return any(word in str(error).lower() for word in words)
+
+
+@contextmanager
+def replaced_together(folder: Path, last: str, *, stale: Iterable[str] = ()) -> Iterator[Path]:
+    """Give an empty folder to write several files to, and put them in their places together when the block ends well.
+
+    A run that is killed while it writes leaves every file of the run before. While the files change places, which
+    takes milliseconds, `last` is absent: who reads the folder looks for it first, and never takes files of two runs
+    for those of one.
+
+    Parameters
+    ----------
+    folder
+        Where the files belong; it is made.
+    last
+        Name of the file that vouches for the others.
+    stale
+        Names of files and folders that are removed where this run wrote none: those of an earlier one.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written or the disk is full; the files of the run before stay.
+    """
+    staged = folder / own_name("together")
+    try:
+        staged.mkdir(parents=True, exist_ok=True)
+        yield staged
+        written = sorted(staged.iterdir(), key=lambda path: path.name == last)
+        (folder / last).unlink(missing_ok=True)
+        for name in set(stale) - {path.name for path in written}:
+            _remove(folder / name)
+        for path in written:
+            target = folder / path.name
+            if target.is_dir():
+                _remove(target)
+            path.replace(target)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def own_name(name: str, mark: str = _PARTIAL) -> str:
+    """Return a name that tells machine and process, by which `sweep` knows what a killed process left."""
+    return f"{mark}{_HOST}-{os.getpid()}-{name}"
+
+
+def sweep(folder: Path, mark: str = _PARTIAL) -> None:
+    """Remove what processes of this machine that were killed left unfinished anywhere in a folder.
+
+    Parameters
+    ----------
+    folder
+        Where to look, folders in it included.
+    mark
+        How the names of such files and folders begin, see `own_name`.
+    """
+    found = folder.glob(f"{mark}{_HOST}-*") if mark != _PARTIAL else folder.rglob(f"{mark}{_HOST}-*")
+    for partial in list(found):
+        number = partial.name.removeprefix(f"{mark}{_HOST}-").split("-")[0]
+        if number.isdecimal() and not runs(int(number)):
+            if partial.is_dir() and not partial.is_symlink():
+                shutil.rmtree(partial, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    partial.unlink()
+
+
+def runs(process: int) -> bool:
+    """Whether a process of this machine is alive."""
+    if os.name == "nt":
+        # os.kill ends a process on Windows, whatever the signal.
+        import ctypes
+
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, process)  # type: ignore[attr-defined]
+        if handle:
+            ctypes.windll.kernel32.CloseHandle(handle)  # type: ignore[attr-defined]
+        return bool(handle)
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -1,5 +1,6 @@
 """Cells of CSV files, which people open with spreadsheets: words from files are no formulas there."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ensemble.errors import printable
@@ -31,7 +32,7 @@ def cell(value: Any, *, exact: bool = False) -> Any:
     return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
 
 
-def cells(row: dict[str, Any]) -> dict[str, Any]:
+def cells(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row with every name and value as `cell` has them."""
     return {cell(name): cell(value) for name, value in row.items()}
 

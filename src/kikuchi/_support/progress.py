@@ -1,6 +1,7 @@
 """What long work reports while it runs; silent unless somebody listens."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -47,3 +48,13 @@ class Lines(Progress):
 
 
 SILENT = Progress()
+
+
+@contextmanager
+def noted(progress: Progress) -> Iterator[None]:
+    """Say what the work within warns of as notes, each once: not as a raw warning with a line of code."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for text in sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)}):
+        progress.say(f"note: {text}")

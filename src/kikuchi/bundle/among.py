@@ -10,7 +10,7 @@ from ensemble.candidates import mass_outside
 from ensemble.errors import InputError
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.candidates import Candidates
-from kikuchi.bundle.decision import fit_decision
+from kikuchi.bundle.decision import class_names, fit_decision
 from kikuchi.bundle.outputs import HeldOut, Part
 from kikuchi.recipes.schema import Recipe
 
@@ -108,7 +108,10 @@ def among_candidates(bundle: B, among: str | Sequence[str | int], rule: str, rec
         outputs=candidates.narrow(held_out.outputs),
         labels=np.searchsorted(columns, held_out.labels),
     )
-    calibration, abstention = fit_decision(own, rule, recipe)
+    names = class_names(
+        groups, [m for m in bundle.manifest["materials"] if not materials or m["name"] in materials]
+    )
+    calibration, abstention = fit_decision(own, rule, recipe, groups, names=names)
     return replace(
         bundle,
         manifest=bundle.manifest | {"classes": list(groups)},

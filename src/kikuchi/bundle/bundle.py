@@ -1,7 +1,7 @@
 """The bundle: the folder `fit` writes, with all that `map` needs. Nothing in it is run on load."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
@@ -16,8 +16,9 @@ from kikuchi._support import atomic
 from kikuchi._support.archive import read_archive
 from kikuchi._support.links import refuse_links
 from kikuchi.bundle.candidates import Candidates
-from kikuchi.bundle.decision import member_weights
+from kikuchi.bundle.decision import class_names, member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
+from kikuchi.crystallography.named_phase import NamedPhase
 from kikuchi.members import MemberSpec, load_member, read_spec
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Preparation
@@ -25,12 +26,19 @@ from kikuchi.scans import Preparation
 if TYPE_CHECKING:
     import keras
 
-#: 2 keeps patterns whose logits can be computed again; bundles of 1 open as they are.
-VERSION = 2
-_READABLE = (1, 2)
+#: 2 keeps patterns whose logits can be computed again; 3 how held-out patterns look and promises class by class, and
+#: may have classes that are phases by name, and a matcher. Older bundles open as they are.
+VERSION = 3
+VERSION_OF_PHASES = 3
+_READABLE = (1, 2, 3)
 #: Name of the ensemble that comes with the package: the ten space groups of m-3m, trained on simulated crystals.
 SHIPPED = "shipped"
 SHIPPED_FOLDER = Path(__file__).parent / "data" / "shipped"
+
+#: Said beside every promise of a bundle that no recorded pattern certified.
+SIMULATED_ALONE = (
+    "fitted and certified on simulated patterns alone: of recorded ones more answers may be wrong"
+)
 
 MANIFEST = "bundle.json"
 CALIBRATION = "calibration.json"
@@ -139,6 +147,8 @@ class Bundle:
         m, k = len(self.members), len(self.classes)
         if any(type(c) is not int or not 1 <= c <= 230 for c in self.classes) or k < 2:
             raise ValueError(f"space groups {self.classes}")
+        if self.phases and tuple(phase.space_group for phase in self.phases) != self.classes:
+            raise ValueError(f"phases {self.phases} of classes {self.classes}")
         if self.rule not in self.calibrations or set(self.calibrations) != set(self.abstentions):
             raise ValueError(f"rules {sorted(self.calibrations)}, {sorted(self.abstentions)}, {self.rule!r}")
         self.familiarity.score([np.ones((1, r.shape[1])) for r in self.familiarity.references])
@@ -153,13 +163,31 @@ class Bundle:
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """Space-group numbers of the K classes, ascending."""
+        """Space-group numbers of the K classes: ascending, or of `phases` in the user's order."""
         return tuple(self.manifest["classes"])
+
+    @cached_property
+    def phases(self) -> tuple[NamedPhase, ...]:
+        """The classes as phases by the user's names, where the bundle was adapted to named phases; else empty."""
+        return tuple(NamedPhase.from_dict(phase) for phase in self.manifest.get("phases", []))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes for people: the phase by its name, or the space group and its materials where they are few."""
+        if self.phases:
+            return tuple(phase.name for phase in self.phases)
+        return class_names(self.classes, self.manifest["materials"])
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the manifest, which itself holds the SHA-256 of every other file."""
         return atomic.sha256(self.path / MANIFEST)
+
+    @property
+    def simulated_alone(self) -> bool:
+        """Whether no recorded pattern fitted, calibrated or certified it; False where its manifest does not tell."""
+        told = [material.get("simulated") is True for material in self.manifest["materials"]]
+        return self.path == SHIPPED_FOLDER or "adapted" in self.manifest or (bool(told) and all(told))
 
     def model(self, name: str) -> "keras.Model":
         """Return a member's network, built and filled once."""
@@ -212,6 +240,23 @@ class Bundle:
             quality=outputs.quality,
         )
 
+    def promised(self, abstention: AbstentionRule) -> AbstentionRule:
+        """Return a rule as far as its promise holds, with what it does not cover in its message.
+
+        None holds where simulators disagree about the phases.
+        """
+        certificate = abstention.certificate
+        doubts = self.manifest.get("adapted", {}).get("separability", {}).get("doubts", [])
+        if doubts:
+            certificate = replace(certificate, certified=False, certified_risk=1.0, message="; ".join(doubts))
+        elif (
+            self.simulated_alone
+            and certificate.certified_risk < 1
+            and SIMULATED_ALONE not in certificate.message
+        ):
+            certificate = replace(certificate, message=f"{certificate.message}; {SIMULATED_ALONE}")
+        return replace(abstention, certificate=certificate)
+
     def check_rule(self, rule: str | None) -> str:
         """Return the rule to use; an `InputError` for one this bundle was not calibrated for."""
         if rule is None:
@@ -233,7 +278,7 @@ def _check_manifest(manifest: Any, folder: Path) -> None:
     version = manifest.get("format_version")
     if version not in _READABLE:
         raise InputError(
-            f"bundle of format {version!r}, this version reads up to {VERSION}",
+            f"bundle of format {version!r}, this version reads up to {VERSION_OF_PHASES}",
             path=folder,
             remedy="install the version that wrote it, or refit",
         )
@@ -241,7 +286,10 @@ def _check_manifest(manifest: Any, folder: Path) -> None:
     if not isinstance(members, list) or not all(isinstance(m, str) and _NAME.fullmatch(m) for m in members):
         raise InputError("a member's name is not allowed", path=folder / MANIFEST, remedy=_DAMAGED)
     needed = {CALIBRATION, ABSTENTION, FEATURES, HELD_OUT}
-    needed |= {f"members/{m}/{f}" for m in members for f in ("member.json", "member.weights.h5")}
+    needed |= {f"members/{m}/member.json" for m in members}
+    # What a matcher knows lies in an archive of its own.
+    matchers = {m for m in members if f"members/{m}/matcher.npz" in manifest["files"]}
+    needed |= {f"members/{m}/member.weights.h5" for m in members if m not in matchers}
     missing = sorted(needed - set(manifest["files"]))
     if missing:
         raise InputError("not in the bundle's list of files", path=folder / missing[0], remedy=_DAMAGED)

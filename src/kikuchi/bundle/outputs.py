@@ -10,6 +10,7 @@ from ensemble.errors import InputError
 from ensemble.pooling import DropoutDraws
 from kikuchi._support import atomic
 from kikuchi._support.archive import read_archive
+from kikuchi.scans.looks import LOOKS
 
 _REMEDY = "copy the bundle again or refit it"
 
@@ -28,12 +29,15 @@ class MemberOutputs:
         (N,), about 1 for familiar patterns; higher = stranger.
     quality
         (N,), signal against noise of the patterns themselves.
+    poses
+        (N, K, 4) unit quaternions, sample to crystal, for each class, where a matcher is among the members.
     """
 
     logits: np.ndarray
     draws: DropoutDraws
     unfamiliarity: np.ndarray
     quality: np.ndarray
+    poses: np.ndarray | None = None
 
 
 class Part(IntEnum):
@@ -60,6 +64,8 @@ class HeldOut:
         What each is used for, a `Part`, (N,).
     group
         Patterns of one group (a grain, a block of neighbours) are not independent, (N,).
+    looks
+        How the patterns look, (N, L), see `kikuchi.scans.looks`; None in bundles that were written without.
     """
 
     outputs: MemberOutputs
@@ -67,6 +73,7 @@ class HeldOut:
     material: np.ndarray
     part: np.ndarray
     group: np.ndarray
+    looks: np.ndarray | None = None
 
     @property
     def calibration(self) -> "HeldOut":
@@ -89,8 +96,22 @@ class HeldOut:
         draws = DropoutDraws(o.draws.mean[:, chosen], o.draws.entropy[:, chosen], o.draws.votes[:, chosen])
         outputs = MemberOutputs(o.logits[:, chosen], draws, o.unfamiliarity[chosen], o.quality[chosen])
         return HeldOut(
-            outputs, self.labels[chosen], self.material[chosen], self.part[chosen], self.group[chosen]
+            outputs,
+            self.labels[chosen],
+            self.material[chosen],
+            self.part[chosen],
+            self.group[chosen],
+            None if self.looks is None else self.looks[chosen],
         )
+
+
+def nothing(members: int, classes: int) -> MemberOutputs:
+    """Return what M members say of no patterns at all."""
+    m, k = members, classes
+    draws = DropoutDraws(
+        np.empty((m, 0, k), np.float32), np.empty((m, 0), np.float32), np.empty((m, 0, k), np.uint16)
+    )
+    return MemberOutputs(np.empty((m, 0, k), np.float32), draws, np.empty(0), np.empty(0))
 
 
 def joined(parts: list[MemberOutputs]) -> MemberOutputs:
@@ -104,6 +125,7 @@ def joined(parts: list[MemberOutputs]) -> MemberOutputs:
         ),
         unfamiliarity=np.concatenate([p.unfamiliarity for p in parts]),
         quality=np.concatenate([p.quality for p in parts]),
+        poses=None if any(p.poses is None for p in parts) else np.concatenate([p.poses for p in parts]),  # type: ignore[misc]
     )
 
 
@@ -124,6 +146,7 @@ def write_held_out(path: Path, held_out: HeldOut) -> None:
             material=held_out.material,
             part=held_out.part,
             group=held_out.group,
+            **({} if held_out.looks is None else {"looks": held_out.looks}),
         )
 
 
@@ -139,11 +162,13 @@ def read_held_out(path: Path) -> HeldOut:
         a = read_archive(path, remedy=_REMEDY)
         draws = DropoutDraws(a["draw_mean"], a["draw_entropy"], a["draw_votes"])
         outputs = MemberOutputs(a["logits"], draws, a["unfamiliarity"], a["quality"])
-        held_out = HeldOut(outputs, a["labels"], a["material"], a["part"], a["group"])
+        held_out = HeldOut(outputs, a["labels"], a["material"], a["part"], a["group"], a.get("looks"))
     except KeyError as error:
         raise InputError(f"holds no {error}", path=path, remedy=_REMEDY) from None
     m, n, k = a["logits"].shape if a["logits"].ndim == 3 else (0, 0, 0)
     wanted = {"logits": (m, n, k), "draw_mean": (m, n, k), "draw_votes": (m, n, k), "draw_entropy": (m, n)}
+    if held_out.looks is not None:
+        wanted["looks"] = (n, len(LOOKS))
     numbers = all(array.dtype.kind in "fiu" for array in a.values())
     if not numbers or any(array.shape != wanted.get(name, (n,)) for name, array in a.items()):
         raise InputError("its arrays do not belong together", path=path, remedy=_REMEDY)

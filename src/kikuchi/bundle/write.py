@@ -1,7 +1,7 @@
 """The end of `fit` and of `extend`: calibrate, set the abstention, and write the bundle, its manifest last."""
 
 import datetime
-import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ from ensemble.abstention import AbstentionRule, Familiarity
 from ensemble.calibration import Calibration
 from ensemble.pooling import RULES, choose_rule
 from kikuchi._support import atomic
-from kikuchi._support.progress import Progress
+from kikuchi._support.progress import Progress, noted
 from kikuchi._support.versions import versions
 from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.checks import CHECKS
-from kikuchi.bundle.decision import fit_decision, member_weights
+from kikuchi.bundle.decision import class_names, fit_decision, member_weights
 from kikuchi.bundle.exemplars import EXEMPLARS
 from kikuchi.bundle.outputs import HeldOut, write_held_out
 from kikuchi.members import MemberSpec
@@ -55,7 +55,9 @@ def finish(
     progress
         Listener of the work.
     """
-    decisions = _told(progress, held_out, recipe)
+    decisions = _told(
+        progress, held_out, recipe, facts["classes"], class_names(facts["classes"], facts["materials"])
+    )
     rule: str = recipe.combine.rule
     losses: dict[str, float] = {}
     if rule == "auto":
@@ -85,11 +87,15 @@ def finish(
     written = [
         folder / n for n in (bundles.CALIBRATION, bundles.ABSTENTION, bundles.FEATURES, bundles.HELD_OUT)
     ]
-    written += [folder / SPLITS, folder / BACKGROUND, folder / EXEMPLARS]
+    by_name = "phases" in facts  # adapted to one scan: no dataset was split, nothing is rehearsed
+    written += [folder / name for name in ((BACKGROUND,) if by_name else (SPLITS, BACKGROUND, EXEMPLARS))]
     # An extended bundle keeps exemplars of its old patterns, not the patterns themselves.
     written += [file for file in (folder / CHECKS,) if file.is_file()]
     for member in members:
         place = folder / "members" / member.name
+        if member.kind == "matcher":
+            written += [place / "member.json", place / "matcher.npz"]
+            continue
         written += [place / "member.json", place / "member.weights.h5", place / "history.csv"]
     manifest["files"] = {p.relative_to(folder).as_posix(): atomic.sha256(p) for p in written}
     atomic.write_json(folder / bundles.MANIFEST, manifest)
@@ -97,12 +103,8 @@ def finish(
 
 
 def _told(
-    progress: Progress, held_out: HeldOut, recipe: Recipe
+    progress: Progress, held_out: HeldOut, recipe: Recipe, classes: Sequence[int], names: Sequence[str]
 ) -> dict[str, tuple[Calibration, AbstentionRule]]:
     """Fit every rule's decision, with what a small split cannot carry said once."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        decisions = {rule: fit_decision(held_out, rule, recipe) for rule in RULES}
-    for text in sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)}):
-        progress.say(f"note: {text}")
-    return decisions
+    with noted(progress):
+        return {rule: fit_decision(held_out, rule, recipe, classes, names=names) for rule in RULES}

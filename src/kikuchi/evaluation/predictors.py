@@ -107,7 +107,9 @@ def _single(bundle: Bundle, patterns: Labelled, index: int) -> Contender:
     with warnings.catch_warnings():
         # What the split cannot carry was said when the bundle was fitted; it is the same split.
         warnings.simplefilter("ignore", UserWarning)
-        calibration, abstention = fit_decision(own, "average", bundle.recipe)
+        calibration, abstention = fit_decision(
+            own, "average", bundle.recipe, bundle.classes, names=bundle.class_names
+        )
     alone = replace(bundle, calibrations={"average": calibration}, abstentions={"average": abstention})
     raw, decision = combine_and_decide(alone, _one_member(patterns.outputs, index), "average")
     return Contender(bundle.members[index].name, MEMBER, calibration, abstention, raw, decision)

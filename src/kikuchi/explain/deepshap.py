@@ -99,7 +99,7 @@ def _graph(member: "keras.Model") -> _Graph:
     relu, pool = _rules()
 
     @tf.function
-    def run(weights, batch, combinations):
+    def run(weights: Any, batch: Any, combinations: Any) -> Any:
         rules = tf.compat.v1.get_default_graph().gradient_override_map({"Relu": relu, "MaxPool": pool})
         with rules, keras.StatelessScope(list(zip(member.weights, weights, strict=True))):
             outputs = tf.matmul(member(batch, training=False)[0], combinations, transpose_b=True)
@@ -120,19 +120,19 @@ def _rules() -> tuple[str, str]:
     names = "KikuchiDeepRelu", "KikuchiDeepMaxPool"
 
     @tf.RegisterGradient(names[0])
-    def relu(op, upstream):
+    def relu(op: Any, upstream: Any) -> Any:
         """Multiply by the slope between background and pattern; by the derivative where both are one."""
         before, after = op.inputs[0], op.outputs[0]
         run = before - before[:1]
         return upstream * tf.where(tf.abs(run) < _SAME_RELU, tf.sign(after), (after - after[:1]) / run)
 
     @tf.RegisterGradient(names[1])
-    def max_pool(op, upstream):
+    def max_pool(op: Any, upstream: Any) -> Any:
         """Share what a window's maximum changes between the two pixels that won the window."""
         before, after = op.inputs[0], op.outputs[0]
         higher = tf.maximum(after, after[:1])
 
-        def back(inputs, outputs, values):
+        def back(inputs: Any, outputs: Any, values: Any) -> Any:
             window = {name: op.get_attr(name) for name in ("ksize", "strides", "padding", "data_format")}
             return tf.raw_ops.MaxPoolGrad(orig_input=inputs, orig_output=outputs, grad=values, **window)
 

@@ -66,7 +66,7 @@ def _tensorflow(function: Function) -> Callable[[list[np.ndarray]], list[np.ndar
     import tensorflow as tf
 
     @tf.function
-    def graph(tensors):
+    def graph(tensors: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(tensors)
             values = function(tensors)

@@ -11,13 +11,14 @@ from ensemble.abstention.conformal import conformal_sets
 from kikuchi.html.columns import pack, quantise
 from kikuchi.maps.frame import usable_step
 from kikuchi.maps.full_grid import is_hexagonal
-from kikuchi.maps.phase_map import PhaseMap, coded_words
+from kikuchi.maps.map_data import coded_words
+from kikuchi.maps.phase_map import PhaseMap
 
 SCORES = {
     "confidence": ("Confidence", "calibrated probability of the winner"),
-    "entropy": ("Total entropy", "nats"),
-    "expected_entropy": ("Expected entropy (aleatoric)", "nats"),
-    "mutual_information": ("Mutual information (epistemic)", "nats"),
+    "entropy": ("Total entropy", "nats, of the members before calibration"),
+    "expected_entropy": ("Expected entropy (aleatoric)", "nats, before calibration"),
+    "mutual_information": ("Mutual information (epistemic)", "nats, before calibration"),
     "variation_ratio": ("Variation ratio", "share of members outvoted"),
     "unfamiliarity": ("Unfamiliarity", "distance to training features"),
     "quality": ("Pattern quality", "signal against noise"),
@@ -101,6 +102,8 @@ def held_back(phase_map: PhaseMap, rule: AbstentionRule | None) -> NDArray[np.bo
     if rule is None:
         return decision.status != Status.SOLVED
     several = conformal_sets(decision.probabilities, rule.set_thresholds).sum(axis=1) > 1
+    # A class that is not certified is never answered, however the slider stands.
+    several |= rule.thresholds[np.maximum(decision.winner, 0)] > 1
     ambiguous = decision.status == Status.AMBIGUOUS
     return np.isin(decision.status, (Status.UNFAMILIAR, Status.UNREADABLE)) | (ambiguous & several)
 

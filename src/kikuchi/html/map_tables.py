@@ -1,19 +1,19 @@
 """The tables below a map: who said what, phase fractions, how the map was made, what could not be read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ensemble.abstention import STATUS_NAMES, Status
-from ensemble.phase_fractions import Fractions
+from ensemble.phase_fractions import LEAST_BLOCKS, Fractions
 from kikuchi.crystallography.vendor_codes import symbol
 from kikuchi.html.tables import Table, count, percent
 from kikuchi.maps.phase_map import PhaseMap
 from kikuchi.maps.tally import tally
 
 _MOST_PROBLEMS = 50
-_ELSEWHERE = {"promised_risk", "warnings", "notes"}
+_ELSEWHERE = {"promised_risk", "warnings", "notes", "scan_check"}
 
 
 def tally_table(phase_map: PhaseMap) -> Table:
@@ -32,7 +32,7 @@ def tally_table(phase_map: PhaseMap) -> Table:
     counts = tally(phase_map)
     named = np.flatnonzero(counts.solved_counts + counts.member_counts.sum(axis=0))
     rows: list[list[Any]] = [
-        [_label(counts.classes[k]), int(counts.solved_counts[k]), *map(int, counts.member_counts[:, k])]
+        [phase_map.labels[k], int(counts.solved_counts[k]), *map(int, counts.member_counts[:, k])]
         for k in named
     ]
     nothing = [None] * len(phase_map.members)
@@ -47,7 +47,9 @@ def tally_table(phase_map: PhaseMap) -> Table:
     )
 
 
-def fraction_table(fractions: Fractions, classes: tuple[int, ...]) -> Table:
+def fraction_table(
+    fractions: Fractions, classes: tuple[int, ...], labels: Sequence[str] | None = None
+) -> Table:
     """Phase fractions with their intervals.
 
     Parameters
@@ -56,6 +58,8 @@ def fraction_table(fractions: Fractions, classes: tuple[int, ...]) -> Table:
         As `ensemble.phase_fractions.phase_fractions` returns them, of K classes.
     classes
         Space-group numbers, K of them.
+    labels
+        What they are called; number and symbol by default.
 
     Returns
     -------
@@ -63,18 +67,28 @@ def fraction_table(fractions: Fractions, classes: tuple[int, ...]) -> Table:
         A row per space group, in per cent.
     """
     rows = [
-        [_label(number), percent(plain), percent(fraction), f"{percent(low)} to {percent(high)}"]
-        for number, plain, fraction, low, high in zip(
-            classes, fractions.plain, fractions.fraction, fractions.low, fractions.high, strict=True
+        [label, percent(plain), percent(fraction), _interval(low, high)]
+        for label, plain, fraction, low, high in zip(
+            labels or list(map(_label, classes)),
+            fractions.plain,
+            fractions.fraction,
+            fractions.low,
+            fractions.high,
+            strict=True,
         )
     ]
     points = fractions.answered + fractions.abstained
+    rests = f" Intervals are of the material that the map samples, over {fractions.blocks} independent blocks of it."
+    if fractions.blocks is None:
+        rests = ""
+    elif fractions.blocks < LEAST_BLOCKS:
+        rests = f" No interval: the map is worth {fractions.blocks} independent blocks, fewer than {LEAST_BLOCKS}."
     return Table(
         "Phase fractions",
         ["Space group", "Counted", "Corrected", f"{100 * fractions.confidence:.3g} % credible interval"],
         rows,
         f"Counted: of {count(fractions.answered, 'answered point')}. Corrected for what held-out patterns show the "
-        f"ensemble confuses and where it abstains, over {count(points, 'readable, familiar point')}.",
+        f"ensemble confuses and where it abstains, over {count(points, 'readable, familiar point')}.{rests}",
     )
 
 
@@ -125,6 +139,10 @@ def problem_table(phase_map: PhaseMap) -> Table:
         [[str(index), why] for index, why in problems[:_MOST_PROBLEMS]],
         f"and {more:,} more, listed in summary.json" if more > 0 else "",
     )
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{percent(low)} to {percent(high)}" if np.isfinite(low) else "not given"
 
 
 def _label(space_group: int) -> str:

@@ -1,5 +1,6 @@
 """The colours and names of a map's page: the same as in its pictures."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -9,8 +10,8 @@ from kikuchi.maps.colours import (
     CONFIDENCE_COLOURS,
     DISAGREEMENT_COLOURS,
     ENTROPY_COLOURS,
-    SPACE_GROUP_COLOURS,
     STATUS_TONES,
+    class_colours,
 )
 
 _RAMPS = {
@@ -23,13 +24,15 @@ _RAMP_STEPS = 128
 _MISSING = "#B8A9A9"
 
 
-def page_colours(classes: tuple[int, ...]) -> dict[str, Any]:
+def page_colours(classes: tuple[int, ...], labels: Sequence[str] | None = None) -> dict[str, Any]:
     """Labels and colours for the page's data block.
 
     Parameters
     ----------
     classes
         Space-group numbers.
+    labels
+        What classes are called; number and symbol by default.
 
     Returns
     -------
@@ -39,9 +42,9 @@ def page_colours(classes: tuple[int, ...]) -> dict[str, Any]:
     """
     names = {key: _RAMPS.get(key, ENTROPY_COLOURS) for key in (*_RAMPS, "other")}
     return {
-        "labels": [f"{number} {symbol(number)}" for number in classes],
+        "labels": list(labels or (f"{number} {symbol(number)}" for number in classes)),
         "colours": {
-            "classes": [SPACE_GROUP_COLOURS[number] for number in classes],
+            "classes": list(class_colours(classes)),
             "statuses": [
                 {"colour": tone.colour, "stripes": tone.stripes, "slope": tone.slope}
                 for tone in (STATUS_TONES[status] for status in Status)

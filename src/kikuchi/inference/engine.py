@@ -7,7 +7,7 @@ import numpy as np
 #: What `map --engine` takes. ``auto`` is ONNX Runtime where its parity is proved and the scan is worth an export.
 CHOICES = ("auto", "keras", "onnx", "int8", "bf16", "student", "student-bf16")
 
-#: Engines that do not say what Keras says: measured, calibrated and certified on their own by `ensemble quicken`.
+#: Engines that do not say what Keras says: measured, calibrated and certified on their own by `ensemble accelerate`.
 MEASURED = ("int8", "bf16", "student", "student-bf16")
 
 #: Those that are one network for all members, by the precision it runs in.

@@ -192,8 +192,8 @@ def engines_for(
     Raises
     ------
     InputError
-        ONNX is asked for and ONNX Runtime is not installed, or 8 bits or bfloat16 and `ensemble quicken` has not made
-        them.
+        ONNX is asked for and ONNX Runtime is not installed, or 8 bits or bfloat16 and `ensemble accelerate` has not
+        made them.
     """
     if choice not in CHOICES:
         raise InputError(f"unknown engine {choice!r}", remedy=f"one of {', '.join(CHOICES)}")
@@ -203,7 +203,7 @@ def engines_for(
             raise InputError(
                 f"no {choice} engines here",
                 path=bundle.path,
-                remedy="run `ensemble quicken RUN DATASET` first",
+                remedy="run `ensemble accelerate RUN DATASET` first",
             )
         return [shelf.engine(spec.name, choice) for spec in bundle.members]
     if choice != "keras":

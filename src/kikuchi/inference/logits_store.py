@@ -41,6 +41,8 @@ class StoreIdentity:
         Names of the M members.
     n_patterns, n_classes, draws, chunk
         N, K, dropout draws a member and patterns a chunk.
+    poses
+        Whether a matcher's orientations are kept.
     """
 
     scan: str
@@ -50,6 +52,7 @@ class StoreIdentity:
     n_classes: int
     draws: int
     chunk: int
+    poses: bool = False
 
     def __post_init__(self) -> None:
         sizes = (self.n_patterns, self.n_classes, self.draws, self.chunk, len(self.members))
@@ -157,7 +160,14 @@ class LogitsStore:
             draws=DropoutDraws(self.draw_mean, self.draw_entropy, self.draw_votes),
             unfamiliarity=np.asarray(self.unfamiliarity),
             quality=np.asarray(self.quality),
+            poses=self._poses(),
         )
+
+    def _poses(self) -> np.ndarray | None:
+        if not self.identity.poses:
+            return None
+        flat = np.asarray(self._arrays["poses"])
+        return flat.reshape(self.identity.n_classes, 4, -1).transpose(2, 0, 1)
 
     def missing(self) -> list[slice]:
         """Return the chunks still to do, as slices of patterns, in order."""
@@ -242,7 +252,7 @@ def _layout(identity: StoreIdentity) -> dict[str, tuple[str, tuple[int, ...]]]:
         "unfamiliarity": ("<f4", (n,)),
         "quality": ("<f4", (n,)),
         "done": ("|u1", (chunks,)),
-    }
+    } | ({"poses": ("<f4", (4 * k, n))} if identity.poses else {})
 
 
 def write_chunk(store: LogitsStore, scan: Scan, part: slice, outputs: MemberOutputs) -> None:
@@ -263,6 +273,9 @@ def write_chunk(store: LogitsStore, scan: Scan, part: slice, outputs: MemberOutp
     for index in scan.problems:
         if part.start <= index < part.stop:
             quality[index - part.start] = 0
+    poses = {}
+    if outputs.poses is not None:
+        poses["poses"] = outputs.poses.reshape(len(quality), -1).T
     store.write(
         part,
         logits=outputs.logits,
@@ -271,4 +284,5 @@ def write_chunk(store: LogitsStore, scan: Scan, part: slice, outputs: MemberOutp
         draw_votes=outputs.draws.votes,
         unfamiliarity=outputs.unfamiliarity,
         quality=quality,
+        **poses,
     )

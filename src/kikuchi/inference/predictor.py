@@ -1,12 +1,14 @@
 """A bundle that answers by a faster engine or with fewer members, calibrated and certified as it then runs."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from ensemble.abstention import Decision
+from ensemble.abstention import Decision, Familiarity
 from ensemble.early_exit import Cascade, Stopping, VoteStop, filled, stopped
 from ensemble.errors import InputError
 from kikuchi._support.archive import read_archive
@@ -14,13 +16,15 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.among import among_candidates
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import fit_decision, member_weights
-from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, read_held_out
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, nothing, read_held_out
 from kikuchi.inference.engine import MEASURED, STUDENTS
 from kikuchi.inference.exports import Shelf, engines_for, read_shelf
+from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.runner import Runner
 from kikuchi.inference.student import student_of
+from kikuchi.matching.storage import load_matcher
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan
+from kikuchi.scans import Scan, as_patterns, background_for, scan_from_array
 
 #: What `map --stop` takes.
 STOPS = ("never", "exact", "cascade")
@@ -30,7 +34,7 @@ WITHOUT_DRAWS = ("average", "geometric", "vote")
 
 HELD_OUT = "held_out.npz"
 STRANGE = "strange.npz"
-_REMEDY = "run `ensemble quicken RUN DATASET` with the dataset of its fit"
+_REMEDY = "run `ensemble accelerate RUN DATASET` with the dataset of its fit"
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,22 @@ class Predictor(Bundle):
             (N, sy, sx), any dtype.
         static_background
             (sy, sx), where the recipe's preparation wants one.
+
+        Raises
+        ------
+        InputError
+            The patterns are no array of numbers of that shape.
         """
-        runner = self.runner(patterns=len(patterns))
-        pieces = runner.pieces(slice(0, max(len(patterns), 1)), patterns.shape[1:])
+        patterns = as_patterns(patterns)
+        if static_background is not None and np.shape(static_background) != patterns.shape[1:]:
+            raise InputError(
+                f"a static background of {np.shape(static_background)} for patterns of {patterns.shape[1:]}",
+                remedy="give the background of the same detector and binning",
+            )
+        if not len(patterns):
+            return nothing(len(self.members), len(self.classes))
+        runner = self.running(patterns=len(patterns))
+        pieces = runner.pieces(slice(0, len(patterns)), patterns.shape[1:])
         outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
         return outputs if self.candidates is None else self.candidates.narrow(outputs)
 
@@ -94,8 +111,31 @@ class Predictor(Bundle):
         """
         if engine in STUDENTS:
             return student_of(self, engine)
+        if any(member.kind == "matcher" for member in self.members):
+            raise InputError(
+                "a matcher is no network for others to run",
+                path=self.path,
+                remedy="leave out --dask and --workers",
+            )
         engines = engines_for(self, engine, patterns=patterns, progress=progress)
         return Runner(engines, self.members, self.recipe, self.familiarity, self.stopping)
+
+    def running(
+        self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT
+    ) -> Runner | MatchingRunner:
+        """Return the members ready to run in this process, a matcher among them; see `runner`."""
+        if all(member.kind != "matcher" for member in self.members):
+            return self.runner(engine, patterns=patterns, progress=progress)
+        first, *others = self.members
+        networks = None
+        if others:
+            alone = replace(self, members=tuple(others))
+            engines = engines_for(alone, engine, patterns=patterns, progress=progress)
+            f = self.familiarity
+            beside = Familiarity(f.references[1:], f.scales[1:], f.k)
+            networks = Runner(engines, alone.members, self.recipe, beside)
+        matcher = load_matcher(self.path / "members" / first.name)
+        return MatchingRunner(matcher, networks, self.recipe.combine.draws)
 
     def among(
         self, names: str | Sequence[str | int], *, rule: str | None = None, recipe: Recipe | None = None
@@ -113,23 +153,54 @@ class Predictor(Bundle):
         """
         return among_candidates(self, names, self.check_rule(rule), recipe or self.recipe)
 
-    def predict_proba(self, patterns: np.ndarray, *, rule: str | None = None) -> np.ndarray:
-        """Return calibrated probabilities of the space groups.
+    def predict_proba(
+        self,
+        patterns: np.ndarray | Scan,
+        static_background: np.ndarray | Literal[False] | None = None,
+        *,
+        rule: str | None = None,
+    ) -> np.ndarray:
+        """Return calibrated probabilities of the space groups, as `map` would.
 
         Parameters
         ----------
         patterns
-            (N, sy, sx) as a detector gave them, any size and dtype.
+            A scan, or (N, sy, sx) as a detector gave them, any size and dtype.
+        static_background
+            The detector's background (sy, sx), where patterns are an array; a kikuchipy signal has it as
+            ``static_background``, a scan by itself. False says that there is none; where nothing is said, a warning
+            tells that none was taken off.
         rule
             Another than the bundle's own.
 
         Returns
         -------
         numpy.ndarray
-            (N, K), columns as in `classes`.
+            (N, K), columns as in `classes`; NaN for patterns that `map` calls unreadable (constant, noise, too many
+            pixels missing or saturated).
+
+        Raises
+        ------
+        InputError
+            The patterns are no array of numbers of that shape.
         """
-        outputs = self.member_outputs(np.asarray(patterns))
-        return self.calibrated(outputs, rule)[1]
+        preparation = self.preparation(self.members[0])
+        if not isinstance(patterns, Scan):
+            if static_background is None and preparation.static_background == "auto":
+                warnings.warn(
+                    "no static background is given, so that none is taken off; a scan in a file may have one: "
+                    "static_background=False says that there is none",
+                    stacklevel=2,
+                )
+            given = None if static_background is False else static_background
+            patterns = scan_from_array(as_patterns(patterns), static_background=given)
+        background = background_for(patterns, preparation) if patterns.n else None
+        outputs = self.member_outputs(patterns.read(slice(None)), background)
+        probabilities = self.calibrated(outputs, rule)[1]
+        threshold = self.abstentions[self.check_rule(rule)].quality_threshold
+        readable = outputs.quality > threshold
+        readable[list(patterns.problems)] = False
+        return np.where(readable[:, None], probabilities, np.nan)
 
 
 def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor:
@@ -153,7 +224,7 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
     Raises
     ------
     InputError
-        The engine or the early stop was not prepared by `ensemble quicken`, or does not go with the rule.
+        The engine or the early stop was not prepared by `ensemble accelerate`, or does not go with the rule.
     """
     if stop not in STOPS:
         raise InputError(f"unknown stop {stop!r}", remedy=f"one of {', '.join(STOPS)}")
@@ -174,7 +245,9 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
         raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)
     stopping = _stopping(shelf, bundle, stop, rule)
     held_out = _held_out(shelf, stopping)
-    calibration, abstention = fit_decision(held_out, rule, bundle.recipe)
+    calibration, abstention = fit_decision(
+        held_out, rule, bundle.recipe, bundle.classes, names=bundle.class_names
+    )
     return replace(
         bundle,
         calibrations=bundle.calibrations | {rule: calibration},

@@ -2,13 +2,19 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from ensemble.errors import InputError
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.outputs import MemberOutputs, joined
 from kikuchi.inference.logits_store import LogitsStore, StoreIdentity, write_chunk
+from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.predictor import Predictor
+from kikuchi.matching.survey import places
 from kikuchi.scans import Scan, background_for
 
 #: Fills a store: scan, predictor, store, engine, progress.
@@ -56,13 +62,25 @@ def run_store(
     if not missing:
         return store, 0.0
     if executor is not None:
+        if store.identity.poses:
+            raise InputError(
+                "a bundle with a matcher is mapped by this process", remedy="leave out --dask and --workers"
+            )
         executor(scan, bundle, store, engine, progress)
         return store, time.perf_counter() - begin
     left = sum(part.stop - part.start for part in missing)
-    runner = bundle.runner(engine, patterns=left, progress=progress)
+    begun = bundle.running if store.identity.poses else bundle.runner
+    runner = begun(engine, patterns=left, progress=progress)
     background = background_for(scan, bundle.preparation(bundle.members[0]))
     pieces = deque((part, runner.pieces(part, scan.signal_shape)) for part in missing)
-    raw = (scan.read(piece) for _, several in list(pieces) for piece in several)
+    raw: Iterable[Any] = (scan.read(piece) for _, several in list(pieces) for piece in several)
+    if isinstance(runner, MatchingRunner):
+        # A pattern centre moves over the scan: the matcher is told where each pattern lies.
+        raw = (
+            (scan.read(piece), places(scan, np.arange(piece.start, piece.stop)))
+            for _, several in list(pieces)
+            for piece in several
+        )
     done: list[MemberOutputs] = []
     with progress.bar(f"mapping {scan.name}", left) as step:
         for outputs in runner.stream(raw, background, threads=threads):
@@ -86,4 +104,5 @@ def identity(scan: Scan, bundle: Predictor) -> StoreIdentity:
         n_classes=len(bundle.classes),
         draws=bundle.recipe.combine.draws,
         chunk=CHUNK,
+        poses=any(m.kind == "matcher" for m in bundle.members),
     )

@@ -73,9 +73,11 @@ def student_of(bundle: "Bundle", kind: str = NAME) -> StudentRunner:
     shelf = read_shelf(bundle, kind)
     if shelf is None:
         raise InputError(
-            f"no {kind} here", path=bundle.path, remedy="run `ensemble quicken RUN DATASET --student` first"
+            f"no {kind} here",
+            path=bundle.path,
+            remedy="run `ensemble accelerate RUN DATASET --student` first",
         )
-    remedy = "delete the folder and run `ensemble quicken` again"
+    remedy = "delete the folder and run `ensemble accelerate` again"
     familiarity = Familiarity.from_arrays(read_archive(shelf.folder / FEATURES, remedy=remedy))
     spec = read_spec(shelf.folder)
     return StudentRunner(

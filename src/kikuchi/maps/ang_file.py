@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 
 from kikuchi._support.atomic import replaced
-from kikuchi.crystallography.vendor_codes import edax_symmetry_code, phase_name, symbol, unit_cell
-from kikuchi.maps.file_phases import euler_angles, file_phases
+from kikuchi.crystallography.vendor_codes import edax_symmetry_code, symbol
+from kikuchi.maps.file_phases import FilePhases, euler_angles, file_phases
 from kikuchi.maps.full_grid import FullGrid, full_grid
 from kikuchi.maps.headline import headline
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 
 EXTRA = ("entropy", "expected_entropy", "mutual_information", "variation_ratio", "unfamiliarity")
 
 
-def write_ang(phase_map: PhaseMap, path: str | Path) -> None:
+def write_ang(phase_map: MapData, path: str | Path) -> None:
     """Write a map as .ang.
 
     Columns: phi1, Phi, phi2 (radians), x, y (micrometres), IQ (quality), CI (confidence), phase, SEM (0), fit
@@ -54,22 +54,22 @@ def write_ang(phase_map: PhaseMap, path: str | Path) -> None:
             temporary,
             columns,
             fmt=formats,
-            header="\n".join(_header(phase_map, phases.space_groups, grid)),
+            header="\n".join(_header(phase_map, phases, grid)),
             comments="# ",
             encoding="ascii",
         )
 
 
-def _header(phase_map: PhaseMap, space_groups: tuple[int, ...], grid: FullGrid) -> list[str]:
+def _header(phase_map: MapData, phases: FilePhases, grid: FullGrid) -> list[str]:
     rows, cols = grid.shape
     lines = ["TEM_PIXperUM          1.000000", "x-star                0.5", "y-star                0.5"]
     lines += ["z-star                0.5", "WorkingDistance       0", ""]
-    for i, g in enumerate(space_groups, start=1):
-        cell = " ".join(f"{c:.3f}" for c in unit_cell(g))
+    for i, g in enumerate(phases.space_groups, start=1):
+        cell = " ".join(f"{c:.3f}" for c in phases.cells[i - 1])
         # Readers find these by position as well as by name: symmetry is the fifth line, the lattice the sixth.
         lines += [
             f"Phase {i}",
-            f"MaterialName  \t{phase_name(g)}",
+            f"MaterialName  \t{phases.names[i - 1]}",
             f"Formula  \t{symbol(g)}",
             f"Info \t\tspace group {g}",
             f"Symmetry              {edax_symmetry_code(g)}",

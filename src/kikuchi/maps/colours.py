@@ -5,6 +5,7 @@ least 12 in CIEDE2000, any two of all 230 by at least 2, and a group from any gr
 normal eyes and under protanopia and deuteranopia alike (`kikuchi.maps.colour_vision`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from ensemble.abstention import Status
 from kikuchi.maps.colour_table import SPACE_GROUP_COLOURS
 
-__all__ = ["ENTROPY_COLOURS", "NO_PATTERN_COLOUR", "SPACE_GROUP_COLOURS", "STATUS_TONES", "Tone", "rgb_of"]
+__all__ = [
+    "ENTROPY_COLOURS",
+    "NO_PATTERN_COLOUR",
+    "SPACE_GROUP_COLOURS",
+    "STATUS_TONES",
+    "Tone",
+    "class_colours",
+    "rgb_of",
+]
 
 NO_PATTERN_COLOUR = "#FFFFFF"
 ENTROPY_COLOURS = "viridis"
@@ -48,6 +57,25 @@ STATUS_TONES: dict[Status, Tone] = {
     Status.UNREADABLE: Tone("#262626", "#262626", ""),
 }
 """Paint of each status; where a map shows space groups, `Status.SOLVED` takes the group's colour."""
+
+
+def class_colours(classes: Sequence[int]) -> tuple[str, ...]:
+    """Return a colour for every class: its space group's, or one of m-3m's that is free where another class has that.
+
+    Examples
+    --------
+    >>> len(set(class_colours((225, 225, 229))))
+    3
+    """
+    taken: list[str] = []
+    spare = [SPACE_GROUP_COLOURS[g] for g in range(221, 231)]
+    reserved = {SPACE_GROUP_COLOURS[g] for g in classes}
+    for group in classes:
+        colour = SPACE_GROUP_COLOURS[group]
+        if colour in taken:
+            colour = next((c for c in spare if c not in taken and c not in reserved), colour)
+        taken.append(colour)
+    return tuple(taken)
 
 
 def rgb_of(colours: ArrayLike) -> NDArray[np.uint8]:

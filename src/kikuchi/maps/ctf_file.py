@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 
 from kikuchi._support.atomic import replaced
-from kikuchi.crystallography.vendor_codes import ctf_laue_code, phase_name, unit_cell
-from kikuchi.maps.file_phases import euler_angles, file_phases
+from kikuchi.crystallography.vendor_codes import ctf_laue_code
+from kikuchi.maps.file_phases import FilePhases, euler_angles, file_phases
 from kikuchi.maps.full_grid import FullGrid, full_grid
 from kikuchi.maps.headline import headline
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 
 COLUMNS = ("Phase", "X", "Y", "Bands", "Error", "Euler1", "Euler2", "Euler3", "MAD", "BC", "BS")
 NO_SOLUTION, NOT_ANALYSED = 3, 5
 
 
-def write_ctf(phase_map: PhaseMap, path: str | Path) -> None:
+def write_ctf(phase_map: MapData, path: str | Path) -> None:
     """Write a map as .ctf, with exactly the eleven columns that every reader knows.
 
     Phase 0 with error 3 is no solution, phase 0 with error 5 a point without a pattern. The columns of band
@@ -55,13 +55,13 @@ def write_ctf(phase_map: PhaseMap, path: str | Path) -> None:
             delimiter="\t",
             # DREAM.3D cuts the last character off every header line, expecting a carriage return there.
             newline="\r\n",
-            header="\r\n".join(_header(phase_map, phases.space_groups, grid)),
+            header="\r\n".join(_header(phase_map, phases, grid)),
             comments="",
             encoding="ascii",
         )
 
 
-def _header(phase_map: PhaseMap, space_groups: tuple[int, ...], grid: FullGrid) -> list[str]:
+def _header(phase_map: MapData, phases: FilePhases, grid: FullGrid) -> list[str]:
     rows, cols = grid.shape
     # MTEX takes any line with "Phases" in it for the list of phases.
     project = headline(phase_map.name).replace("Phases", "phases")
@@ -79,14 +79,17 @@ def _header(phase_map: PhaseMap, space_groups: tuple[int, ...], grid: FullGrid) 
         "AcqE3\t0",
         "Euler angles refer to Sample Coordinate system (CS0)!\tMag\t0\tCoverage\t100\tDevice\t0\tKV\t0\t"
         "TiltAngle\t0\tTiltAxis\t0",
-        f"Phases\t{len(space_groups)}",
+        f"Phases\t{len(phases.space_groups)}",
     ]
-    for g in space_groups:
+    source = (
+        "phase named by the user" if phase_map.phases else "space group from an ensemble; cell not measured"
+    )
+    for g, name, cell in zip(phases.space_groups, phases.names, phases.cells, strict=True):
         # EbsdLib (DREAM.3D) drops empty fields and then finds no space group: zeros stand for AZtec's own numbers.
-        a, b, c, alpha, beta, gamma = unit_cell(g)
+        a, b, c, alpha, beta, gamma = cell
         lines.append(
-            f"{a:.3f};{b:.3f};{c:.3f}\t{alpha:.3f};{beta:.3f};{gamma:.3f}\t{phase_name(g)}\t"
-            f"{ctf_laue_code(g)}\t{g}\t0\t0\tspace group from an ensemble; cell not measured"
+            f"{a:.3f};{b:.3f};{c:.3f}\t{alpha:.3f};{beta:.3f};{gamma:.3f}\t{name}\t"
+            f"{ctf_laue_code(g)}\t{g}\t0\t0\t{source}"
         )
     return [*lines, "\t".join(COLUMNS)]
 

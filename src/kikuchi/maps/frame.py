@@ -1,26 +1,27 @@
 """The frame of every picture: a figure of a size that suits the map, its axes, title and caption."""
 
 import textwrap
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kikuchi.maps.full_grid import is_hexagonal
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 from kikuchi.maps.scale_bar import add_scale_bar
 
 LONGEST_RATIO = 5.0
 """A map longer than this is stretched across, since a thread of a picture shows nothing."""
 
 
-def extent(phase_map: PhaseMap) -> tuple[float, float]:
+def extent(phase_map: MapData) -> tuple[float, float]:
     """Return width and height of the area the map covers, in micrometres; in points where no step is known."""
     dy, dx = usable_step(phase_map) or (1.0, 1.0)
     rows, cols = phase_map.shape
     return dx * (cols + 0.5 * is_hexagonal(phase_map)), dy * rows
 
 
-def usable_step(phase_map: PhaseMap) -> tuple[float, float] | None:
+def usable_step(phase_map: MapData) -> tuple[float, float] | None:
     """Return the steps (dy, dx), micrometres, one standing in for the other in a map of one line.
 
     None where neither is known, and for a single point, which has none.
@@ -32,14 +33,14 @@ def usable_step(phase_map: PhaseMap) -> tuple[float, float] | None:
     return None if dy is None or dx is None else (float(dy), float(dx))
 
 
-def map_size(phase_map: PhaseMap, longest: float) -> tuple[float, float]:
+def map_size(phase_map: MapData, longest: float) -> tuple[float, float]:
     """Return width and height of a map on paper, in inches, the longer side being `longest`."""
     width, height = extent(phase_map)
     ratio = float(np.clip(width / height, 1 / LONGEST_RATIO, LONGEST_RATIO))
     return (longest, longest / ratio) if ratio > 1 else (longest * ratio, longest)
 
 
-def new_figure(width: float, height: float):
+def new_figure(width: float, height: float) -> Any:
     """Return a figure of a size in inches that no window and no global state knows."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -49,7 +50,7 @@ def new_figure(width: float, height: float):
     return figure
 
 
-def draw_map(axes, phase_map: PhaseMap, image: NDArray, *, scale: bool = True, **style):
+def draw_map(axes: Any, phase_map: MapData, image: NDArray, *, scale: bool = True, **style: Any) -> Any:
     """Draw pixels on axes in micrometres, first row on top, with a scale bar below where the step is known.
 
     Returns
@@ -69,7 +70,7 @@ def draw_map(axes, phase_map: PhaseMap, image: NDArray, *, scale: bool = True, *
     return drawn
 
 
-def add_words(figure, title: str, caption: str, beside: float = 0.0) -> None:
+def add_words(figure: Any, title: str, caption: str, beside: float = 0.0) -> None:
     """Put a title above and a caption below, wrapped to the figure's width, the title less `beside` inches."""
     width = figure.get_size_inches()[0]
     title_lines = textwrap.wrap(title, max(12, int((width - beside) * 9)))
@@ -79,7 +80,7 @@ def add_words(figure, title: str, caption: str, beside: float = 0.0) -> None:
     )
 
 
-def about(phase_map: PhaseMap) -> str:
+def about(phase_map: MapData) -> str:
     """Return size and step of a map in words."""
     rows, cols = phase_map.shape
     points = f"{phase_map.n} pattern" + ("s" if phase_map.n != 1 else "")

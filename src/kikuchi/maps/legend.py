@@ -8,27 +8,31 @@ from numpy.typing import NDArray
 
 from ensemble.abstention import STATUS_NAMES, Status
 from kikuchi.crystallography.vendor_codes import symbol
-from kikuchi.maps.colours import SPACE_GROUP_COLOURS, STATUS_TONES
+from kikuchi.maps.colours import STATUS_TONES, class_colours
 from kikuchi.maps.tally import Tally
 
 LONGEST_LEGEND = 14
 
 
 def class_entries(
-    classes: Sequence[int], counts: NDArray[np.integer], total: int
+    classes: Sequence[int],
+    counts: NDArray[np.integer],
+    total: int,
+    labels: Sequence[str] | None = None,
 ) -> list[tuple[dict[str, Any], str]]:
-    """Return one entry per space group that was found, most frequent first.
+    """Return one entry per class that was found, most frequent first; `labels` in place of its number and symbol.
 
     Returns
     -------
     list
         The paint of a swatch and its label; past `LONGEST_LEGEND` groups the rest share a last line.
     """
+    colours = class_colours(classes)
     order = [int(k) for k in np.argsort(-counts, kind="stable") if counts[k] > 0]
     entries: list[tuple[dict[str, Any], str]] = [
         (
-            {"facecolor": SPACE_GROUP_COLOURS[classes[k]]},
-            _label(f"{classes[k]} {symbol(classes[k])}", counts[k], total),
+            {"facecolor": colours[k]},
+            _label(labels[k] if labels else f"{classes[k]} {symbol(classes[k])}", counts[k], total),
         )
         for k in order[:LONGEST_LEGEND]
     ]
@@ -59,7 +63,7 @@ def legend_height(entries: Sequence[object]) -> float:
     return 0.25 * len(entries) + 0.2
 
 
-def add_legend(figure, entries: Sequence[tuple[dict[str, Any], str]]) -> None:
+def add_legend(figure: Any, entries: Sequence[tuple[dict[str, Any], str]]) -> None:
     """Put a legend to the right of a figure's axes."""
     from matplotlib.patches import Patch
 

@@ -9,7 +9,7 @@ from ensemble.abstention import Status
 from kikuchi.maps.colours import CONFIDENCE_COLOURS, ENTROPY_COLOURS
 from kikuchi.maps.frame import about, add_words, draw_map, map_size, new_figure
 from kikuchi.maps.legend import add_legend, class_entries, legend_height, status_entries
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 from kikuchi.maps.raster import decision_pixels, pixels, status_pixels
 from kikuchi.maps.tally import tally
 
@@ -22,10 +22,10 @@ LEGEND_WIDTH = 2.7
 WORDS_HEIGHT = 1.2
 
 
-def phase_picture(phase_map: PhaseMap) -> "Figure":
+def phase_picture(phase_map: MapData) -> "Figure":
     """Draw which space group every point has, and why some have none."""
     counts = tally(phase_map)
-    entries = class_entries(counts.classes, counts.solved_counts, counts.n)
+    entries = class_entries(counts.classes, counts.solved_counts, counts.n, phase_map.labels)
     entries += status_entries(counts, [s for s in Status if s != Status.SOLVED])
     caption = (
         f"{about(phase_map)} Colours: space group of the points with a solution. Greys: no solution, and why; "
@@ -36,7 +36,7 @@ def phase_picture(phase_map: PhaseMap) -> "Figure":
     )
 
 
-def status_picture(phase_map: PhaseMap) -> "Figure":
+def status_picture(phase_map: MapData) -> "Figure":
     """Draw where there is a solution, and where not and why."""
     counts = tally(phase_map)
     caption = (
@@ -52,27 +52,28 @@ def status_picture(phase_map: PhaseMap) -> "Figure":
     )
 
 
-def entropy_picture(phase_map: PhaseMap) -> "Figure":
+def entropy_picture(phase_map: MapData) -> "Figure":
     """Draw the total uncertainty: entropy of the mean of the members, in nats and as a share of log K."""
     k = len(phase_map.classes)
     highest = float(np.log(max(2, k)))
     caption = (
         f"{about(phase_map)} Entropy of the mean of the members, 0 where all are sure of the same group, "
-        f"log K = {highest:.2f} nats where nothing is known (K = {k}). White: no value."
+        f"log K = {highest:.2f} nats where nothing is known (K = {k}). Before calibration, so "
+        "that confident points may be above 0. White: no value."
     )
     return _measure_picture(
         phase_map,
         phase_map.decision.entropy,
         highest,
         ENTROPY_COLOURS,
-        "total uncertainty (nats)",
+        "uncalibrated uncertainty (nats)",
         f"Total uncertainty · {phase_map.name}",
         caption,
         share_label="share of log K",
     )
 
 
-def confidence_picture(phase_map: PhaseMap) -> "Figure":
+def confidence_picture(phase_map: MapData) -> "Figure":
     """Draw the calibrated probability of the group put first."""
     caption = (
         f"{about(phase_map)} Calibrated probability of the group that the ensemble puts first, whether it "
@@ -90,7 +91,7 @@ def confidence_picture(phase_map: PhaseMap) -> "Figure":
 
 
 def _map_and_legend(
-    phase_map: PhaseMap, image: NDArray[np.uint8], entries: list, title: str, caption: str
+    phase_map: MapData, image: NDArray[np.uint8], entries: list, title: str, caption: str
 ) -> "Figure":
     width, height = map_size(phase_map, LONGEST)
     figure = new_figure(
@@ -103,7 +104,7 @@ def _map_and_legend(
 
 
 def _measure_picture(
-    phase_map: PhaseMap,
+    phase_map: MapData,
     values: NDArray[np.floating],
     highest: float,
     colours: str,

@@ -1,6 +1,7 @@
 """A scale bar of a round length."""
 
 import math
+from typing import Any
 
 
 def round_length(width: float) -> float:
@@ -16,7 +17,7 @@ def round_length(width: float) -> float:
     return max(step * power for step in (1, 2, 5) if step * power <= goal * (1 + 1e-9))
 
 
-def add_scale_bar(axes, width: float) -> None:
+def add_scale_bar(axes: Any, width: float) -> None:
     """Put a scale bar below a map.
 
     Parameters

@@ -9,13 +9,13 @@ import numpy as np
 from ensemble.phase_fractions import Fractions
 from kikuchi._support.atomic import replaced
 from kikuchi._support.json import plain
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 from kikuchi.maps.tally import status_rows, tally, tally_rows
 
 _FROM_META = ("rule", "calibration", "abstention", "promised_risk", "measured_risk", "timings", "versions")
 
 
-def summarise(phase_map: PhaseMap, fractions: Fractions | None = None) -> dict[str, Any]:
+def summarise(phase_map: MapData, fractions: Fractions | None = None) -> dict[str, Any]:
     """Return what `summary.json` holds.
 
     Parameters
@@ -46,8 +46,9 @@ def summarise(phase_map: PhaseMap, fractions: Fractions | None = None) -> dict[s
             for name, kind in zip(phase_map.members, phase_map.member_kinds, strict=True)
         ],
         "status": status_rows(counts),
-        "tally": tally_rows(counts),
-        "phase_fractions": _fraction_rows(phase_map.classes, fractions),
+        **({"phases": [p.to_dict() for p in phase_map.phases]} if phase_map.phases else {}),
+        "tally": _named(tally_rows(counts), phase_map),
+        "phase_fractions": _fraction_rows(phase_map, fractions),
         "mean": {name: _mean(getattr(d, name)) for name in measures},
         "problems": phase_map.problems,
         **dict.fromkeys(_FROM_META),
@@ -56,7 +57,7 @@ def summarise(phase_map: PhaseMap, fractions: Fractions | None = None) -> dict[s
     return plain(summary)
 
 
-def write_summary(phase_map: PhaseMap, path: str | Path, fractions: Fractions | None = None) -> None:
+def write_summary(phase_map: MapData, path: str | Path, fractions: Fractions | None = None) -> None:
     """Write `summarise` as JSON.
 
     Raises
@@ -69,16 +70,26 @@ def write_summary(phase_map: PhaseMap, path: str | Path, fractions: Fractions | 
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def _fraction_rows(classes: tuple[int, ...], fractions: Fractions | None) -> dict[str, Any] | None:
+def _named(rows: list[dict[str, Any]], phase_map: MapData) -> list[dict[str, Any]]:
+    """Put the phase's name into the rows of K classes, where it has one."""
+    if not phase_map.phases:
+        return rows
+    return [{"phase": p.name} | row for p, row in zip(phase_map.phases, rows, strict=True)]
+
+
+def _fraction_rows(phase_map: MapData, fractions: Fractions | None) -> dict[str, Any] | None:
     if fractions is None:
         return None
     of_a_class = ("fraction", "low", "high", "plain")
-    of_the_map = ("answered", "abstained", "left_out", "confidence")
+    of_the_map = ("answered", "abstained", "left_out", "confidence", "blocks")
     return {
-        "space_groups": [
-            {"space_group": g} | {name: getattr(fractions, name)[k] for name in of_a_class}
-            for k, g in enumerate(classes)
-        ],
+        "space_groups": _named(
+            [
+                {"space_group": g} | {name: getattr(fractions, name)[k] for name in of_a_class}
+                for k, g in enumerate(phase_map.classes)
+            ],
+            phase_map,
+        ),
         **{name: getattr(fractions, name) for name in of_the_map},
     }
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.abstention import STATUS_NAMES
-from kikuchi.maps.phase_map import PhaseMap, solved_space_groups
+from ensemble.abstention import STATUS_NAMES, Status
+from kikuchi.maps.map_data import MapData
 
 
 @dataclass(frozen=True)
@@ -46,21 +46,20 @@ class Tally:
     status_counts: NDArray[np.int64]
 
 
-def tally(phase_map: PhaseMap) -> Tally:
+def tally(phase_map: MapData) -> Tally:
     """Count the points of a map."""
     d, k = phase_map.decision, len(phase_map.classes)
 
     def count(indices: NDArray[np.integer]) -> NDArray[np.int64]:
         return np.bincount(indices[indices >= 0], minlength=k)
 
-    solved = solved_space_groups(phase_map)
     return Tally(
         n=phase_map.n,
         classes=phase_map.classes,
         members=phase_map.members,
         member_counts=np.array([count(votes) for votes in d.votes]).reshape(len(phase_map.members), k),
         winner_counts=count(d.winner),
-        solved_counts=count(np.searchsorted(phase_map.classes, solved[solved > 0])),
+        solved_counts=count(d.winner[d.status == Status.SOLVED]),
         status_counts=np.bincount(d.status, minlength=len(STATUS_NAMES)),
     )
 

@@ -7,6 +7,7 @@ their patterns as they are.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -249,7 +250,9 @@ def _images(
     return images
 
 
-def _equations(features, phase, phases, rotations, base, plane, spectrum, place):
+def _equations(
+    features: Any, phase: Any, phases: Any, rotations: Any, base: Any, plane: Any, spectrum: Any, place: Any
+) -> Any:
     """Give the normal equations of the nine unknowns of the plane, orientations eliminated.
 
     Returns the matrix (9, 9), the right-hand side (9,), a function from the solution to the turns (n, 3), and the
@@ -315,7 +318,7 @@ def _centre_derivatives(turns: np.ndarray, rotations: np.ndarray, geometry: Geom
     return np.stack([-aspect * by_x, by_y, by_z], axis=1).astype(np.float32)
 
 
-def _refine_each(features, phase, phases, rotations, geometry, spectrum):
+def _refine_each(features: Any, phase: Any, phases: Any, rotations: Any, geometry: Any, spectrum: Any) -> Any:
     found, scores = np.array(rotations), np.empty(len(phase))
     for k in np.unique(phase):
         here = np.flatnonzero(phase == k)

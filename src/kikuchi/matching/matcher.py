@@ -137,6 +137,11 @@ class Matcher:
             for texture, group in zip(self.textures, self.space_groups, strict=True)
         ]
 
+    @cached_property
+    def warm(self) -> bool:
+        """Make all dictionaries now, and say so: threads that asked for one at once would make it twice."""
+        return all(len(phase.dictionary.rotations) > 0 for phase in self.phases)
+
     def match(self, patterns: np.ndarray, place: np.ndarray | None = None) -> Matches:
         """Match patterns with every phase.
 

@@ -12,11 +12,15 @@ from kikuchi.simulate import MasterPattern, bloch_wave_master, cached_master, lo
 from kikuchi.simulate.crystals.structures import Structure, detected_space_group, structure_from_dict
 from kikuchi.simulate.masters.bloch_waves import Scattering
 from kikuchi.simulate.masters.master_file import read_stored_master
+from kikuchi.simulate.masters.structure_factors import affordable_spacing
 
 #: Pixels from pole to edge: 0.8 degrees a pixel, half of what a pattern of 60 pixels resolves.
 HALF_SIZE = 100
 
 _MASTERS = (".sht", ".npz", ".h5", ".hdf5")
+#: Cubic angstrom: cells above it have so many beams that only the stronger ones are taken.
+_LARGE_CELL = 100.0
+
 _STRUCTURES = (".cif", ".toml")
 
 #: Masters whose correlation on the sphere is above this are of one phase.
@@ -66,6 +70,9 @@ class Candidate:
                 f"{self.name}: a master pattern cannot be simulated anew", remedy="give its CIF too"
             )
         compute, settings = SIMULATORS[simulator]
+        if self.structure.volume > _LARGE_CELL:
+            spacing = affordable_spacing(self.structure)
+            settings = settings | {"min_dspacing": spacing, "max_beams": 90}
         return cached_master(compute, self.structure, voltage_kv, **settings)
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,13 +88,16 @@ class Candidate:
 
 #: Bloch waves with other absorption, depth and beams: what is not known of real scattering.
 SIMULATORS: dict[str, tuple[Callable[..., MasterPattern], dict[str, Any]]] = {
-    "usual": (
+    "usual": (bloch_wave_master, {"half_size": HALF_SIZE}),
+    "other scattering": (
         bloch_wave_master,
-        {"half_size": HALF_SIZE, "scattering": Scattering(depth=50.0, absorption=0.04)},
-    ),
-    "other absorption": (
-        bloch_wave_master,
-        {"half_size": HALF_SIZE, "scattering": Scattering(depth=80.0, absorption=0.1), "min_dspacing": 0.8},
+        {
+            "half_size": HALF_SIZE,
+            "excitation": 15.0,
+            "scattering": Scattering(
+                depth=0.65, absorption=1.5, debye_waller=1.6, energies=2, least_energy=0.8
+            ),
+        },
     ),
 }
 

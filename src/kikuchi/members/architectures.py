@@ -4,8 +4,9 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from kikuchi._support.keras_setup import import_keras
 from kikuchi.members.posterior import posterior_layer
 from kikuchi.members.spec import MemberSpec
 
@@ -34,9 +35,13 @@ def build_member(spec: MemberSpec) -> "keras.Model":
         Takes prepared patterns, shape (n, size, size, 1), range [-1, 1]; gives ``[logits, features]`` of
         shapes (n, K) and (n, F). The layers are named ``backbone``, ``dropout`` and ``head``, and ``posterior``
         where the head has one.
-    """
-    import keras
 
+    Raises
+    ------
+    InputError
+        Keras is set to a backend that members do not run on.
+    """
+    keras = import_keras()
     keras.utils.set_random_seed(spec.seed)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision())
@@ -112,8 +117,7 @@ def build_backbone(architecture: str, size: int, channels: int) -> "keras.Model"
     channels
         1 or 3.
     """
-    import keras
-
+    keras = import_keras()
     if architecture == "xception":
         return keras.applications.Xception(
             include_top=False,
@@ -134,11 +138,11 @@ def _compact(size: int, channels: int, *, middle: int) -> "keras.Model":
     import keras
     from keras import layers
 
-    def normalised(x):
+    def normalised(x: Any) -> Any:
         # Keras' default momentum of 0.99 needs hundreds of steps before validation means anything.
         return layers.BatchNormalization(momentum=0.9)(x)
 
-    def middle_flow(x):
+    def middle_flow(x: Any) -> Any:
         filters = x.shape[-1]
         for _ in range(middle):
             residual = x

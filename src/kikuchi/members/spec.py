@@ -5,14 +5,15 @@ from typing import Any
 
 from ensemble.errors import InputError
 
-KINDS = ("scratch", "transfer")
-ARCHITECTURES = ("compact", "small", "xception")
+#: A matcher is no network: it compares patterns with simulations, see `kikuchi.matching`.
+KINDS = ("scratch", "transfer", "matcher")
+ARCHITECTURES = ("compact", "small", "xception", "matching")
 
 #: What a member's draws are: masks of dropout, or heads from a posterior of the last layer (`ensemble.bayesian`).
 HEADS = ("dropout", "laplace", "variational", "nuts", "swag")
 
 #: Smallest input that survives the strides of each architecture (Keras refuses Xception below 71).
-MINIMUM_SIZE = {"compact": 32, "small": 32, "xception": 71}
+MINIMUM_SIZE = {"compact": 32, "small": 32, "xception": 71, "matching": 16}
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,11 @@ class MemberSpec:
     name
         Unique within its bundle, e.g. ``"scratch-1"``.
     kind
-        ``"scratch"`` (one channel, random weights) or ``"transfer"`` (three stacked channels, given weights).
+        ``"scratch"`` (one channel, random weights), ``"transfer"`` (three stacked channels, given weights) or
+        ``"matcher"`` (no network but simulations, see `kikuchi.matching`).
     architecture
-        ``"xception"`` (`keras.applications.Xception`, unmodified), ``"small"`` or ``"compact"``.
+        ``"xception"`` (`keras.applications.Xception`, unmodified), ``"small"`` or ``"compact"``; ``"matching"`` of a
+        matcher.
     size
         Side of the square input in pixels.
     classes
@@ -67,6 +70,8 @@ class MemberSpec:
                 f"member {self.name!r}: input size {self.size} is out of range",
                 remedy=f"{self.architecture} takes {smallest} to 1024 pixels",
             )
+        if (self.kind == "matcher") != (self.architecture == "matching"):
+            raise InputError(f"member {self.name!r}: a {self.kind} of architecture {self.architecture}")
         if self.classes < 2:
             raise InputError(f"member {self.name!r}: {self.classes} classes", remedy="give at least 2")
         if not 0 <= self.dropout < 1:

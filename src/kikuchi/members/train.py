@@ -47,7 +47,8 @@ def train_member(
         As `build_member` gives it.
     train, validation
         Prepared patterns (n, size, size) in [-1, 1], float16 or float32, and class indices (n,); or, for a student,
-        probabilities (n, T, K) that T teachers give, of whom its T K logits have one part after another. To train on
+        probabilities (n, T, K) that T teachers give, of whom its T K logits have one part after another; or, as soft
+        labels, probabilities (n, K), which hold for a pattern's mirror image too. To train on
         data without end, `train` is a function from the epoch's number (from 1) to such a pair; the next epoch's is
         made in a thread while this one's is learned. Under guidance `train` has, or gives, a third array: what the
         parts of the screen look at, (n, cells, cells, 8) as `kikuchi.simulate.training.zone_axis_targets` tells it.
@@ -71,10 +72,10 @@ def train_member(
         The loss is not finite in the first epoch: a learning rate or an input out of range. Or patterns with what
         teachers say of them are to be mirrored: it was not said of their mirror images.
     """
-    taught_by_others = validation[1].ndim > 1
-    if taught_by_others and training.mirror:
+    soft = validation[1].ndim > 1
+    if validation[1].ndim > 2 and training.mirror:
         raise InputError("what teachers say of a pattern is not what they say of its mirror image")
-    steps = steps_of(model, training, taught=taught_by_others)
+    steps = steps_of(model, training, taught=soft)
     history = History()
     best: list[np.ndarray] | None = None
     if work is not None:
@@ -200,9 +201,14 @@ def _one_pass(
     for chosen in order.reshape(count, training.batch):
         batch = _mirrored(patterns[chosen].astype(np.float32), mirrored[chosen])
         seen = [_mirrored(several[chosen], mirrored[chosen]) for several in sights]
-        totals += steps.step(batch, labels[chosen], *seen)
+        totals += steps.step(batch, _as_teachers(labels[chosen]), *seen)
     loss, accuracy = totals / count
     return float(loss), float(accuracy)
+
+
+def _as_teachers(labels: np.ndarray) -> np.ndarray:
+    """Return soft labels (n, K) as those of one teacher, (n, 1, K); others as they are."""
+    return labels[:, None] if labels.ndim == 2 else labels
 
 
 def _mirrored(images: np.ndarray, chosen: np.ndarray) -> np.ndarray:
@@ -214,6 +220,7 @@ def _mirrored(images: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 
 def _score(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Return the mean cross-entropy in nats and the accuracy."""
+    labels = _as_teachers(labels)
     if labels.ndim > 1:
         logits = logits.reshape(labels.shape)
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)

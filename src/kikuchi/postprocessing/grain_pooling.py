@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ensemble.abstention import AbstentionRule, Certificate, Decision, Status
 from ensemble.abstention.risk_control import certify, threshold_sequence
-from ensemble.abstention.rule import select, split_groups
+from ensemble.abstention.rule import select
+from ensemble.abstention.splitting import split_groups
 from ensemble.errors import InputError
 from ensemble.grain_pooling import GrainPooling, fit_grain_pooling, majority
 from kikuchi._support.atomic import replaced
@@ -48,7 +49,9 @@ class GrainRule:
     threshold: float
     certificate: Certificate | None
 
-    def columns(self, decision: Decision, grains: NDArray[np.integer], classes: tuple[int, ...]) -> dict:
+    def columns(
+        self, decision: Decision, grains: NDArray[np.integer], words: tuple[int, ...] | tuple[str, ...]
+    ) -> dict:
         """Return the columns that a map carries beside its decisions, N values each.
 
         ``grain`` and ``grain_points``, its size; ``pooled_space_group``, the grain's answer as a word, empty where it
@@ -61,11 +64,11 @@ class GrainRule:
         pooled = self.pooling.apply(evidence, grains)
         confidence = np.nan_to_num(pooled.max(axis=1), nan=0.0)
         answered = (confidence > 0) & (confidence >= self.threshold) & ~majority(strange, grains)
-        words = np.array([str(number) for number in classes], dtype=object)
+        names = np.array([str(word) for word in words], dtype=object)
         return {
             "grain": np.asarray(grains, dtype=np.int64),
             "grain_points": np.bincount(grains)[grains],
-            POOLED: np.where(answered, words[np.nan_to_num(pooled).argmax(axis=1)], ""),
+            POOLED: np.where(answered, names[np.nan_to_num(pooled).argmax(axis=1)], ""),
             "pooled_confidence": confidence.astype(np.float32),
         }
 
@@ -119,7 +122,9 @@ def fit_grain_rule(bundle: Bundle, rule: str, abstention: AbstentionRule) -> Gra
     wrong = np.not_equal(np.nan_to_num(pooled).argmax(axis=1), second.labels)
     asked = abstention.certificate
     try:
-        planning, testing = split_groups(len(top), second.group, np.random.default_rng(0))
+        planning, testing = split_groups(
+            len(top), second.group, np.random.default_rng(0), labels=second.labels
+        )
     except InputError:
         return GrainRule(pooling, abstention.threshold, None)
     planning = planning[np.unique(grains[planning], return_index=True)[1]]
@@ -130,7 +135,8 @@ def fit_grain_rule(bundle: Bundle, rule: str, abstention: AbstentionRule) -> Gra
     certificate = certify(
         top[test], wrong[test], sequence, asked.asked_risk, asked.confidence, n_tested=len(testing)
     )
-    return GrainRule(pooling, certificate.threshold, certificate)
+    held = bundle.promised(replace(abstention, certificate=certificate)).certificate
+    return GrainRule(pooling, certificate.threshold, held)
 
 
 def pooled_phase_map(phase_map: PhaseMap) -> PhaseMap:
@@ -144,7 +150,7 @@ def pooled_phase_map(phase_map: PhaseMap) -> PhaseMap:
     if POOLED not in phase_map.columns:
         raise InputError("this map was made without grains", remedy="map the scan again with --grains")
     words, d = phase_map.columns[POOLED], phase_map.decision
-    numbers = {str(number): index for index, number in enumerate(phase_map.classes)}
+    numbers = {word: index for index, word in enumerate(phase_map.words)}
     winner = np.array([numbers.get(word, -1) for word in words], dtype=np.int16)
     status = np.where(d.status == Status.SOLVED, Status.AMBIGUOUS, d.status)
     status = np.where(winner >= 0, Status.SOLVED, status).astype(np.int8)
@@ -192,6 +198,6 @@ def with_grains(
         Number of each point's grain, from 0 on, shape (N,).
     """
     fitted = fit_grain_rule(bundle, rule, abstention)
-    columns = phase_map.columns | fitted.columns(phase_map.decision, grains, phase_map.classes)
+    columns = phase_map.columns | fitted.columns(phase_map.decision, grains, phase_map.words)
     pooled = replace(phase_map, columns=columns)
     return replace(pooled, meta=phase_map.meta | {"grains": fitted.summary(pooled)})

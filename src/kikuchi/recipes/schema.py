@@ -30,9 +30,9 @@ class MemberGroup(_Table):
     what the rule ``mc-dropout`` draws: masks, or heads from a posterior of the last layer (`ensemble.bayesian`).
     """
 
-    kind: Literal["scratch", "transfer"]
+    kind: Literal["scratch", "transfer", "matcher"]
     count: int = Field(1, ge=1, le=100)
-    architecture: Literal["compact", "small", "xception"] = "compact"
+    architecture: Literal["compact", "small", "xception", "matching"] = "compact"
     size: int = 64
     dropout: float = Field(0.5, ge=0, lt=1)
     weights: str | None = None
@@ -70,7 +70,9 @@ class StreamTable(_Table):
     `detector` and `microscope` are those of a simulation. Where they are left out, `recording` says what they are: they
     are ``"varied"`` widely, or as far as ``"real"`` scans differ, with their transfer functions, stains, screens and
     camera distances. `chances` says how often each class comes, in ascending order of the space groups. The dataset
-    then validates, calibrates and tests: its materials should be others than those of the masters.
+    then validates, calibrates and tests: its materials should be others than those of the masters. `strangers` is a
+    folder of masters of other space groups; members learn to prefer no class for them, and for two crystals in one
+    pattern (`stranger_share` of an epoch).
     """
 
     masters: str
@@ -79,6 +81,8 @@ class StreamTable(_Table):
     detector: Detector | None = None
     microscope: Microscope | None = None
     chances: tuple[float, ...] | None = None
+    strangers: str | None = None
+    stranger_share: float = Field(0.2, gt=0, lt=1)
 
 
 class CombineTable(_Table):
@@ -107,6 +111,7 @@ class AbstainTable(_Table):
     coverage: Share = 0.95
     familiar: Share = 0.99
     groups: Literal["auto", "pattern", "block", "scan"] = "auto"
+    promise: Literal["auto", "mixture", "material", "class"] = "auto"
 
 
 class KeepTable(_Table):
@@ -145,7 +150,7 @@ class Recipe(_Table):
             Seed of the fit; member i gets ``1000 * seed + i``.
         """
         members: list[tuple[MemberSpec, MemberGroup]] = []
-        numbers = {"scratch": 0, "transfer": 0}
+        numbers = {"scratch": 0, "transfer": 0, "matcher": 0}
         for group in self.member:
             for _ in range(group.count):
                 numbers[group.kind] += 1
@@ -203,7 +208,10 @@ def load_recipe(name: str | Path | Recipe) -> Recipe:
         groups.append(group)
     stream = recipe.stream
     if stream is not None:
-        stream = stream.model_copy(update={"masters": str(path.parent / stream.masters)})
+        folders = {"masters": str(path.parent / stream.masters)}
+        if stream.strangers is not None:
+            folders["strangers"] = str(path.parent / stream.strangers)
+        stream = stream.model_copy(update=folders)
     return recipe.model_copy(update={"member": tuple(groups), "stream": stream})
 
 
@@ -237,6 +245,10 @@ def _checked(tables: dict[str, Any], name: str) -> Recipe:
             remedy="add a [stream], or leave it out",
         )
     for group in recipe.member:
+        if group.kind == "matcher":
+            raise InputError(
+                "a matcher belongs to a scan", path=name, remedy="use ensemble adapt SCAN --phase A --phase B"
+            )
         if group.kind == "transfer" and not group.weights:
             raise InputError(
                 "a transfer group without weights",

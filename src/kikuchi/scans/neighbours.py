@@ -62,7 +62,7 @@ class NeighbourSource:
 
     def __init__(self, scan: Scan, preparation: Preparation) -> None:
         self.raw: PatternSource = scan.source
-        self.n, self.signal_shape = self.raw.n, self.raw.signal_shape
+        self.n, self.signal_shape, self.problems = self.raw.n, self.raw.signal_shape, self.raw.problems
         self.dtype = np.dtype(np.float32)
         self._nlpar, self._strength = preparation.neighbours == "nlpar", preparation.neighbour_strength
         self._around = window(preparation.neighbour_radius, square=self._nlpar)
@@ -75,11 +75,6 @@ class NeighbourSource:
         extent = [int(place.max(initial=0)) + margin + 1 for place in (self._row, self._col)]
         self._at = np.full(extent, -1, np.int64)
         self._at[self._row, self._col] = np.arange(self.n)
-
-    @property
-    def problems(self) -> dict[int, str]:
-        """Why a pattern could not be read, as the source says it."""
-        return self.raw.problems
 
     def identity(self) -> list[str]:
         """Tell these patterns from others as their source does: the filter belongs to the recipe."""

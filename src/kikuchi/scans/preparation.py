@@ -31,7 +31,7 @@ class Preparation(BaseModel):
         How a pattern that is not square becomes one: its "centre", which keeps angles, or all of it, "squeeze"d.
     static_background
         The detector's own background: "none", the one in the "file", the "mean" of the scan's patterns, or "auto":
-        the file's where it has one.
+        the file's where it has one that is still in the patterns.
     static_operation
         Whether the static background is taken off by "subtract" or "divide".
     dynamic_background
@@ -99,7 +99,8 @@ def background_for(scan: Scan, preparation: Preparation) -> np.ndarray | None:
         return None
     background = scan.static_background
     if background is not None and np.all(np.isfinite(background)) and np.mean(background) > 0:
-        return background
+        automatic = preparation.static_background == "auto"
+        return None if automatic and not scan.keeps_background else background
     if preparation.static_background == "auto":
         return None
     raise InputError(

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,13 +25,22 @@ class PatternSource(Protocol):
     n: int
     signal_shape: tuple[int, int]
     dtype: np.dtype
-    problems: dict[int, str]
+
+    @property
+    def problems(self) -> dict[int, str]:
+        """Why patterns cannot be read, by index."""
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Read patterns (n, sy, sx) at ``indices``."""
 
     def identity(self) -> list[str]:
         """Sizes and names that tell these patterns from others, without folders."""
+
+
+# So many patterns make a mean in which bands of single ones drown.
+_BACKGROUND_PATTERNS = 100
+_SEVERAL = 4
+_LIKE_BACKGROUND, _LIKE_BACKGROUND_ALONE = 0.75, 0.5
 
 
 @dataclass(eq=False)
@@ -126,6 +136,13 @@ class Scan:
         return self.metadata.get("note")
 
     @property
+    def simulated(self) -> bool:
+        """Whether its file says that no microscope recorded it: this toolkit's own simulations, and EMsoft's."""
+        microscope = self.metadata.get("microscope")
+        told = microscope.get("microscope") if isinstance(microscope, dict) else None
+        return told == "simulated" or str(getattr(self.source, "dataset", "")).endswith("EBSDPatterns")
+
+    @property
     def problems(self) -> dict[int, str]:
         """Why a pattern could not be read, by index, for those tried so far."""
         return self.source.problems
@@ -177,6 +194,24 @@ class Scan:
             total += np.where(good, patterns, 0).sum(axis=0, dtype=np.float64)
             count += good.sum(axis=0)
         return total / np.maximum(count, 1)
+
+    @cached_property
+    def keeps_background(self) -> bool:
+        """Whether the static background is still in the patterns: their mean looks like it.
+
+        Programs keep a detector's background beside patterns from which they took it off already (kikuchipy's
+        ``remove_static_background`` and ``save``), and taken off twice it is printed into every pattern. Measured on
+        nickel and simulated scans, the correlation of a scan's mean with the background is 0.91 to 1.00 before and -0.2
+        to 0.63 after; single patterns have their bands in the mean, 0.44 to 1.00 before and -0.2 to 0.55 after.
+        """
+        if self.static_background is None:
+            return False
+        mean = self.mean_pattern(_BACKGROUND_PATTERNS)
+        background = np.nan_to_num(np.asarray(self.static_background, np.float64))
+        if background.shape != mean.shape or not (np.std(background) > 0 and np.std(mean) > 0):
+            return False
+        likeness = float(np.corrcoef(mean.ravel(), background.ravel())[0, 1])
+        return likeness >= (_LIKE_BACKGROUND if self.n >= _SEVERAL else _LIKE_BACKGROUND_ALONE)
 
     def fingerprint(self) -> str:
         """Hash of what this scan is: sizes, grid, data type, and its first, middle and last pattern.

@@ -29,6 +29,9 @@ from kikuchi.simulate.training.batches import (
 #: Space groups of point group m-3m.
 M_3M = range(221, 231)
 
+#: Overlaps are made of patterns of epochs that no training reaches.
+_OVERLAPS = 10_000_000
+
 MASTER_FILES = (".npz", ".sht", ".h5")
 
 #: From the contrast of real patterns (3 %) to ten times as much: what is only faint teaches nothing at first.
@@ -58,6 +61,12 @@ class MasterStream:
         Space groups whose indices are the labels; those of the masters by default.
     chances
         How often each class comes, up to a common factor; equally often by default.
+    strangers
+        Master patterns of crystals that are none of the classes. Members learn to say of them, and of two crystals
+        of different classes in one pattern, that every class is as likely as another (outlier exposure: Hendrycks,
+        Mazeika & Dietterich, ICLR 2019); labels are then probabilities.
+    stranger_share
+        Share of an epoch's patterns that are such strangers and overlaps, half and half, in (0, 1).
     """
 
     masters: Sequence[MasterPattern]
@@ -67,6 +76,8 @@ class MasterStream:
     seed: int = 0
     classes: tuple[int, ...] = ()
     chances: tuple[float, ...] = ()
+    strangers: Sequence[MasterPattern] = ()
+    stranger_share: float = 0.2
 
     def __post_init__(self) -> None:
         groups = tuple(sorted({m.space_group for m in self.masters}))
@@ -81,6 +92,12 @@ class MasterStream:
             raise InputError(f"chances of {len(self.classes)} classes take as many positive numbers")
         if self.patterns < 1:
             raise InputError(f"{self.patterns} patterns an epoch teach nothing")
+        if known := sorted({m.space_group for m in self.strangers} & set(self.classes)):
+            raise InputError(f"a stranger of space group {known[0]}, which is a class", remedy="leave it out")
+        if not 0 < self.stranger_share < 1:
+            raise InputError(
+                f"a share of strangers of {self.stranger_share}", remedy="between 0 and 1, e.g. 0.2"
+            )
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -102,9 +119,36 @@ class MasterStream:
     def prepared(
         self, epoch: int, preparation: Preparation, n: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return prepared patterns (n, size, size) float16, and their class indices (n,)."""
+        """Return prepared patterns (n, size, size) float16, and their class indices (n,).
+
+        With strangers the second is probabilities (n, K), 1 for the class of a known crystal and 1 / K each for what
+        is none.
+        """
         raw, labels = self.raw(epoch, n)
+        if self.strangers:
+            foreign = self.foreign(epoch, round(self.stranger_share * len(raw)))
+            raw = np.concatenate([raw[: len(raw) - len(foreign)], foreign])
+            k = len(self.classes)
+            even = np.full((len(foreign), k), 1 / k, np.float32)
+            labels = np.concatenate([np.eye(k, dtype=np.float32)[labels[: len(labels) - len(foreign)]], even])
         return prepare(raw, preparation).astype(np.float16), labels
+
+    def foreign(self, epoch: int, n: int) -> np.ndarray:
+        """Return patterns of strangers, and of two classes in one pattern, (n, rows, columns) uint8."""
+        one, _ = labelled_batch(
+            self.strangers,
+            np.array([m.space_group for m in self.strangers]),
+            n - n // 2,
+            self.detector,
+            self.microscope,
+            [self.seed, epoch, 1],
+        )
+        first, of_first = self.raw(epoch + _OVERLAPS, 2 * n)
+        second, of_second = np.roll(first, 1, axis=0), np.roll(of_first, 1)
+        mixed = np.flatnonzero(of_first != of_second)[: n // 2]
+        share = np.random.default_rng([self.seed, epoch, 2]).uniform(0.4, 0.6, (len(mixed), 1, 1))
+        both = share * first[mixed] + (1 - share) * second[mixed]
+        return np.concatenate([one, np.round(both).astype(np.uint8)])
 
     def guided(
         self, epoch: int, preparation: Preparation, cells: int, n: int | None = None
@@ -116,6 +160,8 @@ class MasterStream:
         InputError
             The screen is not square, or a class is not of point group m-3m.
         """
+        if self.strangers:
+            raise InputError("strangers have another symmetry than guidance folds by", remedy="guidance = 0")
         if not set(self.classes) <= set(M_3M):
             other = next(c for c in self.classes if c not in M_3M)
             raise InputError(
@@ -137,7 +183,7 @@ class MasterStream:
     def fingerprint(self) -> str:
         """Return a hash of everything that decides what comes."""
         digest = hashlib.sha256()
-        for master in self.masters:
+        for master in (*self.masters, *self.strangers):
             digest.update(f"{master.name};{master.space_group};{master.voltage_kv}".encode())
             digest.update(np.ascontiguousarray(master.north, np.float32).tobytes())
         settings: dict[str, Any] = {
@@ -148,6 +194,8 @@ class MasterStream:
             "detector": self.detector.model_dump(mode="json"),
             "microscope": self.microscope.model_dump(mode="json"),
         }
+        if self.strangers:
+            settings["stranger_share"] = self.stranger_share
         digest.update(json.dumps(settings, sort_keys=True).encode())
         return digest.hexdigest()
 
@@ -201,6 +249,8 @@ def recipe_stream(table: StreamTable, classes: Sequence[int], seed: int) -> Mast
         for name in ("detector", "microscope", "chances")
         if (value := getattr(table, name)) is not None
     }
+    if table.strangers is not None:
+        chosen |= {"strangers": load_masters(table.strangers), "stranger_share": table.stranger_share}
     try:
         return MasterStream(masters, table.patterns, seed=seed, classes=tuple(map(int, classes)), **chosen)
     except InputError as error:

@@ -100,12 +100,14 @@ def train_all(
             (data.prepared(positions, preparation).astype(np.float16), labels[positions])
             for positions in (own, split.validation)
         )
+        if stream is not None and stream.strangers:
+            validation = validation[0], np.eye(len(split.classes), dtype=np.float32)[validation[1]]
         parts[size] = Parts(taught if stream is None else Prepared(stream, preparation), validation)
     if executor is None:
         for spec, group in todo:
             with progress.bar(f"training {spec.name}", recipe.train.epochs) as step:
 
-                def told(epoch: Epoch, spec: MemberSpec = spec, step=step) -> None:
+                def told(epoch: Epoch, spec: MemberSpec = spec, step: Callable[[int], None] = step) -> None:
                     step(1)
                     progress.say(epoch_line(spec.name, epoch))
 
@@ -174,6 +176,9 @@ def fixed(train: Patterns | Prepared) -> Patterns:
     if isinstance(train, tuple):
         return train
     patterns, labels, *_ = train(1)
+    if labels.ndim > 1:  # soft labels: a head is fitted to what has a class
+        known = labels.max(axis=1) > 0.5
+        return patterns[known], labels[known].argmax(axis=1)
     return patterns, labels
 
 

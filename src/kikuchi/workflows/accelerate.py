@@ -1,4 +1,4 @@
-"""The journey of `quicken`: engines that do less work, each measured on held-out patterns and calibrated again."""
+"""The workflow of `accelerate`: engines that do less work, each measured on held-out patterns and calibrated again."""
 
 import shutil
 from collections.abc import Sequence
@@ -61,7 +61,7 @@ class _Source:
     hashes: np.ndarray
 
 
-def quicken(
+def accelerate(
     run: str | Path | Bundle,
     dataset: str | Path | Dataset,
     *,
@@ -115,9 +115,7 @@ def quicken(
     if student and len({spec.size for spec in bundle.members}) > 1:
         raise InputError("members of several input sizes have no common student", path=bundle.path)
     look = bundle.preparation(bundle.members[0])
-    scans = [
-        with_neighbours(scan if isinstance(scan, Scan) else open_scan(scan), look) for scan in unlabelled
-    ]
+    scans = [with_neighbours(open_scan(scan), look) for scan in unlabelled]
     source = _source(bundle, dataset)
     single = read_shelf(bundle, "onnx") or export_bundle(bundle, progress)
     if single is None:
@@ -295,7 +293,7 @@ def _run(bundle: Bundle, runner: Runner, kind: str, source: _Source, progress: P
     if not np.array_equal(np.concatenate(places), source.positions):
         raise InputError("the dataset's patterns come in another order", remedy="fit the bundle again")
     own = bundle.held_out
-    held_out = HeldOut(joined(outputs), own.labels, own.material, own.part, own.group)
+    held_out = HeldOut(joined(outputs), own.labels, own.material, own.part, own.group, own.looks)
     folder = shelf_folder(bundle, kind)
     write_held_out(folder / HELD_OUT, held_out)
     with atomic.replaced(folder / STRANGE) as partial:

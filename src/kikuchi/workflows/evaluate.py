@@ -76,9 +76,10 @@ def evaluate(
         everybody = contenders(bundle, patterns)
         evaluation = plain(_judge(bundle, patterns, everybody, progress))
         progress.say("writing the report")
-        atomic.write_json(folder / "evaluation.json", evaluation)
-        write_tables(evaluation, folder)
-        write_page(evaluation, bundle, everybody, patterns.labels, folder / "report.html")
+        with atomic.replaced_together(folder, "evaluation.json") as staged:
+            atomic.write_json(staged / "evaluation.json", evaluation)
+            write_tables(evaluation, staged)
+            write_page(evaluation, bundle, everybody, patterns.labels, staged / "report.html")
     return evaluation
 
 
@@ -142,7 +143,10 @@ def _judge(
             for c in compared
         },
         "statuses": {c.name: statuses(c, labels) for c in compared},
-        "promises": {c.name: promise(c, labels) for c in compared},
+        "promises": {
+            c.name: promise(c, labels) | {"certificate": bundle.promised(c.abstention).certificate.to_dict()}
+            for c in compared
+        },
         "remark": NO_TRANSFER,
         "risk_coverage": {c.name: _curve(c, labels) for c in compared},
         "calibration": {c.name: before_and_after(c, labels) for c in (chosen, single)},

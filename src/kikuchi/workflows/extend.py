@@ -313,7 +313,7 @@ def _facts(
     """Say in the manifest what the new bundle was made of."""
     counts = np.bincount(new.material, minlength=len(data.materials))
     added = [
-        {"name": m.name, "space_group": m.space_group, "patterns": int(n)}
+        {"name": m.name, "space_group": m.space_group, "patterns": int(n), "simulated": m.scan.simulated}
         for m, n in zip(data.materials, counts, strict=True)
     ]
     voltages = {m.scan.voltage_kv for m in data.materials if m.scan.voltage_kv is not None}

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensemble.abstention import Familiarity, fit_familiarity
+from ensemble.abstention.splitting import stratified_groups
 from ensemble.errors import InputError
-from kikuchi._support import atomic
+from kikuchi._support import atomic, lock
 from kikuchi._support.links import refuse_links
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
@@ -36,6 +37,7 @@ from kikuchi.scans import (
     split_dataset,
 )
 from kikuchi.scans.independence import pattern_groups
+from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import train_all
 
@@ -97,6 +99,9 @@ def fit(
             path=data.path,
             remedy="add materials of another space group",
         )
+    for material in data.materials:
+        if material.scan.note is not None:
+            progress.say(f"{material.name}: {material.scan.note}")
     folder = Path(out)
     specs = recipe.member_specs(len(data.classes), seed)
     split = split_dataset(
@@ -107,10 +112,12 @@ def fit(
         seed=seed,
     )
     _require_held_out(data, split)
+    preparation = recipe.preparation(specs[0][0].size)
+    group, how = pattern_groups(data, recipe.abstain.groups, preparation)
+    part = _parts(data, split, group, how)
     with locked(folder):
         if (folder / "fit.json").is_file():
             refuse_links(folder, remedy="give another folder")
-        atomic.sweep(folder)
         stream = None
         if recipe.stream is not None:
             stream = recipe_stream(recipe.stream, split.classes, seed)
@@ -136,7 +143,8 @@ def fit(
         taught = _Taught(recipe, data, split, stream)
         familiarity = _reference(models, members, taught)
         _keep_background(members, taught, folder)
-        held_out = _run_held_out(models, members, recipe, familiarity, data, split, progress)
+        progress.say(f"held-out patterns count as independent by {how}")
+        held_out = _run_held_out(models, members, recipe, familiarity, data, split, part, group, progress)
         _keep_exemplars(models, members, taught, held_out, folder)
         atomic.write_json(folder / SPLITS, split.to_dict())
         write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
@@ -162,6 +170,37 @@ def _require_held_out(data: Dataset, split: Split) -> None:
                 )
 
 
+def _parts(data: Dataset, split: Split, group: np.ndarray, how: str) -> np.ndarray:
+    """Say of every pattern of the dataset whether it calibrates (0), certifies (1) or tests (2).
+
+    Whole groups: a grain that helped to calibrate must not test the promise. Every space group is in both parts, or
+    the fit is refused before any training: what no pattern certified would be promised all the same.
+    """
+    labels = data.labels(split.classes)[split.calibration]
+    own = group[split.calibration]
+    for k, space_group in enumerate(split.classes):
+        if len(np.unique(own[labels == k])) < 2:
+            raise InputError(
+                f"space group {space_group}: all held-out patterns are of one {how}, which cannot both calibrate and "
+                "certify",
+                path=data.path,
+                remedy='add a scan of it, or choose groups = "block" or "pattern" in the recipe\'s [abstain]',
+            )
+    rng = np.random.default_rng([split.seed, 1])
+    part = np.full(data.n, 2, np.int8)
+    part[split.calibration] = np.where(stratified_groups(own, labels, CALIBRATION_SHARE, rng), 0, 1)
+    missing = set(range(len(split.classes))) - set(labels[part[split.calibration] == 1].tolist())
+    if missing:
+        space_group = split.classes[min(missing)]
+        raise InputError(
+            f"space group {space_group}: no held-out pattern is left to certify it, since its groups ({how}) are "
+            "shared with other space groups",
+            path=data.path,
+            remedy="add a scan of it",
+        )
+    return part
+
+
 def _claim(folder: Path, recipe: Recipe, data: Dataset, split: Split, stream: MasterStream | None) -> None:
     """Say in the folder what is being fitted there, and refuse one where something else is."""
     wanted = {
@@ -180,7 +219,7 @@ def _claim(folder: Path, recipe: Recipe, data: Dataset, split: Split, stream: Ma
                     f"a fit with another {name} was begun here", path=folder, remedy="give another --out"
                 )
         return
-    if folder.is_dir() and any(p.name != ".lock" for p in folder.iterdir()):
+    if folder.is_dir() and any(p.name not in lock.OWN for p in folder.iterdir()):
         raise InputError("the folder is not empty", path=folder, remedy="give another --out")
     atomic.write_json(path, wanted)
 
@@ -265,26 +304,22 @@ def _run_held_out(
     familiarity: Familiarity,
     data: Dataset,
     split: Split,
+    part: np.ndarray,
+    group: np.ndarray,
     progress: Progress,
 ) -> HeldOut:
     """Run every member on the calibration and the test patterns."""
-    group, how = pattern_groups(data, recipe.abstain.groups, recipe.preparation(members[0].size))
-    progress.say(f"held-out patterns count as independent by {how}")
-    # Whole groups: a grain that helped to calibrate must not test the promise.
-    rest_group = group[split.calibration]
-    shuffled = np.random.default_rng([split.seed, 1]).permutation(np.unique(rest_group))
-    calibrates = np.isin(rest_group, shuffled[: round(CALIBRATION_SHARE * len(shuffled))])
-    part = np.full(data.n, 2, np.int8)
-    part[split.calibration] = np.where(calibrates, 0, 1)
     wanted = np.sort(np.concatenate([split.calibration, split.test]))
     outputs: list[MemberOutputs] = []
     places: list[np.ndarray] = []
+    looks: list[np.ndarray] = []
     preparation = recipe.preparation(members[0].size)
     backgrounds = [background_for(m.scan, preparation) for m in data.materials]
     runner = Runner([KerasEngine(model) for model in models], members, recipe, familiarity)
     with progress.bar("held-out patterns", len(wanted)) as step:
         for positions, number, patterns in data.iter_patterns(wanted):
             outputs.append(runner.outputs(patterns, backgrounds[number]))
+            looks.append(pattern_looks(prepare(patterns, preparation, backgrounds[number])))
             places.append(positions)
             step(len(positions))
     positions = np.concatenate(places)
@@ -294,6 +329,7 @@ def _run_held_out(
         material=data.material[positions],
         part=part[positions],
         group=group[positions],
+        looks=np.concatenate(looks).astype(np.float32),
     )
 
 
@@ -302,7 +338,13 @@ def _facts(data: Dataset, split: Split) -> dict[str, Any]:
     return {
         "classes": [int(c) for c in split.classes],
         "materials": [
-            {"name": m.name, "space_group": m.space_group, "patterns": len(m.indices)} for m in data.materials
+            {
+                "name": m.name,
+                "space_group": m.space_group,
+                "patterns": len(m.indices),
+                "simulated": m.scan.simulated,
+            }
+            for m in data.materials
         ],
         "voltages_kv": sorted({m.scan.voltage_kv for m in data.materials if m.scan.voltage_kv is not None}),
         "splits": {

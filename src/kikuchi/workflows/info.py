@@ -21,7 +21,9 @@ def describe_bundle(bundle: "Bundle") -> str:
     counts = bundle.manifest["splits"]
     lines = [
         f"bundle {bundle.path}",
-        f"space groups: {', '.join(map(str, bundle.classes))}",
+        "phases: " + ", ".join(f"{p.name} ({p.space_group})" for p in bundle.phases)
+        if bundle.phases
+        else f"space groups: {', '.join(map(str, bundle.classes))}",
         f"members: {', '.join(m.name for m in bundle.members)}",
         f"patterns: {', '.join(f'{n} {name}' for name, n in counts.items())}",
         f"rule: {rule}, calibration: {bundle.calibrations[rule].method}"
@@ -30,7 +32,7 @@ def describe_bundle(bundle: "Bundle") -> str:
             if "log_loss_after" in report
             else ""
         ),
-        f"promise: {bundle.abstentions[rule].certificate.message}",
+        f"promise: {bundle.promised(bundle.abstentions[rule]).certificate.message}",
     ]
     return "\n".join(lines)
 
@@ -44,10 +46,10 @@ def describe_map(phase_map: "PhaseMap", out: Path) -> str:
     if named:
         of = f" ({', '.join(named['materials'])})" if named["materials"] else ""
         lines[0] += f", among {', '.join(map(str, named['space_groups']))}{of} as named, or none of these"
-    for index, number in enumerate(phase_map.classes):
+    for index, word in enumerate(phase_map.words):
         count = int((solved & (d.winner == index)).sum())
         if count:
-            lines.append(f"  {number}: {count} ({count / phase_map.n:.1%})")
+            lines.append(f"  {word}: {count} ({count / phase_map.n:.1%})")
     for code, name in enumerate(STATUS_NAMES[1:], start=1):
         count = int((d.status == code).sum())
         lines.append(f"  no solution, {name}: {count} ({count / phase_map.n:.1%})")
@@ -106,9 +108,10 @@ def _bundle_facts(folder: Path) -> dict[str, Any]:
     from kikuchi.crystallography.extinction import diffraction, same_extinction
 
     bundle = Bundle.load(folder)
-    certificate = bundle.abstentions[bundle.rule].certificate
+    certificate = bundle.promised(bundle.abstentions[bundle.rule]).certificate
     return {
         "what": "bundle, every file as it was written",
+        **({"phases": [phase.name for phase in bundle.phases]} if bundle.phases else {}),
         "space_groups": list(bundle.classes),
         "extinction_classes": [diffraction(number).extinction_class for number in bundle.classes],
         "not_told_apart": {

@@ -18,7 +18,7 @@ from ensemble.softmax import softmax
 from kikuchi._support import atomic
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
-from kikuchi.members import features_of, fit_head, predict, train_member
+from kikuchi.members import MemberSpec, features_of, fit_head, predict, train_member
 from kikuchi.recipes.schema import MemberGroup, Recipe, load_recipe
 from kikuchi.scans import Dataset, Split, dataset_with_neighbours, load_dataset, split_dataset
 from kikuchi.training.train_ensemble import begun
@@ -218,7 +218,7 @@ class _Bench:
             seconds=seconds,
         )
 
-    def _frozen(self, spec, chosen: np.ndarray) -> dict[str, np.ndarray]:
+    def _frozen(self, spec: MemberSpec, chosen: np.ndarray) -> dict[str, np.ndarray]:
         model = begun(spec, self.group)
         if not self._features:
             self._features = {

@@ -1,18 +1,20 @@
 """The journey of `map`: a scan and a bundle become decisions on a grid, files and a report."""
 
-import math
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ensemble.abstention import AbstentionRule, Decision
+from ensemble.abstention.promises import check_promise
 from ensemble.calibration import Calibration
 from ensemble.errors import InputError
-from ensemble.phase_fractions import Fractions, outcomes, phase_fractions, square_blocks
+from ensemble.phase_fractions import Fractions, outcomes, phase_fractions
+from kikuchi._support.atomic import replaced_together
 from kikuchi._support.lock import locked
-from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.progress import SILENT, Progress, noted
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
@@ -25,17 +27,14 @@ from kikuchi.maps import NO_HEXAGONAL_CTF, PhaseMap, is_hexagonal, write_map
 from kikuchi.postprocessing.assemble import as_seen, assembled
 from kikuchi.postprocessing.grain_pooling import with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
+from kikuchi.postprocessing.scan_check import ScanCheck, check_scan, class_promise, held_promise
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, open_scan, with_neighbours
+from kikuchi.scans import Scan, open_scan, recording_warnings, with_neighbours
 from kikuchi.scans.readers.image_files import ImageFiles
 
 if TYPE_CHECKING:
     from distributed import Client
-
-
-#: Blocks along a side of the map that the intervals of the phase fractions are drawn over.
-BLOCKS_A_SIDE = 10
 
 
 def map_scan(
@@ -48,6 +47,7 @@ def map_scan(
     confidence: float | None = None,
     familiar: float | None = None,
     among: str | Sequence[str | int] | None = None,
+    promise: str | None = None,
     engine: str = "auto",
     stop: str = "never",
     grains: str | None = None,
@@ -63,7 +63,7 @@ def map_scan(
     Parameters
     ----------
     scan
-        Anything `kikuchi.scans.open_scan` opens, or a scan.
+        Anything `kikuchi.scans.open_scan` opens: a path, a kikuchipy signal, an array, or a scan.
     run
         A bundle, its folder, or ``"shipped"`` for the one that comes with the package.
     out
@@ -81,6 +81,11 @@ def map_scan(
         What the scan can hold, where that is known: space groups (``"225,229"``) or materials of the bundle
         (``"Ni,Ni3Al"``). The members' outputs are restricted to these, calibrated and certified anew on the held-out
         patterns of these alone; a point that is none of them is unfamiliar.
+    promise
+        What the risk is promised for: ``"mixture"`` (all answers, if the scan is mixed as the held-out patterns are),
+        ``"material"`` (the answers to each material, so any mixture), ``"class"`` (the answers with each class, at the
+        mixture estimated from the scan) or ``"auto"`` (``"material"`` where it can be kept for all, else
+        ``"mixture"``); as the bundle was fitted where None.
     engine
         What runs the members, see `kikuchi.inference.CHOICES`.
     stop
@@ -106,15 +111,24 @@ def map_scan(
     begin = time.perf_counter()
     bundle = Predictor.of(run)
     rule = bundle.check_rule(rule)
-    bundle = answering(bundle, engine, stop, rule)
-    wishes = {"risk": risk, "confidence": confidence, "familiar": familiar}
-    if among is None:
-        calibration, abstention = wanted_decision(bundle, rule, **wishes)
-        judge = replace(bundle, calibrations={rule: calibration})
-    else:
-        judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
-        calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
-    opened = scan if isinstance(scan, Scan) else open_scan(scan, shape)
+    if promise is not None:
+        check_promise(promise)
+    wishes = {"risk": risk, "confidence": confidence, "familiar": familiar, "promise": promise}
+    with noted(progress):
+        bundle = answering(bundle, engine, stop, rule)
+        if among is None:
+            calibration, abstention = wanted_decision(bundle, rule, **wishes)
+            judge = replace(
+                bundle,
+                calibrations={rule: calibration},
+                abstentions={rule: abstention},
+                recipe=wanted_recipe(bundle, **wishes),
+            )
+        else:
+            judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
+            calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
+    abstention = bundle.promised(abstention)
+    opened = open_scan(scan, shape)
     check_new(bundle, engine, opened)
     folder = Path(out)
     check_out(folder, opened, bundle)
@@ -132,26 +146,36 @@ def map_scan(
         if judge.candidates is not None:
             said = judge.candidates.narrow(said)
         decision = spared(judge.decide(said, rule=rule, abstention=abstention), outputs)
-        fractions = _fractions(judge, rule, abstention, decision, opened)
+        check = check_scan(judge, rule, abstention, said, decision, opened)
+        if abstention.promise == "class":
+            # Which answers can be certified depends on how the scan is mixed.
+            abstention = class_promise(judge, rule, check)
+            decision = spared(judge.decide(said, rule=rule, abstention=abstention), outputs)
+        abstention = held_promise(judge, rule, abstention, check, decision)
+        fractions = _fractions(judge, rule, abstention, decision, check)
         meta = _meta(opened, judge, rule, calibration, abstention)
+        meta["scan"]["given_shape"] = None if isinstance(scan, Scan) else shape
+        meta["scan_check"] = check.to_dict(judge.classes)
         meta["timings"] = {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}
         phase_map = assembled(opened, judge, store, decision, meta)
         if is_hexagonal(phase_map):
             meta["notes"].append(NO_HEXAGONAL_CTF)
-        phase_map = with_levels(phase_map, judge, rule, abstention)
+        if not judge.phases:  # phases by name are finer than any level of symmetry
+            phase_map = with_levels(phase_map, judge, rule, abstention)
         if grain_of is not None:
             phase_map = with_grains(phase_map, judge, rule, abstention, grain_of)
         progress.say("writing the map")
-        write_map(phase_map, folder, fractions=fractions)
-        if grain_of is not None:
-            write_pooled(phase_map, folder)
-        write_map_report(
-            phase_map,
-            folder / "report.html",
-            patterns=as_seen(opened, bundle),
-            threshold=abstention,
-            fractions=fractions,
-        )
+        with replaced_together(folder, "summary.json", stale=("pooled.png", "report_data")) as staged:
+            write_map(phase_map, staged, fractions=fractions)
+            if grain_of is not None:
+                write_pooled(phase_map, staged)
+            write_map_report(
+                phase_map,
+                staged / "report.html",
+                patterns=as_seen(opened, bundle),
+                threshold=abstention,
+                fractions=fractions,
+            )
     return phase_map
 
 
@@ -177,40 +201,41 @@ def check_out(folder: Path, scan: Scan, bundle: Bundle) -> None:
     raise InputError(what, path=folder, remedy=remedy)
 
 
-def wanted_recipe(bundle: Bundle, **wishes: float | None) -> Recipe:
-    """Return the bundle's recipe with another risk, confidence or familiar share where one is wished."""
+def wanted_recipe(bundle: Bundle, **wishes: Any) -> Recipe:
+    """Return the bundle's recipe with another risk, confidence, familiar share or promise where one is wished."""
     changed = {name: value for name, value in wishes.items() if value is not None}
     for name, value in changed.items():
-        if not 0 < value < 1:
+        if name != "promise" and not 0 < value < 1:
             raise InputError(f"{name} {value} is out of range", remedy="between 0 and 1, e.g. 0.02")
     return bundle.recipe.model_copy(update={"abstain": bundle.recipe.abstain.model_copy(update=changed)})
 
 
-def wanted_decision(bundle: Bundle, rule: str, **wishes: float | None) -> tuple[Calibration, AbstentionRule]:
-    """Return the bundle's own decision rule, or one fitted anew for another risk, confidence or familiar share."""
+def wanted_decision(bundle: Bundle, rule: str, **wishes: Any) -> tuple[Calibration, AbstentionRule]:
+    """Return the bundle's own decision rule, or one fitted anew for what is wished; see `wanted_recipe`."""
     if all(value is None for value in wishes.values()):
         return bundle.calibrations[rule], bundle.abstentions[rule]
-    return fit_decision(bundle.held_out, rule, wanted_recipe(bundle, **wishes))
+    recipe = wanted_recipe(bundle, **wishes)
+    return fit_decision(bundle.held_out, rule, recipe, bundle.classes, names=bundle.class_names)
 
 
 def _fractions(
-    judge: Bundle, rule: str, abstention: AbstentionRule, decision: Decision, scan: Scan
+    judge: Bundle, rule: str, abstention: AbstentionRule, decision: Decision, check: ScanCheck
 ) -> Fractions | None:
     """Correct the map's counts by how the same rule errs on held-out test patterns.
 
-    Intervals are drawn over blocks of the map, since neighbours are not independent.
+    Intervals are drawn over blocks of the map, since neighbours are not independent, and over held-out groups.
     """
     test = judge.held_out.test
     k = len(judge.classes)
     known = judge.decide(test.outputs, rule=rule, abstention=abstention)
-    side = max(3, round(math.sqrt(scan.n) / BLOCKS_A_SIDE))
     try:
         return phase_fractions(
             test.labels,
             outcomes(known.status, known.winner),
             outcomes(decision.status, decision.winner),
             k,
-            blocks=square_blocks(scan.row, scan.col, side),
+            blocks=check.blocks,
+            held_out_groups=test.group,
         )
     except InputError:
         # Nothing in the map is readable and familiar, or a class has no test patterns: a map without fractions.
@@ -219,7 +244,11 @@ def _fractions(
 
 def _notes(scan: Scan, bundle: Bundle) -> list[str]:
     """Gather what a reader of the map should know of how the scan was read and prepared."""
-    return [] if scan.note is None else [scan.note]
+    notes = [] if scan.note is None else [scan.note]
+    automatic = bundle.preparation(bundle.members[0]).static_background == "auto"
+    if automatic and scan.static_background is not None and not scan.keeps_background:
+        notes.append("the file's static background is no longer in its patterns: it is not taken off again")
+    return notes
 
 
 def _meta(
@@ -234,7 +263,10 @@ def _meta(
             f"this scan was taken at {scan.voltage_kv:g} kV, the bundle was fitted at {trained} kV: "
             "the promised risk does not carry over"
         )
+    warnings += recording_warnings(scan)
     return {
+        # The same in every file of a map: who finds two in one folder has files of two runs before him.
+        "run_id": uuid.uuid4().hex,
         "scan": {
             "name": scan.name,
             "patterns": scan.n,
@@ -255,5 +287,6 @@ def _meta(
         "promised_risk": abstention.certificate.to_dict(),
         "warnings": warnings,
         "notes": _notes(scan, bundle),
+        **({"adapted": bundle.manifest["adapted"]} if "adapted" in bundle.manifest else {}),
         "versions": versions(),
     }

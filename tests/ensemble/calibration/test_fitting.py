@@ -90,7 +90,7 @@ def test_auto_leaves_good_probabilities_alone():
 def test_auto_warns_of_a_missing_class_and_falls_back():
     p, labels = overconfident(300, 3)
     keep = labels != 1
-    with pytest.warns(UserWarning, match="class 1 has 0 held-out patterns"):
+    with pytest.warns(UserWarning, match="vector \\(class 1 has 0 of the 20 it needs\\)"):
         fitted = fit_calibration(p[keep], labels[keep])
     assert fitted.method in ("none", "temperature")
     assert "vector" in fitted.report["refused"]

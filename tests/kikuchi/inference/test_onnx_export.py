@@ -124,7 +124,7 @@ def test_a_bundle_that_cannot_be_written_keeps_its_exports_in_the_users_cache(bu
 
 
 @pytest.mark.parametrize(
-    "choice,remedy", [("int8", "quicken"), ("bf16", "quicken"), ("tpu", "auto, keras, onnx")]
+    "choice,remedy", [("int8", "accelerate"), ("bf16", "accelerate"), ("tpu", "auto, keras, onnx")]
 )
 def test_engines_that_are_not_there_are_refused_with_the_remedy(bundle, choice, remedy):
     with pytest.raises(InputError, match=remedy):

@@ -8,6 +8,7 @@ from kikuchi.matching.matcher import fit_evidence, flattened, log_likelihood
 from kikuchi.matching.phases import candidate_from_dict, candidates, check_distinct
 from kikuchi.matching.search import CentrePlane
 from kikuchi.matching.spectrum import Spectrum
+from kikuchi.matching.survey import screen_mask
 from kikuchi.matching.texture import plain_views, texture_of
 from kikuchi.simulate import MasterPattern, load_structure
 from kikuchi.simulate.detector.geometry import Geometry
@@ -47,6 +48,16 @@ def test_drawn_patterns_are_as_like_their_simulations_as_asked():
     score = (spectrum.of_patterns(patterns) * model).sum(axis=1) / np.linalg.norm(model, axis=1)
     assert score.mean() == pytest.approx(0.6, abs=0.03)
     assert spectrum.contrast(patterns).mean() == pytest.approx(0.02, rel=0.15)
+
+
+def test_a_round_screen_is_found_and_a_square_one_has_no_mask():
+    distance = np.hypot(*np.mgrid[-59.5:60, -59.5:60])
+    hill = 40 + 150 * np.exp(-((distance / 60) ** 2))
+    mask = screen_mask(np.where(distance < 56, hill, 1.0), (60, 60))
+    radius = np.hypot(*np.mgrid[-29.5:30, -29.5:30])
+    assert mask is not None
+    assert mask[radius < 24].all() and not mask[radius > 28].any()
+    assert screen_mask(hill, (60, 60)) is None
 
 
 def test_phases_are_named_as_the_user_does():

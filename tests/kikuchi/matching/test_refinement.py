@@ -72,6 +72,7 @@ def test_orientations_are_found_to_a_tenth_of_a_degree(texture, patterns, truth)
     assert np.all(better >= scores - 1e-6) and misorientation(again, found).max() < 0.1
 
 
+@pytest.mark.slow
 def test_the_pattern_centre_is_found_from_the_patterns(texture, patterns):
     fit = fit_geometry(
         Sample(patterns, np.zeros((16, 2))),

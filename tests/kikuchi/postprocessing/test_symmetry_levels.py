@@ -40,7 +40,10 @@ def bundle():
     outputs = MemberOutputs(logits[None], draws, np.ones(n), np.ones(n))
     held_out = HeldOut(outputs, labels, np.zeros(n, int), group % 2, group)
     return SimpleNamespace(
-        classes=CLASSES, held_out=held_out, calibrated=lambda o, rule: (None, softmax(o.logits[0]))
+        classes=CLASSES,
+        held_out=held_out,
+        calibrated=lambda o, rule: (None, softmax(o.logits[0])),
+        promised=lambda rule: rule,
     )
 
 

@@ -4,7 +4,7 @@ import tifffile
 from PIL import Image
 
 from ensemble.errors import InputError
-from kikuchi.scans import open_scan
+from kikuchi.scans import load_dataset, open_scan
 
 
 def _pattern(number):
@@ -167,3 +167,58 @@ def test_real_grain_list_places_images_that_have_its_numbers(shared, tmp_path):
     # Lines of ID 0, 41 and 1217 of the file.
     assert scan.x.tolist()[0] == 0 and scan.x.tolist()[2] == 820 and scan.y.tolist()[2] == 560
     assert scan.phase_names.tolist() == ["Al"] * 3
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("scan_r{r}c{c}.png", "scan_x{c}_y{r}.png", "x{c}y{r}.png", "p_row_{r:03d}_col_{c:03d}.png"),
+        *("p ({r},{c}).png", "p_[y{r},x{c}].png", "p-{c}-{r}.png", "R{r}_C{c}.png"),
+    ],
+)
+def test_names_tell_rows_and_columns_in_many_ways(form, tmp_path):
+    places = [(r, c) for r in range(3) for c in range(4)]
+    scan = open_scan(_write(tmp_path / "images", [form.format(r=r, c=c) for r, c in places]))
+    assert scan.shape == (3, 4) and scan.note is None
+    assert _seen(scan) == list(range(12))
+
+
+@pytest.mark.parametrize("form", ["Ni-2024-05-{:02d}.png", "Muster {}.png", "Site 1 Map Data 2_{:06d}.png"])
+def test_dates_and_numbers_are_a_line_that_is_said_or_the_grid_that_is_given(form, tmp_path):
+    folder = _write(tmp_path / "images", [form.format(i + 1) for i in range(12)])
+    scan = open_scan(folder)
+    assert scan.shape == (1, 12) and "--shape" in scan.note
+    given = open_scan(folder, shape=(3, 4))
+    assert given.shape == (3, 4) and given.note is None and _seen(given) == list(range(12))
+    with pytest.raises(InputError, match="holds 12 patterns"):
+        open_scan(folder, shape=(3, 5))
+
+
+@pytest.mark.parametrize("name", ["Electron Image 1.png", "phase.png"])
+def test_pictures_of_the_sample_and_of_a_map_are_no_patterns(name, tmp_path):
+    folder = _write(tmp_path / "images", [f"p_{i}.png" for i in range(3)])
+    Image.fromarray(np.zeros((96, 128), np.uint8)).save(folder / name)
+    scan = open_scan(folder)
+    assert scan.n == 3 and f"{name} is no pattern and left out" in scan.note
+    assert open_scan(folder / name).n == 1  # asked for by name it is one
+
+
+def test_brackets_in_a_path_are_its_name_and_in_a_glob_a_choice(tmp_path):
+    folder = _write(tmp_path / "[2024] Prüfung µ", [f"p_{i}.png" for i in range(4)])
+    assert open_scan(folder / "*.png").n == 4
+    assert _seen(open_scan(folder / "p_[13].png")) == [1, 3]
+    (tmp_path / "dataset.toml").write_text(
+        '[[material]]\nname = "Ni"\nspace_group = 225\nscan = "[2024] Prüfung µ/*.png"\nshape = [2, 2]\n',
+        encoding="utf-8",
+    )
+    assert load_dataset(tmp_path / "dataset.toml").materials[0].scan.shape == (2, 2)
+
+
+def test_a_grain_list_in_utf16_and_with_steps_of_a_sixteenth_keeps_its_grid(tmp_path):
+    folder = _write(tmp_path / "scan", [f"Map 1_{i + 1:04d}.png" for i in range(240)])
+    lines = ["ID\tX\tY\tPhase"]
+    lines += [f"{i}\t{i % 60 * 0.0625:.4f}\t{i // 60 * 0.0625:.4f}\tNi₃Al, Überstruktur" for i in range(240)]
+    (folder / "Grain List.txt").write_bytes("\r\n".join(lines).encode("utf-16"))
+    scan = open_scan(folder)
+    assert scan.shape == (4, 60) and scan.step == pytest.approx((0.0625, 0.0625))
+    assert set(scan.phase_names) == {"Ni₃Al, Überstruktur"}

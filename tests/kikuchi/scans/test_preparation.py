@@ -155,11 +155,48 @@ def test_background_is_the_files_the_mean_or_none(nickel_file, nickel):
         background_for(bare, Preparation(static_background="file"))
 
 
+@pytest.mark.parametrize("operation", ["subtract", "divide"])
+def test_a_background_taken_off_by_kikuchipy_is_not_taken_off_again(operation, tmp_path):
+    import kikuchipy
+
+    signal = kikuchipy.data.nickel_ebsd_small()
+    signal.save(tmp_path / "raw.h5")
+    signal.remove_static_background(operation, show_progressbar=False)
+    signal.save(tmp_path / "corrected.h5")
+    signal.remove_dynamic_background(show_progressbar=False)
+    signal.save(tmp_path / "flat.h5")
+    auto = Preparation(static_background="auto")
+    assert background_for(open_scan(tmp_path / "raw.h5"), auto) is not None
+    for name in ("corrected.h5", "flat.h5"):
+        scan = open_scan(tmp_path / name)
+        assert scan.static_background is not None and background_for(scan, auto) is None
+        # Who asks for it by name gets it.
+        assert background_for(scan, Preparation(static_background="file")) is scan.static_background
+
+
+@pytest.mark.parametrize("n", [1, 3, 30])
+def test_a_scratched_screen_is_seen_in_the_mean_until_it_is_taken_off(n):
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[-1:1:40j, -1:1:50j]
+    screen = 120 * np.exp(-(x**2 + (y - 0.2) ** 2)) + 20
+    screen[:, 20:22] *= 0.6  # a scratch
+    bands = np.stack([np.cos(12 * (x * np.cos(a) + y * np.sin(a))) for a in rng.uniform(0, np.pi, n)])
+    raw = screen * (1 + 0.1 * bands + rng.normal(0, 0.05, bands.shape))
+    assert scan_from_array(raw, static_background=screen).keeps_background
+    assert scan_from_array(
+        2 * raw + 30, static_background=screen
+    ).keeps_background  # another gain and black level
+    assert not scan_from_array(raw - screen + 100, static_background=screen).keeps_background
+    assert not scan_from_array(raw / screen, static_background=screen).keeps_background
+
+
 def test_static_background_of_another_size_is_refused(nickel):
     with pytest.raises(InputError, match="static background"):
         prepare(nickel, Preparation(static_background="file"), np.ones((50, 60)))
     with pytest.raises(InputError, match="none was given"):
         prepare(nickel, Preparation(static_background="mean"))
+    with pytest.raises(InputError, match="static background"):
+        scan_from_array(nickel, static_background=np.ones((50, 60)))
 
 
 def test_silicon_frames_with_a_round_screen_lose_rim_and_blot(shared):

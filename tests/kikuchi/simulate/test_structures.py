@@ -118,5 +118,5 @@ def test_unknown_names_and_broken_files_are_refused_by_name(tmp_path: Path) -> N
         load_structure(tmp_path / "absent.toml")
     broken = tmp_path / "broken.toml"
     broken.write_text("lattice = [")
-    with pytest.raises(InputError, match=r"broken.toml: not a TOML file"):
+    with pytest.raises(InputError, match=r"broken.toml: is not valid TOML"):
         load_structure(broken)

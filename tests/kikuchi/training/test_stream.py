@@ -104,3 +104,20 @@ def test_a_recipe_says_how_often_each_class_comes(tmp_path):
     labels = recipe_stream(table, (225, 229), seed=3).raw(1)[1]
     # 900 of 1000 expected, standard deviation 9.5.
     assert 860 < (labels == 0).sum() < 940
+
+
+def test_strangers_and_overlaps_are_every_class_alike(masters):
+    foreign = [kinematical_master(load_structure("Mg"), half_size=30, min_dspacing=1.0)]
+    found = stream(masters, patterns=50, strangers=foreign, stranger_share=0.4)
+    patterns, labels = found.prepared(1, Preparation(size=32))
+    k = len(found.classes)
+    assert patterns.shape == (50, 32, 32) and labels.shape == (50, k)
+    np.testing.assert_allclose(labels[30:], 1 / k)
+    np.testing.assert_array_equal(np.sort(labels[:30], axis=1)[:, -1], 1)
+    np.testing.assert_array_equal(labels[:30].argmax(axis=1), found.raw(1)[1][:30])
+    assert found.foreign(1, 20).std(axis=(1, 2)).min() > 0
+
+
+def test_a_class_is_no_stranger(masters):
+    with pytest.raises(InputError, match="a stranger of space group 225"):
+        MasterStream(masters, strangers=[masters[0]])

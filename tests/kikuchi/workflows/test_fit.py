@@ -119,3 +119,18 @@ def test_weights_by_log_loss_pool_as_the_formula_says(bundle):
     likelihood = np.array([np.exp(np.log(m[np.arange(len(first.labels)), first.labels]).mean()) for m in p])
     expected = np.tensordot(likelihood / likelihood.sum(), p, axes=1)
     np.testing.assert_allclose(weighted.combined(first.outputs, "average").probabilities, expected, atol=1e-6)
+
+
+def test_a_space_group_that_nothing_would_certify_is_refused_before_training(dataset, tmp_path):
+    # One scan a space group, and whole scans as the independent unit: it cannot both calibrate and certify.
+    recipe = parse_recipe(RECIPE + '[abstain]\ngroups = "scan"\n', "r")
+    with pytest.raises(kikuchi.InputError, match="space group 225: all held-out patterns are of one scan"):
+        kikuchi.fit(dataset, recipe, tmp_path / "run", seed=3)
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_space_group_certifies(bundle):
+    held_out = bundle.held_out
+    for part in (0, 1):
+        assert set(held_out.labels[held_out.part == part]) == {0, 1}
+    assert all(rule.certificate.untested == () for rule in bundle.abstentions.values())

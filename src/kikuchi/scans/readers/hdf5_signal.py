@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi._support.home import load_kikuchipy
 from kikuchi.scans.readers.hdf5_file import scan_of
 from kikuchi.scans.readers.limits import MAX_GRID
 from kikuchi.scans.readers.vendor_header import header_phases, header_steps
@@ -74,13 +75,11 @@ def load_hdf5_signal(path: Path, dataset: str) -> Hdf5Signal:
         If the map has more points than patterns though nobody stopped it, or its grid is not read.
     """
     import dask.array as da
-    from kikuchipy.signals import LazyEBSD
 
+    kikuchipy = load_kikuchipy()
     name = dataset.rsplit("/", 1)[-1]
     group_name = scan_of(dataset)
     if name not in _READERS:  # EMsoft's: its reader reshapes nothing
-        import kikuchipy
-
         return Hdf5Signal(kikuchipy.load(path, lazy=True))
     if group_name is None:
         raise InputError(
@@ -133,7 +132,7 @@ def load_hdf5_signal(path: Path, dataset: str) -> Hdf5Signal:
     try:
         scan = reader.file[group_name]
         _check_grid(scan, path)
-        signal = LazyEBSD(**reader.scan2dict(scan, lazy=True))
+        signal = kikuchipy.signals.LazyEBSD(**reader.scan2dict(scan, lazy=True))
         patterns = int(np.prod(scan[f"EBSD/Data/{name}"].shape[:-2], dtype=np.int64))
         phases = header_phases(scan, name, patterns)
         step = header_steps(scan, name)

@@ -9,6 +9,7 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi._support.archive import check_archive
 from kikuchi._support.hdf5_probe import probe_hdf5
+from kikuchi._support.home import load_kikuchipy
 from kikuchi.simulate.crystals.symmetry import is_centrosymmetric
 from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.masters.master_file import read_stored_master
@@ -76,8 +77,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _through_kikuchipy(path: Path, voltage_kv: float | None, **options: Any) -> MasterPattern:
-    import kikuchipy
-
+    kikuchipy = load_kikuchipy()
     try:
         signal = kikuchipy.load(path, hemisphere="both", **options)
     except ImportError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi._support.atomic import replaced_together
 from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.scenes.labelled import Progress, simulate_labelled, simulate_map
 from kikuchi.simulate.scenes.microstructure import (
@@ -18,6 +19,10 @@ from kikuchi.simulate.scenes.microstructure import (
     voronoi_grains,
 )
 from kikuchi.simulate.scenes.spec import MapTable, Material, Spec, load_spec
+
+#: Pixels from the pole to the edge: of kinematical masters, whose time is no matter, and of dynamical ones: 0.9 degrees
+#: each, about a pixel of a detector of 60.
+_FINE, _ENOUGH = 200, 100
 
 
 def simulate(
@@ -58,31 +63,47 @@ def simulate(
         )
     if spec.map is not None and out.suffix.lower() not in ("", ".h5"):
         raise InputError("a map goes into an .h5 file", path=out, remedy="end its name in .h5")
+    try:
+        return _simulate(spec, out, workers, progress)
+    except MemoryError as error:
+        raise InputError(
+            f"there is not memory enough for what the specification asks: {error or 'out of memory'}",
+            remedy="ask for fewer patterns, a smaller detector or a smaller half_size",
+        ) from error
+
+
+def _simulate(spec: Spec, out: Path, workers: int | None, progress: Progress | None) -> Path:
     masters = [material_master(material, spec) for material in spec.material]
+    # A scan and its truth come together: killed amid them, the old pair stays.
     if spec.map is None:
-        return simulate_labelled(
+        with replaced_together(out, "dataset.toml") as staged:
+            written = simulate_labelled(
+                masters,
+                staged,
+                count=[material.count for material in spec.material],
+                detector=spec.detector,
+                microscope=spec.microscope,
+                seed=spec.seed,
+                workers=workers,
+                progress=progress,
+            )
+        return out / written.name
+    structure, step_um = build_microstructure(spec.map, [m.name for m in spec.material], spec.seed)
+    target = out if out.suffix else out / "map.h5"
+    with replaced_together(target.parent, target.name) as staged:
+        simulate_map(
             masters,
-            out,
-            count=[material.count for material in spec.material],
+            structure,
+            staged / target.name,
             detector=spec.detector,
             microscope=spec.microscope,
             seed=spec.seed,
+            step_um=step_um,
+            vary=spec.map.vary,
             workers=workers,
             progress=progress,
         )
-    structure, step_um = build_microstructure(spec.map, [m.name for m in spec.material], spec.seed)
-    return simulate_map(
-        masters,
-        structure,
-        out if out.suffix else out / "map.h5",
-        detector=spec.detector,
-        microscope=spec.microscope,
-        seed=spec.seed,
-        step_um=step_um,
-        vary=spec.map.vary,
-        workers=workers,
-        progress=progress,
-    )
+    return target
 
 
 def material_master(material: Material, spec: Spec) -> MasterPattern:
@@ -93,7 +114,7 @@ def material_master(material: Material, spec: Spec) -> MasterPattern:
     material
         Its name, and where it comes from.
     spec
-        Voltage and size for those that are computed.
+        Voltage, size and kind of diffraction for those that are computed.
 
     Raises
     ------
@@ -106,10 +127,21 @@ def material_master(material: Material, spec: Spec) -> MasterPattern:
         master = load_master(material.master)
     else:
         from kikuchi.simulate.crystals.structure_files import load_structure
-        from kikuchi.simulate.masters.kinematical import kinematical_master
 
         structure = load_structure(material.structure or material.name)
-        master = kinematical_master(structure, voltage_kv=spec.voltage_kv, half_size=spec.half_size)
+        if spec.diffraction == "kinematical":
+            from kikuchi.simulate.masters.kinematical import kinematical_master
+
+            master = kinematical_master(structure, spec.voltage_kv, half_size=spec.half_size or _FINE)
+        else:
+            from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
+            from kikuchi.simulate.masters.cache import cached_master
+
+            half_size = spec.half_size or _ENOUGH
+            try:
+                master = cached_master(bloch_wave_master, structure, spec.voltage_kv, half_size=half_size)
+            except (OSError, InputError):  # nothing can be kept here; a wrong request is told again
+                master = bloch_wave_master(structure, spec.voltage_kv, half_size=half_size)
     return replace(master, name=material.name)
 
 

@@ -8,7 +8,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PositiveFloat,
-    PositiveInt,
     ValidationError,
     model_validator,
 )
@@ -16,6 +15,10 @@ from pydantic import (
 from ensemble.errors import InputError
 from kikuchi._support.text import read_toml
 from kikuchi.simulate.detector.microscope import Detector, Microscope
+
+#: Beyond these a typing error is likelier than a wish.
+_MOST_PATTERNS = 100_000_000
+_Side = Annotated[int, Field(ge=1, le=20_000)]
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -42,7 +45,7 @@ class Material(_Table):
     name: Annotated[str, Field(min_length=1)]
     structure: Path | None = None
     master: Path | None = None
-    count: PositiveInt = 400
+    count: Annotated[int, Field(ge=1, le=_MOST_PATTERNS)] = 400
 
     @model_validator(mode="after")
     def _check(self) -> "Material":
@@ -145,7 +148,7 @@ class MapTable(_Table):
         An indexed map, ``.ang`` or ``.ctf``, that gives phases and orientations.
     """
 
-    shape: tuple[PositiveInt, PositiveInt] = (60, 80)
+    shape: tuple[_Side, _Side] = (60, 80)
     step: PositiveFloat = 1.0
     grain_size: PositiveFloat = 12.0
     boundary_width: Annotated[float, Field(ge=0)] = 1.0
@@ -172,8 +175,13 @@ class Spec(_Table):
         The same seed gives the same patterns.
     voltage_kv
         Accelerating voltage for structures, kV; a master file has its own.
+    diffraction
+        How master patterns of structures are computed: ``"dynamical"``, by many-beam Bloch waves, in seconds a crystal
+        and the more the less symmetry it has, kept in the cache; ``"kinematical"``, at once, with bands only where real
+        patterns have fine structure. Members taught with the latter fail on real patterns.
     half_size
-        Size of computed master patterns: they have 2 * half_size + 1 pixels along each side.
+        Size of computed master patterns: they have 2 * half_size + 1 pixels along each side. By default 100 for
+        dynamical and 200 for kinematical ones.
 
     Examples
     --------
@@ -190,7 +198,8 @@ class Spec(_Table):
     map: MapTable | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     voltage_kv: PositiveFloat = 20.0
-    half_size: Annotated[int, Field(ge=10)] = 200
+    diffraction: Literal["dynamical", "kinematical"] = "dynamical"
+    half_size: Annotated[int, Field(ge=10, le=2000)] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> "Spec":

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -142,7 +143,7 @@ def truth_path(scan: str | Path) -> Path:
     return scan.with_name(scan.stem + ".truth.csv")
 
 
-def _put(group, values: Mapping) -> None:
+def _put(group: Any, values: Mapping) -> None:
     """Datasets as kikuchipy's own writer makes them: single values have shape (1,), text is bytes."""
     for name, value in values.items():
         if isinstance(value, str):

@@ -1,0 +1,1 @@
+"""Study: a scan of named phases, from the command to the map."""

@@ -1,0 +1,298 @@
+"""Scans of named phases: dual-phase maps from EMsoft's masters, real scans, wrong candidates, pairs, time.
+
+    python -m reports.adapt.study maps --shared ../shared --work /tmp/adapt
+    python -m reports.adapt.study real --shared ../shared --work /tmp/adapt
+    python -m reports.adapt.study pairs --shared ../shared --work /tmp/adapt
+
+Results are written part by part beside this file; a part that is there is left as it is.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import kikuchi
+from ensemble.errors import InputError
+from ensemble.metrics import bootstrap_interval
+from kikuchi._support.progress import SILENT
+from kikuchi.matching.dictionary import build_dictionary, fundamental_orientations
+from kikuchi.matching.matcher import flattened
+from kikuchi.matching.search import base_at
+from kikuchi.matching.storage import load_matcher
+from kikuchi.scans import Scan, open_scan
+from kikuchi.simulate import Detector, Microscope, load_master, simulate_map
+from kikuchi.simulate.detector.distribution import between, log_between
+from kikuchi.simulate.scenes.simulation import build_microstructure
+from kikuchi.simulate.scenes.spec import MapTable
+from reports._provenance import provenance
+
+HERE = Path(__file__).parent
+SEED = 2021
+KV = 20.0
+
+#: The recording of the two maps of `reports/paper`.
+DETECTOR = Detector(shape=(60, 60), pcx=between(0.48, 0.52), pcy=between(0.23, 0.27), pcz=between(0.53, 0.57))
+MICROSCOPE = Microscope(contrast=between(0.03, 0.08), dose=log_between(1500, 6000))
+
+#: Phase by phase: EMsoft's master, which the patterns are made of, and the structure that is named.
+MAPS: dict[str, dict[str, Any]] = {
+    "nickel superalloy": {
+        "phases": {"Ni": "Ni_nickel_sg225", "Ni3Al": "Ni3Al_gamma_prime_sg221"},
+        "microstructure": {
+            "shape": [69, 100], "step": 0.2, "grain_size": 4.0, "boundary_width": 0.2,
+            "phase": [{"material": "Ni"}],
+            "precipitate": [{"material": "Ni3Al", "matrix": "Ni", "fraction": 0.3, "radius": 0.6}],
+        },
+    },
+    "duplex steel": {
+        "phases": {"Austenite": "Fe_gamma_iron_sg225", "Fe": "Fe_alpha_iron_sg229"},
+        "microstructure": {
+            "file": "real/duplex_steel_map/sdss_ferrite_austenite.ang", "boundary_width": 1.5,
+            "phase": [
+                {"material": "Austenite", "in_file": "austenite/austenite"},
+                {"material": "Fe", "in_file": "ferrite/ferrite"},
+            ],
+        },
+    },
+}  # fmt: skip
+
+#: One pair per crystal system, of what EMsoft's database holds, and the two asked for by name.
+PAIRS = (
+    ("Ti", "Ti_alpha_titanium_sg194", "Fe", "Fe_alpha_iron_sg229"),
+    ("Fe3C", "Fe3C_cementite_sg62", "Fe", "Fe_alpha_iron_sg229"),
+    ("Quartz", "SiO2_alpha_quartz_low_sg152", "Si", "Si_silicon_sg227"),
+    ("Sn", "Sn_beta_tin_white_sg141", "Ge", "Ge_germanium_sg227"),
+    ("Mg", "Mg_magnesium_sg194", "Al", "Al_aluminum_sg225"),
+    ("GaAs", "GaAs_gallium_arsenide_sg216", "Ge", "Ge_germanium_sg227"),
+    ("SrTiO3", "SrTiO3_tausonite_sg221", "Cu2O", "Cu2O_cuprite_sg224"),
+    ("Mo", "Mo_molybdenum_sg229", "W", "W_tungsten_sg229"),
+)
+
+REAL: tuple[tuple[str, str, tuple[str, ...], str | None], ...] = (
+    ("nickel, nine patterns", "nickel", ("Ni", "Si", "Fe"), "Ni"),
+    ("nickel told it is Si or Fe", "nickel", ("Si", "Fe"), None),
+    ("silicon in", "si_in", ("Ni", "Si", "Fe"), "Si"),
+    ("silicon out 5 mm", "si_out5mm", ("Ni", "Si", "Fe"), "Si"),
+    ("silicon out 10 mm", "si_out10mm", ("Ni", "Si", "Fe"), "Si"),
+    ("silicon out 5 mm told it is Ni or Fe", "si_out5mm", ("Ni", "Fe"), None),
+    ("Inconel 718, 2500 patterns", "inconel", ("Ni", "Fe", "Si"), "Ni"),
+)
+
+
+def share(wrong: np.ndarray, groups: np.ndarray) -> dict[str, float]:
+    """Return an error rate with its 95 % interval over grains."""
+    found = bootstrap_interval(lambda w: w.mean(), wrong.astype(float), groups=groups, n_resamples=400)
+    return {"value": float(wrong.mean()), "low": float(found.low), "high": float(found.high)}
+
+
+def master_file(shared: Path, name: str) -> Path:
+    """Return a file of the public database."""
+    return shared / "masters" / f"{name}_{KV:.0f}kV.sht"
+
+
+def recorded(name: str, entry: dict[str, Any], shared: Path, work: Path) -> Path:
+    """Simulate a map from EMsoft's masters, once."""
+    out = work / f"{name.replace(' ', '_')}.h5"
+    if not out.is_file():
+        names = list(entry["phases"])
+        masters = [
+            replace(load_master(master_file(shared, f), half_size=200), name=n)
+            for n, f in entry["phases"].items()
+        ]
+        table = dict(entry["microstructure"])
+        if "file" in table:
+            table["file"] = shared / table["file"]
+        structure, step = build_microstructure(MapTable.model_validate(table), names, SEED)
+        simulate_map(
+            masters, structure, out, detector=DETECTOR, microscope=MICROSCOPE, seed=SEED, step_um=step
+        )
+    return out
+
+
+def dictionary_alone(run: Path, scan: Scan, background: np.ndarray | None) -> np.ndarray:
+    """Return the phase of the better best entry of a dictionary of each, told the pattern centre; (N,)."""
+    member = load_matcher(run / "members" / "matcher-1")
+    found = []
+    coarse = member.matcher.phases[0].coarse
+    features = np.concatenate(
+        [coarse.of_patterns(flattened(p, background)) for _, p in scan.iter_chunks(512)]
+    )
+    for phase in member.matcher.phases:
+        rotations = fundamental_orientations(phase.space_group, 3.0)
+        geometry = base_at(phase.base, coarse, phase.plane.middle)
+        found.append(build_dictionary(phase.texture, rotations, geometry, coarse).best(features, 1)[1][:, 0])
+    return np.argmax(found, axis=0)
+
+
+def map_part(shared: Path, work: Path) -> dict[str, Any]:
+    """Adapt to both maps and judge them."""
+    results = kept("maps")
+    for name, entry in MAPS.items():
+        if name in results:
+            continue
+        file = recorded(name, entry, shared, work)
+        run, out = work / f"{file.stem}.run", work / f"{file.stem}.maps"
+        names = list(entry["phases"])
+        clock, cpu = time.perf_counter(), time.process_time()
+        bundle = kikuchi.adapt(file, names, run, seed=SEED)
+        adapted = (time.perf_counter() - clock, time.process_time() - cpu)
+        kikuchi.map_scan(file, bundle, out)
+        whole = (time.perf_counter() - clock, time.process_time() - cpu)
+        table, truth = pd.read_csv(out / "map.csv"), pd.read_csv(file.with_name(f"{file.stem}.truth.csv"))
+        known = truth["phase"].isin(names).to_numpy()
+        pure = known & (truth["status_truth"] == "known").to_numpy()
+        grain = truth["grain"].to_numpy()
+        best = table[[f"p_{n}" for n in names]].idxmax(axis=1).str[2:]
+        wrong = (best != truth["phase"]).to_numpy()
+        answered = (table["status"] == "solved").to_numpy() & known
+        scan = open_scan(file)
+        alone = np.array(names)[
+            dictionary_alone(run, scan, load_matcher(run / "members" / "matcher-1").background)
+        ]
+        by_dictionary = alone != truth["phase"].to_numpy()
+        results[name] = {
+            "points": int(known.sum()),
+            "pure_points": int(pure.sum()),
+            "error": share(wrong[known], grain[known]),
+            "error_away_from_boundaries": share(wrong[pure], grain[pure]),
+            "dictionary_error_away_from_boundaries": share(by_dictionary[pure], grain[pure]),
+            "answered": float(answered.sum() / known.sum()),
+            "answered_away_from_boundaries": float((answered & pure).sum() / pure.sum()),
+            "wrong_among_answered": float((answered & wrong).sum() / max(1, answered.sum())),
+            "true_pattern_centre": [float(truth[c].median()) for c in ("pcx", "pcy", "pcz")],
+            "adapted": bundle.manifest["adapted"],
+            "promise": bundle.promised(bundle.abstentions[bundle.rule]).certificate.message,
+            "seconds": {
+                "adapt": adapted[0],
+                "adapt_cpu": adapted[1],
+                "to_the_map": whole[0],
+                "cpu": whole[1],
+            },
+        }
+    return results
+
+
+def real_scan(which: str, shared: Path, work: Path) -> Path:
+    """Return a real scan's file."""
+    if which == "nickel":
+        import kikuchipy
+
+        file = work / "nickel.h5"
+        if not file.is_file():
+            kikuchipy.data.nickel_ebsd_small().save(file)
+        return file
+    if which == "inconel":
+        return shared / "real" / "inconel718_map" / "inconel718_50x50.h5"
+    return shared / "real" / "silicon_moving_screen" / f"{which}.h5"
+
+
+def real_part(shared: Path, work: Path) -> dict[str, Any]:
+    """Adapt to real scans with the right and with wrong candidates."""
+    results = kept("real")
+    for label, which, names, truth in REAL:
+        if label in results:
+            continue
+        run, out = work / f"{which}-{'-'.join(names)}.run", work / f"{which}-{'-'.join(names)}.maps"
+        clock = time.perf_counter()
+        try:
+            bundle = kikuchi.adapt(real_scan(which, shared, work), names, run, voltage_kv=KV, seed=SEED)
+        except InputError as error:
+            results[label] = {"refused": error.what, "seconds": time.perf_counter() - clock}
+            keep("real", results)
+            continue
+        kikuchi.map_scan(real_scan(which, shared, work), bundle, out)
+        table = pd.read_csv(out / "map.csv")
+        best = table[[f"p_{n}" for n in names]].idxmax(axis=1).str[2:]
+        solved = table["status"] == "solved"
+        results[label] = {
+            "patterns": len(table),
+            "put_first": best.value_counts().to_dict(),
+            "answered": table["phase"][solved].value_counts().to_dict(),
+            "status": table["status"].value_counts().to_dict(),
+            "truth": truth,
+            "geometry": bundle.manifest["adapted"]["geometry"],
+            "seconds": time.perf_counter() - clock,
+        }
+        keep("real", results)
+    return results
+
+
+def pair_part(shared: Path, work: Path) -> dict[str, Any]:
+    """Adapt to small maps of pairs of every crystal system but the two lowest, which the database does not hold."""
+    results = kept("pairs")
+    for one, one_file, other, other_file in PAIRS:
+        if f"{one} / {other}" in results:
+            continue
+        entry = {
+            "phases": {one: one_file, other: other_file},
+            "microstructure": {
+                "shape": [20, 30], "step": 1.0, "grain_size": 4.0, "boundary_width": 0.5,
+                "phase": [{"material": one}, {"material": other}],
+            },
+        }  # fmt: skip
+        label = f"{one} / {other}"
+        file = recorded(f"{one}-{other}", entry, shared, work)
+        clock = time.perf_counter()
+        try:
+            bundle = kikuchi.adapt(file, [one, other], work / f"{one}-{other}.run", seed=SEED)
+        except InputError as error:
+            results[label] = {"refused": error.what}
+            keep("pairs", results)
+            continue
+        kikuchi.map_scan(file, bundle, work / f"{one}-{other}.maps", progress=SILENT)
+        table = pd.read_csv(work / f"{one}-{other}.maps" / "map.csv")
+        truth = pd.read_csv(file.with_name(f"{file.stem}.truth.csv"))
+        pure = (truth["status_truth"] == "known").to_numpy()
+        best = table[[f"p_{one}", f"p_{other}"]].idxmax(axis=1).str[2:]
+        wrong = (best != truth["phase"]).to_numpy()
+        answered = (table["status"] == "solved").to_numpy()
+        results[label] = {
+            "error_away_from_boundaries": float(wrong[pure].mean()),
+            "answered_away_from_boundaries": float(answered[pure].mean()),
+            "wrong_among_answered": float((answered & wrong).sum() / max(1, answered.sum())),
+            "expected": bundle.manifest["adapted"]["separability"],
+            "seconds": time.perf_counter() - clock,
+        }
+        keep("pairs", results)
+    return results
+
+
+def kept(part: str) -> dict[str, Any]:
+    """Return the results of a part that are there already."""
+    file = HERE / f"{part}.json"
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def keep(part: str, results: dict[str, Any]) -> None:
+    """Write what a part has so far."""
+    made = {"made_by": provenance(seed=SEED)} | {k: v for k, v in results.items() if k != "made_by"}
+    (HERE / f"{part}.json").write_text(json.dumps(made, indent=1, default=float) + "\n")
+
+
+PARTS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
+    "maps": map_part,
+    "real": real_part,
+    "pairs": pair_part,
+}
+
+
+def main() -> None:
+    """Run one part and write its results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--work", type=Path, required=True)
+    arguments = parser.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    PARTS[arguments.part](arguments.shared, arguments.work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Import Keras as its user has set it up, where this toolkit runs on that; say why not, where it does not."""
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ensemble.errors import InputError
+
+#: Backends that members are trained, run and explained with.
+BACKENDS = ("tensorflow", "torch")
+
+
+def wanted_backend() -> tuple[str, str]:
+    """Return the backend that Keras would take, and what says so: the environment, else Keras' own file."""
+    named = os.environ.get("KERAS_BACKEND")
+    if named:
+        return named, "KERAS_BACKEND"
+    home = os.environ.get("KERAS_HOME")
+    file = (Path(home) if home else Path("~/.keras").expanduser()) / "keras.json"
+    try:
+        told = json.loads(file.read_bytes())
+    except (OSError, ValueError):  # as Keras does
+        told = None
+    found = told.get("backend") if isinstance(told, dict) else None
+    return (str(found), str(file)) if found else ("tensorflow", "Keras' default")
+
+
+def import_keras() -> Any:
+    """Import Keras, for arrays whose last axis is that of the channels: members have no other.
+
+    Raises
+    ------
+    InputError
+        The backend that is set is none that this toolkit runs on, or is not installed.
+    """
+    if "keras" not in sys.modules:
+        backend, source = wanted_backend()
+        remedy = "set KERAS_BACKEND=" + " or ".join(BACKENDS)
+        if backend not in BACKENDS:
+            raise InputError(
+                f"this toolkit does not run on Keras' backend {backend!r}", path=source, remedy=remedy
+            )
+        if importlib.util.find_spec(backend) is None:
+            raise InputError(f"the backend {backend} is not installed", path=source, remedy=remedy)
+    import keras
+
+    # A keras.json of channels_first, as old tutorials have it, is meant for other networks than these.
+    keras.config.set_image_data_format("channels_last")
+    return keras

@@ -1,0 +1,107 @@
+"""The tables below a map on what was promised: class by class, and how the scan compares with what was certified."""
+
+from typing import Any
+
+from ensemble.abstention import AbstentionRule
+from ensemble.abstention.stratified import ClassVerdict
+from kikuchi.html.tables import Table, percent
+from kikuchi.maps.phase_map import PhaseMap
+
+_SAID = {
+    "kept": "kept",
+    "silent": "not answered; hardly ever taken for another",
+    "unknown": "no: too few held-out patterns, or too many wrong",
+}
+_SMALL = 5e-4
+
+
+def verdict_table(rule: AbstentionRule, names: list[str]) -> Table | None:
+    """Promise of every class; None where the promise is for all answers together.
+
+    Parameters
+    ----------
+    rule
+        What the map was decided with.
+    names
+        Of the K classes.
+    """
+    if not rule.verdicts:
+        return None
+    rows: list[list[Any]] = []
+    for verdict in rule.verdicts:
+        if isinstance(verdict, ClassVerdict):
+            said = _SAID[verdict.verdict]
+        else:
+            said = "kept" if verdict.kept else "no: not answered"
+        rows.append(
+            [
+                names[verdict.index],
+                said,
+                verdict.threshold if verdict.threshold <= 1 else None,
+                verdict.n_answered,
+                verdict.n_errors,
+                percent(verdict.bound),
+            ]
+        )
+    what = {
+        "material": "Risk of the answers to each true material, the worst of a space group; it holds for any mixture.",
+        "class": "Risk of the answers with each space group, at the mixture estimated from this scan.",
+    }
+    return Table(
+        "What is promised, class by class",
+        ["Space group", "Certified", "Answered from confidence", "Held-out answers", "Wrong", "Upper bound"],
+        rows,
+        what.get(rule.promise, ""),
+    )
+
+
+def check_tables(phase_map: PhaseMap) -> list[Table]:
+    """Return how the scan compares with the held-out patterns: the gauge, and the mixture of its classes."""
+    check = phase_map.meta.get("scan_check") or {}
+    tables = []
+    gauge, mixture = check.get("gauge"), check.get("mixture")
+    if gauge and gauge["deviations"]:
+        verdict = "not like what was certified" if gauge["alike"] is False else "like what was certified"
+        units = (
+            f"the scan as one of {gauge['held_out_units']} held-out ones"
+            if gauge["method"] == "rank"
+            else f"{gauge['units']} blocks of the scan against {gauge['held_out_units']} held-out groups"
+        )
+        tables.append(
+            Table(
+                f"Is this scan like what was certified? {verdict.capitalize()}",
+                ["What deviates most", "Feature", "By (robust standard deviations)", "p"],
+                [
+                    [d["words"], d["feature"].replace("_", " "), f"{d['shift']:+.2f}", f"{d['p_value']:.2g}"]
+                    for d in gauge["deviations"][:3]
+                ],
+                f"p = {gauge['p_value']:.2g} for all {len(gauge['deviations'])} features together, {units}; below "
+                f"{gauge['level']:g} no promise is made.",
+            )
+        )
+    if mixture:
+        rows = [
+            [
+                g["space_group"],
+                percent(g["prior"]),
+                percent(g["shares"]),
+                f"{percent(g['low'])} to {percent(g['high'])}",
+            ]
+            for g in mixture["space_groups"]
+            if g["high"] > _SMALL
+        ]
+        why = "" if mixture["identified"] else f"Not to be relied on: {mixture['why']}. "
+        tables.append(
+            Table(
+                "How the scan is mixed, estimated from what is said of all its points",
+                [
+                    "Space group",
+                    "Held-out patterns",
+                    "This scan",
+                    f"{100 * mixture['confidence']:.3g} % interval",
+                ],
+                rows,
+                f"{why}Expectation maximisation and black-box shift estimation, over {mixture['units']} blocks.",
+            )
+        )
+    return tables

@@ -1,0 +1,371 @@
+"""Before anything is promised for a scan: whether it is like what was certified, and how its classes are mixed.
+
+Everything here reads the bundle's held-out patterns and what the members say of the scan; no network runs. One pattern
+of each held-out group, and one point of each block of the map, count as independent.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.abstention import AbstentionRule, Decision, Status
+from ensemble.abstention.answered_class import thinned
+from ensemble.abstention.ood import energy
+from ensemble.abstention.promises import excess_risk
+from ensemble.abstention.risk_control import as_percent
+from ensemble.abstention.stratified import ClassVerdict
+from ensemble.errors import InputError
+from ensemble.label_shift import LabelShift, estimate_label_shift
+from ensemble.shift_gauge import Gauge, compare_units, rank_unit
+from ensemble.spatial_correlation import independent_blocks
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.decision import fit_decision
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs
+from kikuchi.scans import Scan, background_for, prepare
+from kikuchi.scans.looks import LOOKS, pattern_looks
+
+#: What the members say, in words where a scan lies higher or lower than the held-out patterns.
+SAID: dict[str, tuple[str, str]] = {
+    "confidence": ("answers surer than there", "answers less sure than there"),
+    "mutual_information": ("members disagree more", "members disagree less"),
+    "energy": ("weaker responses of the members", "stronger responses of the members"),
+    "unfamiliarity": ("stranger features", "features nearer to the training's"),
+    "quality": ("less noise", "more noise"),
+}
+
+#: Points that stand for a large map.
+MOST_POINTS = 20_000
+
+#: Blocks of a map that are looked at.
+MOST_BLOCKS = 400
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class ScanCheck:
+    """How a scan compares with what was certified.
+
+    Attributes
+    ----------
+    blocks
+        Block of each point that may count as independent, (N,).
+    side
+        Side of a block in points.
+    gauge
+        Whether it is alike; None where nothing can be tested.
+    shift
+        Its mixture; None where it has no readable, familiar point.
+    """
+
+    blocks: NDArray[np.intp]
+    side: int
+    gauge: Gauge | None
+    shift: LabelShift | None
+
+    @property
+    def alike(self) -> bool:
+        """Whether nothing speaks against the promise."""
+        return self.gauge is None or self.gauge.alike is not False
+
+    def message(self) -> str:
+        """Say in one line what speaks against the promise; empty where nothing does."""
+        if self.alike or self.gauge is None:
+            return ""
+        words = [_in_words(d.feature, d.shift) for d in self.gauge.deviations[:3]]
+        return (
+            f"this scan is not like what was certified: no promise (p = {self.gauge.p_value:.2g}; "
+            f"most deviant: {'; '.join(words)})"
+        )
+
+    def mixture_message(self, risk: float, expected: float | None) -> str:
+        """Say that the scan's mixture breaks a promise for the held-out mixture; empty where it does not."""
+        if expected is None or expected <= risk:
+            return ""
+        return (
+            "the scan is mixed otherwise than the held-out patterns, and at its mixture about "
+            f"{100 * expected:.1f} % of the answers would be wrong: no promise (--promise material makes one that "
+            "holds for any mixture)"
+        )
+
+    def to_dict(self, classes: tuple[int, ...]) -> dict[str, Any]:
+        """Return what ``summary.json`` says of it, as plain JSON."""
+        gauge = None
+        if self.gauge is not None:
+            deviations = [
+                {
+                    "feature": d.feature,
+                    "p_value": d.p_value,
+                    "shift": d.shift,
+                    "words": _in_words(d.feature, d.shift),
+                }
+                for d in self.gauge.deviations
+            ]
+            gauge = self.gauge.to_dict() | {"deviations": deviations}
+        shift = None
+        if self.shift is not None:
+            of_class = ("shares", "low", "high", "bbse", "prior")
+            shift = {name: value for name, value in self.shift.to_dict().items() if name not in of_class} | {
+                "space_groups": [
+                    {"space_group": g} | {name: _finite(getattr(self.shift, name)[k]) for name in of_class}
+                    for k, g in enumerate(classes)
+                ]
+            }
+        return {
+            "block_side": self.side,
+            "blocks": int(self.blocks.max(initial=-1)) + 1,
+            "gauge": gauge,
+            "mixture": shift,
+        }
+
+
+def check_scan(
+    bundle: Bundle,
+    rule: str,
+    abstention: AbstentionRule,
+    outputs: MemberOutputs,
+    decision: Decision,
+    scan: Scan,
+) -> ScanCheck:
+    """Compare a scan with the bundle's held-out patterns.
+
+    Parameters
+    ----------
+    bundle
+        With the calibration to be used for `rule`, perhaps among candidates.
+    rule
+        How the members are combined.
+    abstention
+        Says what is readable and familiar.
+    outputs
+        What the members say of the scan's points, as `decision` was made from.
+    decision
+        The decisions.
+    scan
+        For its grid, and its patterns where it is looked at them.
+    """
+    read = decision.status != Status.UNREADABLE
+    values = np.where(read[:, None], decision.probabilities, np.nan)
+    # The likeliest classes carry what there is of correlation; a hundred others would only cost memory.
+    main = np.argsort(-np.nansum(values, axis=0))[:6] if read.any() else np.arange(1)
+    blocks, side = independent_blocks(values[:, main], scan.row, scan.col)
+    rng = np.random.default_rng(0)
+    known = _units(bundle.held_out.select(bundle.held_out.part == 1), rng)
+    shift = _shift(bundle, rule, abstention, decision, blocks, known)
+    gauge = _gauge(bundle, rule, outputs, decision, scan, blocks, known, shift)
+    return ScanCheck(blocks, side, gauge, shift)
+
+
+def class_promise(bundle: Bundle, rule: str, check: ScanCheck) -> AbstentionRule:
+    """Fit the promise for the answers with each class at a scan's own mixture; nothing is answered if that is unknown.
+
+    Parameters
+    ----------
+    bundle
+        Its recipe says the risk, the confidence and the promise ``"class"``.
+    rule
+        How the members are combined.
+    check
+        Of the scan.
+    """
+    k, shift = len(bundle.classes), check.shift
+    known = shift is not None and shift.identified
+    shares = (shift.low, shift.high) if shift is not None and known else (np.zeros(k), np.ones(k))
+    found = fit_decision(bundle.held_out, rule, bundle.recipe, names=bundle.class_names, shares=shares)[1]
+    if known:
+        return found
+    why = "the scan has no readable, familiar point" if shift is None else shift.why
+    message = f"nothing is answered: the scan's mixture cannot be told, because {why}"
+    return replace(found, certificate=replace(found.certificate, message=message))
+
+
+def held_promise(
+    bundle: Bundle, rule: str, abstention: AbstentionRule, check: ScanCheck, decision: Decision
+) -> AbstentionRule:
+    """Take a promise back, or weaken it, where the scan speaks against it; the decisions stay what they are.
+
+    Parameters
+    ----------
+    bundle, rule, abstention
+        As the scan was decided with.
+    check
+        Of the scan.
+    decision
+        For how much was answered.
+
+    Returns
+    -------
+    The rule with a certificate that says what is still promised.
+    """
+    certificate = abstention.certificate
+    against = check.message()
+    if not against and abstention.promise == "mixture":
+        against = check.mixture_message(
+            certificate.certified_risk, expected_risk(bundle, rule, abstention, check.shift)
+        )
+    if against:
+        return replace(
+            abstention, certificate=replace(certificate, certified=False, certified_risk=1.0, message=against)
+        )
+    if abstention.promise != "material" or not certificate.certified:
+        return abstention
+    verdicts = [v for v in abstention.verdicts if isinstance(v, ClassVerdict)]
+    apart = [v for v in verdicts if v.verdict != "kept"]
+    if not apart:
+        return abstention
+    shift = check.shift
+    high = shift.high if shift is not None and shift.identified else np.ones(len(verdicts))
+    excess = excess_risk(verdicts, high, float((decision.status == Status.SOLVED).mean()))
+    risk = certificate.certified_risk + excess
+    named = ", ".join(bundle.class_names[v.index] for v in apart)
+    if risk > 2 * certificate.asked_risk:
+        message = f"no promise: the scan may hold too much of what is not certified ({named}); {certificate.message}"
+        return replace(
+            abstention, certificate=replace(certificate, certified=False, certified_risk=1.0, message=message)
+        )
+    message = (
+        f"{certificate.message}; with as much of {named} as the scan may hold, at most {as_percent(risk)} of the "
+        "answers are wrong"
+    )
+    return replace(abstention, certificate=replace(certificate, certified_risk=risk, message=message))
+
+
+def expected_risk(
+    bundle: Bundle, rule: str, abstention: AbstentionRule, shift: LabelShift | None
+) -> float | None:
+    """Error rate of the answers at a scan's mixture, as the held-out patterns that test have it; None if unknown.
+
+    Every held-out group counts once. Test patterns are taken: neither thresholds nor calibration have seen them.
+    """
+    if shift is None or not shift.identified:
+        return None
+    test = bundle.held_out.select(bundle.held_out.part == 2)
+    if not len(test.labels):
+        return None
+    d = bundle.decide(test.outputs, rule=rule, abstention=abstention)
+    k = len(bundle.classes)
+    group = np.unique(test.group, return_inverse=True)[1]
+    size = 1.0 / np.bincount(group)[group]
+    prior = np.bincount(test.labels, size, k)
+    weight = np.divide(shift.shares, prior, out=np.zeros(k), where=prior > 0)
+    each = size * weight[test.labels]
+    said = d.status == Status.SOLVED
+    answered = float((each * said).sum())
+    return float((each * (said & (d.winner != test.labels))).sum()) / answered if answered > 0 else None
+
+
+def _units(held_out: HeldOut, rng: np.random.Generator) -> HeldOut:
+    """Return one pattern of each group."""
+    order = rng.permutation(len(held_out.group))
+    chosen = np.zeros(len(order), dtype=bool)
+    chosen[order[np.unique(held_out.group[order], return_index=True)[1]]] = True
+    return held_out.select(chosen)
+
+
+def _shift(
+    bundle: Bundle,
+    rule: str,
+    abstention: AbstentionRule,
+    decision: Decision,
+    blocks: NDArray[np.intp],
+    known: HeldOut,
+) -> LabelShift | None:
+    p = bundle.calibrated(known.outputs, rule)[1]
+    judged = bundle.decide(known.outputs, rule=rule, abstention=abstention)
+    own = np.isin(judged.status, (Status.SOLVED, Status.AMBIGUOUS))
+    points = np.flatnonzero(np.isin(decision.status, (Status.SOLVED, Status.AMBIGUOUS)))
+    if not len(points) or own.sum() < 2:
+        return None
+    if len(points) > MOST_POINTS:
+        points = np.sort(np.random.default_rng(0).permutation(points)[:MOST_POINTS])
+    return estimate_label_shift(
+        p[own], known.labels[own], decision.probabilities[points], blocks=blocks[points]
+    )
+
+
+def _gauge(
+    bundle: Bundle,
+    rule: str,
+    outputs: MemberOutputs,
+    decision: Decision,
+    scan: Scan,
+    blocks: NDArray[np.intp],
+    known: HeldOut,
+    shift: LabelShift | None,
+) -> Gauge | None:
+    points = _one_of_each(np.flatnonzero(decision.status != Status.UNREADABLE), blocks)
+    if not len(points):
+        return None
+    theirs = bundle.decide(known.outputs, rule=rule)
+    read = theirs.status != Status.UNREADABLE
+    own, new = _said(known.outputs, theirs, read), _said(outputs, decision, points)
+    names = list(SAID)
+    looks = _looks(bundle, scan, points, known, read)
+    try:
+        if _whole_scans(bundle.held_out):
+            # Each held-out scan or crystal is one draw, and so is this one.
+            first = _units(bundle.held_out.select(bundle.held_out.part == 0), np.random.default_rng(1))
+            before = bundle.decide(first.outputs, rule=rule)
+            base = _said(first.outputs, before, before.status != Status.UNREADABLE)
+            return rank_unit(base, own, np.median(new, axis=0), names, level=LEVEL)
+        if looks is not None:
+            own, new, names = np.hstack([own, looks[0]]), np.hstack([new, looks[1]]), [*names, *LOOKS]
+        if shift is not None and shift.identified:
+            weights = np.divide(
+                shift.shares, shift.prior, out=np.zeros(len(shift.prior)), where=np.array(shift.prior) > 0
+            )
+            own = own[thinned(known.labels[read], weights, np.random.default_rng(2))]
+        return compare_units(own, new, names, level=LEVEL)
+    except InputError:
+        # Numbers that are not finite: nothing can be compared.
+        return None
+
+
+def _said(outputs: MemberOutputs, decision: Decision, chosen: NDArray[Any]) -> NDArray[np.float64]:
+    """Features of what is said, columns as in `SAID`."""
+    return np.stack(
+        [
+            decision.confidence[chosen],
+            decision.mutual_information[chosen],
+            energy(np.asarray(outputs.logits[:, chosen])),
+            np.asarray(outputs.unfamiliarity[chosen], dtype=np.float64),
+            np.asarray(outputs.quality[chosen], dtype=np.float64),
+        ],
+        axis=1,
+    )
+
+
+def _looks(
+    bundle: Bundle, scan: Scan, points: NDArray[np.intp], known: HeldOut, read: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """How held-out patterns and the scan's look, where the bundle keeps that."""
+    if known.looks is None:
+        return None
+    preparation = bundle.preparation(bundle.members[0])
+    prepared = prepare(scan.read(points), preparation, background_for(scan, preparation))
+    return np.asarray(known.looks[read], dtype=np.float64), pattern_looks(prepared)
+
+
+def _one_of_each(points: NDArray[np.intp], blocks: NDArray[np.intp]) -> NDArray[np.intp]:
+    """One point of each block, at most `MOST_BLOCKS` of them."""
+    rng = np.random.default_rng(0)
+    shuffled = rng.permutation(points)
+    first = shuffled[np.unique(blocks[shuffled], return_index=True)[1]]
+    return np.sort(rng.permutation(first)[:MOST_BLOCKS])
+
+
+def _whole_scans(held_out: HeldOut) -> bool:
+    """Whether what was held out are whole materials, each one group: then a scan is one draw, not many."""
+    pairs = np.unique(np.stack([held_out.material, held_out.group]), axis=1)
+    return len(np.unique(pairs[0])) == pairs.shape[1]
+
+
+def _in_words(feature: str, shift: float) -> str:
+    higher, lower = (SAID | LOOKS)[feature]
+    return higher if shift >= 0 else lower
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,158 @@
+"""Adapting to a scan of named phases: two of one space group, simulated here, told apart by name."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kikuchi
+from ensemble.errors import InputError
+from kikuchi._support.progress import SILENT
+from kikuchi.bundle.bundle import Bundle
+from kikuchi.matching import survey as surveys
+from kikuchi.matching.phases import candidates
+from kikuchi.matching.separability import separability
+from kikuchi.scans import scan_from_array
+from kikuchi.simulate import (
+    Detector,
+    Microscope,
+    cached_master,
+    kinematical_master,
+    load_structure,
+    simulate_map,
+)
+from kikuchi.simulate.detector.distribution import constant
+from kikuchi.simulate.masters.master_file import save_master
+from kikuchi.simulate.scenes.microstructure import voronoi_grains
+from kikuchi.workflows.adapt import _checked
+
+NAMES = ("TiC", "Austenite")  # both 225
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    """Masters of two phases, and a small scan of both whose geometry its file knows."""
+    folder = tmp_path_factory.mktemp("adapt")
+    masters = []
+    for name in NAMES:
+        structure = load_structure(name)
+        master = cached_master(
+            kinematical_master, structure, 20.0, folder=folder / "cache", half_size=80, min_dspacing=0.8
+        )
+        masters.append(replace(master, name=name))
+        save_master(folder / f"{name}.npz", master, structure)
+    grains = voronoi_grains((8, 12), np.array([0.5, 0.5]), 4, 0.0, np.random.default_rng(1))
+    detector = Detector(shape=(48, 48), pcx=constant(0.49), pcy=constant(0.26), pcz=constant(0.56))
+    scan = simulate_map(
+        masters,
+        grains,
+        folder / "scan.h5",
+        detector=detector,
+        microscope=Microscope(contrast=constant(0.2)),
+        seed=2,
+    )
+    return folder, scan
+
+
+@pytest.fixture(scope="module")
+def adapted(scene):
+    folder, scan = scene
+    fewer = pytest.MonkeyPatch()
+    fewer.setattr("kikuchi.workflows.adapt.HELD_OUT_EACH", 150)
+    fewer.setattr(surveys, "_FITTED", 16)
+    try:
+        yield kikuchi.adapt(scan, [folder / f"{name}.npz" for name in NAMES], folder / "run")
+    finally:
+        fewer.undo()
+
+
+@pytest.mark.slow
+def test_the_pattern_centre_is_that_of_the_simulation(adapted):
+    found = adapted.manifest["adapted"]["geometry"]["pattern_centre"]
+    assert found == pytest.approx([0.49, 0.26, 0.56], abs=0.003)
+
+
+@pytest.mark.slow
+def test_a_map_names_phases_of_one_space_group_and_orients_them(adapted, scene):
+    folder, scan = scene
+    phase_map = kikuchi.map_scan(scan, adapted, folder / "maps")
+    truth = pd.read_csv(scan.with_name("scan.truth.csv"))
+    table = pd.read_csv(folder / "maps" / "map.csv")
+    assert (table[[f"p_{n}" for n in NAMES]].idxmax(axis=1).str[2:] == truth["phase"]).mean() > 0.97
+    solved = table["status"] == "solved"
+    assert solved.mean() > 0.8 and (table["phase"] == truth["phase"])[solved].mean() > 0.97
+    assert set(table["space_group"].dropna()) == {225}
+    from orix.quaternion import Orientation, Rotation
+    from orix.quaternion.symmetry import Oh
+
+    right = np.flatnonzero(solved & (table["phase"] == truth["phase"]))
+    turns = Rotation.from_euler(np.deg2rad(truth[["phi1", "Phi", "phi2"]].to_numpy()[right]))
+    found = Orientation(phase_map.orientations[right], symmetry=Oh)
+    off = np.rad2deg((found - Orientation(turns.data, symmetry=Oh)).angle)
+    assert np.median(off) < 0.3
+
+
+@pytest.mark.slow
+def test_other_programs_read_names_cells_and_angles(adapted, scene):
+    from orix.io import load
+
+    folder, scan = scene
+    kikuchi.map_scan(scan, adapted, folder / "maps")
+    cell = load_structure("TiC").lattice[0]
+    ang = (folder / "maps" / "map.ang").read_text()
+    assert "MaterialName  \tTiC" in ang and f"LatticeConstants      {cell:.3f}" in ang
+    ctf = (folder / "maps" / "map.ctf").read_text()
+    assert f"{cell:.3f};{cell:.3f};{cell:.3f}\t90.000;90.000;90.000\tTiC\t11\t225" in ctf
+    opened = load(folder / "maps" / "map.h5")
+    names = {phase.name: phase for i, phase in opened.phases if i > 0}
+    assert set(names) == set(NAMES) and names["TiC"].space_group.number == 225
+    assert names["TiC"].structure.lattice.a == pytest.approx(cell)
+
+
+@pytest.mark.slow
+def test_the_bundle_opens_again_and_the_same_command_is_done_at_once(adapted, scene):
+    folder, scan = scene
+    again = kikuchi.adapt(scan, [folder / f"{name}.npz" for name in NAMES], folder / "run")
+    assert again.fingerprint == adapted.fingerprint
+    assert [p.name for p in Bundle.load(folder / "run").phases] == list(NAMES)
+    assert again.members[0].kind == "matcher"
+
+
+def test_a_scan_without_voltage_is_refused_and_nothing_is_written(tmp_path):
+    scan = scan_from_array(np.random.default_rng(0).integers(0, 255, (2, 2, 48, 48)).astype(np.uint8))
+    with pytest.raises(InputError, match="does not say its voltage"):
+        kikuchi.adapt(scan, ["Ni", "Fe"], tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_patterns_of_noise_are_refused_and_nothing_is_written(tmp_path, scene):
+    folder, _ = scene
+    scan = scan_from_array(np.random.default_rng(0).integers(0, 255, (4, 5, 48, 48)).astype(np.uint8))
+    with pytest.raises(InputError, match="0 of 20 patterns looked at show bands"):
+        kikuchi.adapt(scan, [folder / f"{n}.npz" for n in NAMES], tmp_path / "run", voltage_kv=20)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_scan_that_fits_no_phase_is_refused():
+    seen = SimpleNamespace(
+        explained=np.array([0.3, 0.4, 0.4, 0.5]),
+        fit=SimpleNamespace(phase=np.zeros(4, int), plane=SimpleNamespace(middle=np.array([0.5, 0.3, 0.6]))),
+        centre_from="file",
+        background_from="none",
+    )
+    scan = scan_from_array(np.zeros((2, 2, 48, 48), np.uint8))
+    with pytest.raises(InputError, match="none of Ni, Fe fits: they explain 40% of what its patterns show"):
+        _checked(seen, scan, candidates(["Ni", "Fe"]), SILENT)
+
+
+def test_no_promise_where_simulators_disagree():
+    logits = np.array([[1.0, 0], [1, 0], [0, 1], [0, 1], [1, 0], [0, 1], [0, 1], [0, 1]])
+    labels = np.array([0, 0, 1, 1, 0, 0, 1, 1])
+    told = separability(logits, labels, np.repeat([0, 1], 4), ("A", "B"), ("one", "other"))
+    assert told.errors.tolist() == [[0, 0], [0.5, 0]]
+    assert told.confusion.tolist() == [[0.75, 0.25], [0, 1]]
+    assert told.doubts == [
+        "simulators disagree about A and B (0% against 50% of patterns confused): no promise holds for them"
+    ]
