@@ -64,7 +64,7 @@ STEPS: dict[str, tuple[str, Callable[[], list[Command]]]] = {
 }  # fmt: skip
 
 #: What CI runs. Doctests are among the tests.
-CHECK = ["lint", "types", "contracts", "oldest", "all-tests"]
+CHECK = ["lint", "types", "contracts", "docs", "oldest", "all-tests"]
 
 
 def run(step: str, more: list[str]) -> int:

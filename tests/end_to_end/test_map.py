@@ -10,6 +10,7 @@ import numpy as np
 import pandas
 import pytest
 
+from kikuchi.scans import open_mapped
 from tests.end_to_end.conftest import run
 
 WRITTEN = {
@@ -225,6 +226,7 @@ def test_notes_of_a_scan_reach_everybody_and_a_shape_answers_them(workshop, tmp_
     said = run("map", scan, "--run", workshop / "run", "--out", out, "--shape", "3,4", "--quiet")
     assert "note:" not in said
     assert json.loads((out / "summary.json").read_text(encoding="utf-8"))["shape"] == [3, 4]
+    assert open_mapped(scan, out).shape == (3, 4) and open_mapped(scan, tmp_path / "maps").shape == (1, 12)
 
 
 def test_info_tells_what_each_thing_is(workshop, tmp_path):

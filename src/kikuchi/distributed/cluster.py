@@ -1,6 +1,7 @@
 """Reach a Dask cluster that is there, or start one on this machine."""
 
 import json
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -129,8 +130,26 @@ def _reached(address: str) -> "Iterator[Client]":
         yield client
 
 
+def _require_guard() -> None:
+    """Refuse a script that every worker would run again from its top, each starting workers of its own."""
+    path = getattr(sys.modules.get("__main__"), "__file__", None)
+    if path is None or not str(path).endswith(".py"):  # a notebook, an interpreter, an installed command
+        return
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    if "__name__" not in text:
+        raise InputError(
+            "starts workers, and each of them would run this script again",
+            path=path,
+            remedy='put the work under `if __name__ == "__main__":`',
+        )
+
+
 @contextmanager
 def _local(workers: int) -> "Iterator[Client]":
+    _require_guard()
     import dask
     from distributed import Client, LocalCluster, Security
 

@@ -11,7 +11,8 @@ from ensemble.abstention.conformal import conformal_sets
 from kikuchi.html.columns import pack, quantise
 from kikuchi.maps.frame import usable_step
 from kikuchi.maps.full_grid import is_hexagonal
-from kikuchi.maps.phase_map import PhaseMap, coded_words
+from kikuchi.maps.map_data import coded_words
+from kikuchi.maps.phase_map import PhaseMap
 
 SCORES = {
     "confidence": ("Confidence", "calibrated probability of the winner"),

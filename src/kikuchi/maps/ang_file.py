@@ -9,12 +9,12 @@ from kikuchi.crystallography.vendor_codes import edax_symmetry_code, symbol
 from kikuchi.maps.file_phases import FilePhases, euler_angles, file_phases
 from kikuchi.maps.full_grid import FullGrid, full_grid
 from kikuchi.maps.headline import headline
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 
 EXTRA = ("entropy", "expected_entropy", "mutual_information", "variation_ratio", "unfamiliarity")
 
 
-def write_ang(phase_map: PhaseMap, path: str | Path) -> None:
+def write_ang(phase_map: MapData, path: str | Path) -> None:
     """Write a map as .ang.
 
     Columns: phi1, Phi, phi2 (radians), x, y (micrometres), IQ (quality), CI (confidence), phase, SEM (0), fit
@@ -60,7 +60,7 @@ def write_ang(phase_map: PhaseMap, path: str | Path) -> None:
         )
 
 
-def _header(phase_map: PhaseMap, phases: FilePhases, grid: FullGrid) -> list[str]:
+def _header(phase_map: MapData, phases: FilePhases, grid: FullGrid) -> list[str]:
     rows, cols = grid.shape
     lines = ["TEM_PIXperUM          1.000000", "x-star                0.5", "y-star                0.5"]
     lines += ["z-star                0.5", "WorkingDistance       0", ""]

@@ -7,8 +7,8 @@ import numpy as np
 from ensemble.abstention import Status
 from kikuchi._support.atomic import replaced
 from kikuchi._support.cells import cell, cells
-from kikuchi.maps.phase_map import (
-    PhaseMap,
+from kikuchi.maps.map_data import (
+    MapData,
     candidate_texts,
     solved_space_groups,
     status_names,
@@ -26,7 +26,7 @@ MEASURES = (
 )
 
 
-def write_csv(phase_map: PhaseMap, path: str | Path) -> None:
+def write_csv(phase_map: MapData, path: str | Path) -> None:
     """Write a map as CSV.
 
     The columns are index, row, col, x and y (micrometres), space_group (empty where there is no solution), status,
@@ -42,6 +42,15 @@ def write_csv(phase_map: PhaseMap, path: str | Path) -> None:
     """
     import pandas as pd
 
+    table = columns_of(phase_map)
+    with replaced(Path(path)) as temporary:
+        pd.DataFrame({name: _safe(column) for name, column in cells(table).items()}).to_csv(
+            temporary, index=False
+        )
+
+
+def columns_of(phase_map: MapData) -> dict[str, object]:
+    """Return the columns of `write_csv` by name, (N,) each, words as they are."""
     d = phase_map.decision
     columns: dict[str, object] = {
         "index": np.arange(phase_map.n),
@@ -64,10 +73,7 @@ def write_csv(phase_map: PhaseMap, path: str | Path) -> None:
         votes = voted_space_groups(phase_map)
         columns |= {f"vote_{name}": _or_empty(votes[m]) for m, name in enumerate(phase_map.members)}
     columns |= phase_map.columns
-    with replaced(Path(path)) as temporary:
-        pd.DataFrame({name: _safe(column) for name, column in cells(columns).items()}).to_csv(
-            temporary, index=False
-        )
+    return columns
 
 
 def _safe(column: object) -> object:
@@ -76,7 +82,7 @@ def _safe(column: object) -> object:
     return [cell(value) for value in column] if words else column  # type: ignore[attr-defined]
 
 
-def _names(phase_map: PhaseMap, indices: np.ndarray) -> np.ndarray:
+def _names(phase_map: MapData, indices: np.ndarray) -> np.ndarray:
     """Return the phases' names by class index, empty where that is negative."""
     return np.array([*phase_map.words, ""], dtype=object)[indices]
 

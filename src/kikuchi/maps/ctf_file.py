@@ -9,13 +9,13 @@ from kikuchi.crystallography.vendor_codes import ctf_laue_code
 from kikuchi.maps.file_phases import FilePhases, euler_angles, file_phases
 from kikuchi.maps.full_grid import FullGrid, full_grid
 from kikuchi.maps.headline import headline
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 
 COLUMNS = ("Phase", "X", "Y", "Bands", "Error", "Euler1", "Euler2", "Euler3", "MAD", "BC", "BS")
 NO_SOLUTION, NOT_ANALYSED = 3, 5
 
 
-def write_ctf(phase_map: PhaseMap, path: str | Path) -> None:
+def write_ctf(phase_map: MapData, path: str | Path) -> None:
     """Write a map as .ctf, with exactly the eleven columns that every reader knows.
 
     Phase 0 with error 3 is no solution, phase 0 with error 5 a point without a pattern. The columns of band
@@ -61,7 +61,7 @@ def write_ctf(phase_map: PhaseMap, path: str | Path) -> None:
         )
 
 
-def _header(phase_map: PhaseMap, phases: FilePhases, grid: FullGrid) -> list[str]:
+def _header(phase_map: MapData, phases: FilePhases, grid: FullGrid) -> list[str]:
     rows, cols = grid.shape
     # MTEX takes any line with "Phases" in it for the list of phases.
     project = headline(phase_map.name).replace("Phases", "phases")

@@ -9,7 +9,7 @@ from ensemble.abstention import Status
 from kikuchi.crystallography.named_phase import Cell
 from kikuchi.crystallography.vendor_codes import phase_name, unit_cell
 from kikuchi.maps.headline import headline
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class FilePhases:
     cells: tuple[Cell, ...]
 
 
-def file_phases(phase_map: PhaseMap) -> FilePhases:
+def file_phases(phase_map: MapData) -> FilePhases:
     """Return the space groups that were found, numbered from 1.
 
     Classes that were not found are left out: MTEX looks for the phases in the first 100 lines of a .ctf file,
@@ -56,7 +56,7 @@ def file_phases(phase_map: PhaseMap) -> FilePhases:
     return FilePhases(groups, ids, names, cells)
 
 
-def euler_angles(phase_map: PhaseMap) -> NDArray[np.float64]:
+def euler_angles(phase_map: MapData) -> NDArray[np.float64]:
     """Return Bunge's phi1, Phi, phi2 of each pattern, shape (N, 3), radians; zeros where none are known."""
     if phase_map.orientations is None:
         return np.zeros((phase_map.n, 3))

@@ -7,21 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kikuchi.maps.full_grid import is_hexagonal
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 from kikuchi.maps.scale_bar import add_scale_bar
 
 LONGEST_RATIO = 5.0
 """A map longer than this is stretched across, since a thread of a picture shows nothing."""
 
 
-def extent(phase_map: PhaseMap) -> tuple[float, float]:
+def extent(phase_map: MapData) -> tuple[float, float]:
     """Return width and height of the area the map covers, in micrometres; in points where no step is known."""
     dy, dx = usable_step(phase_map) or (1.0, 1.0)
     rows, cols = phase_map.shape
     return dx * (cols + 0.5 * is_hexagonal(phase_map)), dy * rows
 
 
-def usable_step(phase_map: PhaseMap) -> tuple[float, float] | None:
+def usable_step(phase_map: MapData) -> tuple[float, float] | None:
     """Return the steps (dy, dx), micrometres, one standing in for the other in a map of one line.
 
     None where neither is known, and for a single point, which has none.
@@ -33,7 +33,7 @@ def usable_step(phase_map: PhaseMap) -> tuple[float, float] | None:
     return None if dy is None or dx is None else (float(dy), float(dx))
 
 
-def map_size(phase_map: PhaseMap, longest: float) -> tuple[float, float]:
+def map_size(phase_map: MapData, longest: float) -> tuple[float, float]:
     """Return width and height of a map on paper, in inches, the longer side being `longest`."""
     width, height = extent(phase_map)
     ratio = float(np.clip(width / height, 1 / LONGEST_RATIO, LONGEST_RATIO))
@@ -50,7 +50,7 @@ def new_figure(width: float, height: float) -> Any:
     return figure
 
 
-def draw_map(axes: Any, phase_map: PhaseMap, image: NDArray, *, scale: bool = True, **style: Any) -> Any:
+def draw_map(axes: Any, phase_map: MapData, image: NDArray, *, scale: bool = True, **style: Any) -> Any:
     """Draw pixels on axes in micrometres, first row on top, with a scale bar below where the step is known.
 
     Returns
@@ -80,7 +80,7 @@ def add_words(figure: Any, title: str, caption: str, beside: float = 0.0) -> Non
     )
 
 
-def about(phase_map: PhaseMap) -> str:
+def about(phase_map: MapData) -> str:
     """Return size and step of a map in words."""
     rows, cols = phase_map.shape
     points = f"{phase_map.n} pattern" + ("s" if phase_map.n != 1 else "")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class FullGrid:
         return out
 
 
-def full_grid(phase_map: PhaseMap) -> FullGrid:
+def full_grid(phase_map: MapData) -> FullGrid:
     """Complete a map to a rectangle.
 
     A map of a single point gets a second point without a pattern: `numpy.loadtxt`, on which readers of text
@@ -77,7 +77,7 @@ def full_grid(phase_map: PhaseMap) -> FullGrid:
     return FullGrid((rows, cols), (dy, dx), index, x, y, hexagonal)
 
 
-def is_hexagonal(phase_map: PhaseMap) -> bool:
+def is_hexagonal(phase_map: MapData) -> bool:
     """Return whether every other row of the map is shifted by half a step."""
     dx = phase_map.step[1]
     odd = phase_map.row % 2 == 1

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from kikuchi.maps.colours import DISAGREEMENT_COLOURS
 from kikuchi.maps.frame import about, add_words, draw_map, map_size, new_figure
 from kikuchi.maps.legend import add_legend, class_entries, legend_height
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 from kikuchi.maps.raster import class_pixels, pixels
 from kikuchi.maps.tally import tally
 
@@ -46,7 +46,7 @@ def outvoted_share(votes: NDArray[np.integer]) -> NDArray[np.float64]:
         return np.where(voting > 0, 1.0 - most / voting, np.nan)
 
 
-def members_picture(phase_map: PhaseMap) -> "Figure":
+def members_picture(phase_map: MapData) -> "Figure":
     """Draw the map of every member, and the share of members outvoted at every point."""
     d, m = phase_map.decision, len(phase_map.members)
     counts = tally(phase_map)

@@ -9,7 +9,7 @@ from ensemble.abstention import Status
 from kikuchi.maps.colours import CONFIDENCE_COLOURS, ENTROPY_COLOURS
 from kikuchi.maps.frame import about, add_words, draw_map, map_size, new_figure
 from kikuchi.maps.legend import add_legend, class_entries, legend_height, status_entries
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 from kikuchi.maps.raster import decision_pixels, pixels, status_pixels
 from kikuchi.maps.tally import tally
 
@@ -22,7 +22,7 @@ LEGEND_WIDTH = 2.7
 WORDS_HEIGHT = 1.2
 
 
-def phase_picture(phase_map: PhaseMap) -> "Figure":
+def phase_picture(phase_map: MapData) -> "Figure":
     """Draw which space group every point has, and why some have none."""
     counts = tally(phase_map)
     entries = class_entries(counts.classes, counts.solved_counts, counts.n, phase_map.labels)
@@ -36,7 +36,7 @@ def phase_picture(phase_map: PhaseMap) -> "Figure":
     )
 
 
-def status_picture(phase_map: PhaseMap) -> "Figure":
+def status_picture(phase_map: MapData) -> "Figure":
     """Draw where there is a solution, and where not and why."""
     counts = tally(phase_map)
     caption = (
@@ -52,7 +52,7 @@ def status_picture(phase_map: PhaseMap) -> "Figure":
     )
 
 
-def entropy_picture(phase_map: PhaseMap) -> "Figure":
+def entropy_picture(phase_map: MapData) -> "Figure":
     """Draw the total uncertainty: entropy of the mean of the members, in nats and as a share of log K."""
     k = len(phase_map.classes)
     highest = float(np.log(max(2, k)))
@@ -73,7 +73,7 @@ def entropy_picture(phase_map: PhaseMap) -> "Figure":
     )
 
 
-def confidence_picture(phase_map: PhaseMap) -> "Figure":
+def confidence_picture(phase_map: MapData) -> "Figure":
     """Draw the calibrated probability of the group put first."""
     caption = (
         f"{about(phase_map)} Calibrated probability of the group that the ensemble puts first, whether it "
@@ -91,7 +91,7 @@ def confidence_picture(phase_map: PhaseMap) -> "Figure":
 
 
 def _map_and_legend(
-    phase_map: PhaseMap, image: NDArray[np.uint8], entries: list, title: str, caption: str
+    phase_map: MapData, image: NDArray[np.uint8], entries: list, title: str, caption: str
 ) -> "Figure":
     width, height = map_size(phase_map, LONGEST)
     figure = new_figure(
@@ -104,7 +104,7 @@ def _map_and_legend(
 
 
 def _measure_picture(
-    phase_map: PhaseMap,
+    phase_map: MapData,
     values: NDArray[np.floating],
     highest: float,
     colours: str,

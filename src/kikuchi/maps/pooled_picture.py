@@ -7,7 +7,7 @@ import numpy as np
 from ensemble.abstention import Status
 from kikuchi.maps.frame import about, add_words, draw_map, map_size, new_figure
 from kikuchi.maps.legend import add_legend, class_entries, legend_height, status_entries
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 from kikuchi.maps.raster import decision_pixels
 from kikuchi.maps.tally import tally
 
@@ -18,7 +18,7 @@ PANEL = 3.6
 LEGEND_WIDTH = 2.7
 
 
-def pooled_picture(alone: PhaseMap, together: PhaseMap) -> "Figure":
+def pooled_picture(alone: MapData, together: MapData) -> "Figure":
     """Draw both maps with one legend, that of the points by themselves.
 
     Parameters

@@ -7,7 +7,7 @@ from ensemble.abstention import Status
 from kikuchi.maps.colours import NO_PATTERN_COLOUR, STATUS_TONES, class_colours, rgb_of
 from kikuchi.maps.frame import map_size
 from kikuchi.maps.full_grid import is_hexagonal
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 
 PIXELS = 900
 """Pixels along the longer side, about: fine enough for stripes on a map of a few points."""
@@ -15,7 +15,7 @@ STRIPE = 12
 """Distance of stripes, pixels."""
 
 
-def pixels(phase_map: PhaseMap, values: NDArray, fill: object) -> NDArray:
+def pixels(phase_map: MapData, values: NDArray, fill: object) -> NDArray:
     """Lay values of patterns out as nearly square pixels, shape (R', C', ...).
 
     Every point is enlarged by whole numbers. Every other row of a hexagonal map is shifted by half a point.
@@ -37,7 +37,7 @@ def pixels(phase_map: PhaseMap, values: NDArray, fill: object) -> NDArray:
     return bricks.repeat(down, axis=0)
 
 
-def class_pixels(phase_map: PhaseMap, indices: NDArray[np.integer]) -> NDArray[np.uint8]:
+def class_pixels(phase_map: MapData, indices: NDArray[np.integer]) -> NDArray[np.uint8]:
     """Paint class indices, shape (N,), in the colours of their space groups, black where -1.
 
     Returns
@@ -55,19 +55,19 @@ def class_pixels(phase_map: PhaseMap, indices: NDArray[np.integer]) -> NDArray[n
     return table[pixels(phase_map, np.asarray(indices, dtype=np.int64), len(phase_map.classes))]
 
 
-def decision_pixels(phase_map: PhaseMap) -> NDArray[np.uint8]:
+def decision_pixels(phase_map: MapData) -> NDArray[np.uint8]:
     """Paint solved points in the colours of their space groups and the others in the tones of their reasons."""
     image = class_pixels(phase_map, phase_map.decision.winner)
     return _tones_over(image, phase_map, [s for s in Status if s != Status.SOLVED])
 
 
-def status_pixels(phase_map: PhaseMap) -> NDArray[np.uint8]:
+def status_pixels(phase_map: MapData) -> NDArray[np.uint8]:
     """Paint every point in the tone of its status."""
     image = class_pixels(phase_map, np.zeros(phase_map.n, dtype=int))
     return _tones_over(image, phase_map, list(Status))
 
 
-def _tones_over(image: NDArray[np.uint8], phase_map: PhaseMap, statuses: list[Status]) -> NDArray[np.uint8]:
+def _tones_over(image: NDArray[np.uint8], phase_map: MapData, statuses: list[Status]) -> NDArray[np.uint8]:
     """Paint points of some statuses in their tones, stripes running through neighbouring points."""
     status = pixels(phase_map, phase_map.decision.status, np.int8(-1))
     row, col = np.ogrid[: status.shape[0], : status.shape[1]]

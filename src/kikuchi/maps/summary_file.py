@@ -9,13 +9,13 @@ import numpy as np
 from ensemble.phase_fractions import Fractions
 from kikuchi._support.atomic import replaced
 from kikuchi._support.json import plain
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 from kikuchi.maps.tally import status_rows, tally, tally_rows
 
 _FROM_META = ("rule", "calibration", "abstention", "promised_risk", "measured_risk", "timings", "versions")
 
 
-def summarise(phase_map: PhaseMap, fractions: Fractions | None = None) -> dict[str, Any]:
+def summarise(phase_map: MapData, fractions: Fractions | None = None) -> dict[str, Any]:
     """Return what `summary.json` holds.
 
     Parameters
@@ -57,7 +57,7 @@ def summarise(phase_map: PhaseMap, fractions: Fractions | None = None) -> dict[s
     return plain(summary)
 
 
-def write_summary(phase_map: PhaseMap, path: str | Path, fractions: Fractions | None = None) -> None:
+def write_summary(phase_map: MapData, path: str | Path, fractions: Fractions | None = None) -> None:
     """Write `summarise` as JSON.
 
     Raises
@@ -70,14 +70,14 @@ def write_summary(phase_map: PhaseMap, path: str | Path, fractions: Fractions | 
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def _named(rows: list[dict[str, Any]], phase_map: PhaseMap) -> list[dict[str, Any]]:
+def _named(rows: list[dict[str, Any]], phase_map: MapData) -> list[dict[str, Any]]:
     """Put the phase's name into the rows of K classes, where it has one."""
     if not phase_map.phases:
         return rows
     return [{"phase": p.name} | row for p, row in zip(phase_map.phases, rows, strict=True)]
 
 
-def _fraction_rows(phase_map: PhaseMap, fractions: Fractions | None) -> dict[str, Any] | None:
+def _fraction_rows(phase_map: MapData, fractions: Fractions | None) -> dict[str, Any] | None:
     if fractions is None:
         return None
     of_a_class = ("fraction", "low", "high", "plain")

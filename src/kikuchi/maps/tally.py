@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.abstention import STATUS_NAMES, Status
-from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.map_data import MapData
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Tally:
     status_counts: NDArray[np.int64]
 
 
-def tally(phase_map: PhaseMap) -> Tally:
+def tally(phase_map: MapData) -> Tally:
     """Count the points of a map."""
     d, k = phase_map.decision, len(phase_map.classes)
 

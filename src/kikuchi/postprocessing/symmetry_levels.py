@@ -21,7 +21,7 @@ from ensemble.hierarchy import HierarchyCalibration, fit_hierarchy
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.crystallography.extinction import LEVELS, diffraction_hierarchy, same_extinction
 from kikuchi.maps import PhaseMap
-from kikuchi.maps.phase_map import coded_words
+from kikuchi.maps.map_data import coded_words
 
 
 @dataclass(frozen=True)

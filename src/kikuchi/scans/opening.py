@@ -3,10 +3,12 @@
 import glob
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ensemble.errors import InputError
+from kikuchi._support.atomic import read_json
 from kikuchi.scans.readers.edax_binary import EDAX_BINARY_SUFFIXES, open_edax_binary
 from kikuchi.scans.readers.grid import full_grid
 from kikuchi.scans.readers.hyperspy_file import HYPERSPY_SUFFIX, open_hyperspy
@@ -14,7 +16,7 @@ from kikuchi.scans.readers.image_files import ImageFiles
 from kikuchi.scans.readers.image_folder import images_in, open_images
 from kikuchi.scans.readers.images import IMAGE_SUFFIXES
 from kikuchi.scans.readers.oxford_binary import OXFORD_BINARY_SUFFIXES, open_oxford_binary
-from kikuchi.scans.readers.signal_scan import SIGNAL_SUFFIXES, open_signal
+from kikuchi.scans.readers.signal_scan import SIGNAL_SUFFIXES, open_signal, scan_from_signal
 from kikuchi.scans.readers.sources import ArrayPatterns
 from kikuchi.scans.readers.tiff_stack import open_tiff_stack, stack_in
 from kikuchi.scans.scan import Scan
@@ -24,16 +26,18 @@ _SCAN_SUFFIXES = (*SIGNAL_SUFFIXES, *_BINARY_SUFFIXES, HYPERSPY_SUFFIX)
 _MAP_SUFFIXES = (".ang", ".ctf", ".cpr", ".crc", ".osc")
 
 
-def open_scan(path: str | Path, shape: tuple[int, int] | None = None) -> Scan:
+def open_scan(source: Any, shape: tuple[int, int] | None = None) -> Scan:
     """Open a scan without reading its patterns.
 
     Parameters
     ----------
-    path
-        A file of a microscope's maker (Oxford ``.h5oina`` ``.ebsp``, EDAX ``.up1`` ``.up2`` ``.h5`` ``.oh5``, Bruker
-        ``.h5``, NORDIF ``.dat``), of EMsoft or kikuchipy (``.h5``), a folder of images with or without AZtec's
-        ``Grain List.txt``, a glob of images, or a single image. Patterns of any other diffraction: HyperSpy's ``.hspy``
-        with two signal axes, or a TIFF file of several pages.
+    source
+        A path, or patterns in memory: a kikuchipy ``EBSD`` signal with its detector and background, or an array
+        (R, C, sy, sx), (n, sy, sx) or (sy, sx). A path is a file of a microscope's maker (Oxford ``.h5oina``
+        ``.ebsp``, EDAX ``.up1`` ``.up2`` ``.h5`` ``.oh5``, Bruker ``.h5``, NORDIF ``.dat``), of EMsoft or kikuchipy
+        (``.h5``), a folder of images with or without AZtec's ``Grain List.txt``, a glob of images, or a single
+        image. Patterns of any other diffraction: HyperSpy's ``.hspy`` with two signal axes, or a TIFF file of
+        several pages.
     shape
         Rows and columns of the grid where the file does not tell (``.up1``, EMsoft, a TIFF of pages, images).
 
@@ -48,11 +52,41 @@ def open_scan(path: str | Path, shape: tuple[int, int] | None = None) -> Scan:
         If there is nothing at ``path``, it is empty, truncated or damaged, holds a map without patterns, or its
         images differ in size.
     """
-    path = Path(path).expanduser()
+    if isinstance(source, Scan):
+        return source
+    if isinstance(source, np.ndarray):
+        return scan_from_array(source)
+    if not isinstance(source, str | Path):
+        return scan_from_signal(source, shape)
+    path = Path(source).expanduser()
     try:
         return _open(path, shape)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", path=path, remedy="check it") from None
+
+
+def open_mapped(path: str | Path, map_folder: Path) -> Scan:
+    """Open a scan as `map` did: on the grid that was given for it, where one was.
+
+    Parameters
+    ----------
+    path
+        As for `open_scan`.
+    map_folder
+        The folder that `map` wrote.
+
+    Raises
+    ------
+    InputError
+        As `open_scan`; a map that cannot be read is told of by whoever reads it.
+    """
+    try:
+        summary = read_json(map_folder / "summary.json", remedy="map the scan again")
+        rows, columns = summary["scan"]["given_shape"]
+    except (InputError, KeyError, TypeError, ValueError):  # none was given, or the map is of before or broken
+        return open_scan(path)
+    whole = all(type(length) is int for length in (rows, columns))
+    return open_scan(path, (rows, columns) if whole else None)
 
 
 def scan_from_array(

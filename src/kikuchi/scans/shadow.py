@@ -1,5 +1,7 @@
 """How much of the screen lies in the shadow of something: a detector, an edge, a screen half out."""
 
+from functools import lru_cache
+
 import numpy as np
 
 #: From this share of the disc on a pattern shows too little to be read.
@@ -13,13 +15,16 @@ _LEVELS = (0.15, 0.2, 0.3, 0.4, 0.5)
 _STEP = 0.4
 # What covers fewer cells than a twentieth of the disc is not asked about.
 _LEAST_CELLS = 8
+# Of the rim: what is dark all around a bright beam, as in transmission, is no shadow.
+_MOST_OF_RIM = 0.75
 
 
 def shadowed_share(patterns: np.ndarray) -> np.ndarray:
     """Share of the largest circle in a pattern that lies in shadow.
 
     A shadow is told from a screen that is only lit unevenly by its border: light falls there to 40 % or less within an
-    eighth of the picture. The steepest hill of background that simulations draw keeps more than half of it.
+    eighth of the picture. The steepest hill of background that simulations draw keeps more than half of it. And it
+    comes from one side: darkness all around a bright beam, or between disks of transmitted beams, is none.
 
     Parameters
     ----------
@@ -53,7 +58,8 @@ def shadowed_share(patterns: np.ndarray) -> np.ndarray:
     for level in _LEVELS:
         dark = (cells < level * bright) & disc
         found = dark.sum(axis=(1, 2)) / disc.sum()
-        share[some] = np.where(_has_border(cells, dark, disc), np.maximum(share[some], found), share[some])
+        shadow = _has_border(cells, dark, disc) & _from_one_side(dark)
+        share[some] = np.where(shadow, np.maximum(share[some], found), share[some])
     return share
 
 
@@ -69,6 +75,23 @@ def _has_border(cells: np.ndarray, dark: np.ndarray, disc: np.ndarray) -> np.nda
             steep += (inside & (cells < _STEP * np.roll(cells, way, axis))).sum(axis=(1, 2))
             pairs += inside.sum(axis=(1, 2))
     return (pairs >= _CELLS // 4) & (steep > 0.7 * pairs)
+
+
+def _from_one_side(dark: np.ndarray) -> np.ndarray:
+    """Whether what is dark stands at one or two stretches of the rim and leaves the rest of it lit, (n,)."""
+    around = dark[:, *_rim()]
+    changes = (around != np.roll(around, 1, axis=1)).sum(axis=1)
+    return (around.mean(axis=1) <= _MOST_OF_RIM) & (changes >= 2) & (changes <= 4)
+
+
+@lru_cache(maxsize=1)
+def _rim() -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the cells along the rim of the disc, in the order of their angle."""
+    y, x = (np.indices((_CELLS, _CELLS)) + 0.5) / _CELLS - 0.5
+    distance = np.hypot(y, x)
+    rows, columns = np.nonzero((distance <= _RADIUS) & (distance > _RADIUS - 1.3 / _CELLS))
+    order = np.argsort(np.arctan2(y[rows, columns], x[rows, columns]), kind="stable")
+    return rows[order], columns[order]
 
 
 def _cells(patterns: np.ndarray) -> np.ndarray:

@@ -87,7 +87,7 @@ def adapt(
         The scan or a phase cannot be read, two phases are one, the voltage is not known, too few patterns are readable,
         or no phase fits them. Nothing is written then.
     """
-    opened = scan if isinstance(scan, Scan) else open_scan(scan)
+    opened = open_scan(scan)
     named = candidates(phases)
     voltage = voltage_kv if voltage_kv is not None else opened.voltage_kv
     if voltage is None:

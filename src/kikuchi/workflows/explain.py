@@ -23,7 +23,7 @@ from kikuchi.explain.shapley import Method, check_method
 from kikuchi.html import write_map_report
 from kikuchi.inference.predictor import Predictor
 from kikuchi.postprocessing.assemble import as_seen
-from kikuchi.scans import Scan, open_scan, with_neighbours
+from kikuchi.scans import Scan, open_mapped, with_neighbours
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -83,7 +83,8 @@ def explain_map(
     bundle = Predictor.of(run)
     compared = chosen_pair(bundle, pair)
     opened = with_neighbours(
-        scan if isinstance(scan, Scan) else open_scan(scan), bundle.preparation(bundle.members[0])
+        scan if isinstance(scan, Scan) else open_mapped(scan, Path(map_dir)),
+        bundle.preparation(bundle.members[0]),
     )
     phase_map, abstention = read_map(Path(map_dir), opened, bundle)
     truth = Truth.beside(opened)

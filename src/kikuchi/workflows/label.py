@@ -25,6 +25,7 @@ from kikuchi.scans import (
     Scan,
     background_for,
     load_dataset,
+    open_mapped,
     open_scan,
     prepare,
     with_neighbours,
@@ -89,7 +90,8 @@ def suggest(
     """
     bundle = Predictor.of(run)
     opened = with_neighbours(
-        scan if isinstance(scan, Scan) else open_scan(scan), bundle.preparation(bundle.members[0])
+        scan if isinstance(scan, Scan) else open_mapped(scan, Path(map_dir)),
+        bundle.preparation(bundle.members[0]),
     )
     store = LogitsStore.read(Path(map_dir) / STORE)
     for what, of_map, given in (

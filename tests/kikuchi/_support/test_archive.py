@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi._support.archive import check_hdf5, mapped, read_archive
+from kikuchi._support.archive import check_archive, check_hdf5, mapped, read_archive
 
 
 def npy(header, content=b""):
@@ -52,6 +52,17 @@ def test_objects_are_refused(tmp_path):
     np.savez(tmp_path / "o.npz", x=np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match=r"o\.npz"):
         read_archive(tmp_path / "o.npz", remedy="r")
+
+
+def test_objects_are_refused_before_another_library_reads_them(tmp_path):
+    np.savez(tmp_path / "good.npz", x=np.arange(3), y="word")
+    check_archive(tmp_path / "good.npz", remedy="r")
+    np.savez(tmp_path / "o.npz", x=np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match=r"o\.npz: holds objects in 'x\.npy'"):
+        check_archive(tmp_path / "o.npz", remedy="r")
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "good.npz").read_bytes()[:50])
+    with pytest.raises(InputError, match=r"cut\.npz: missing or broken"):
+        check_archive(tmp_path / "cut.npz", remedy="r")
 
 
 def test_a_file_that_was_cut_short_is_refused_and_not_filled_up(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from ensemble.errors import InputError
 from kikuchi.maps.full_grid import full_grid, is_hexagonal
-from kikuchi.maps.phase_map import solved_space_groups, voted_space_groups
+from kikuchi.maps.map_data import solved_space_groups, voted_space_groups
 
 
 def test_decisions_of_another_scan_are_refused(four_statuses, one_row):
@@ -53,3 +53,40 @@ def test_left_shifted_hexagonal_rows_keep_their_positions(hexagonal):
     left = replace(hexagonal, x=hexagonal.x - 0.5 * (hexagonal.row % 2))
     assert is_hexagonal(left)
     assert full_grid(left).x == pytest.approx(left.x)
+
+
+def test_orix_gets_in_memory_what_the_file_holds(four_statuses):
+    crystal_map = four_statuses.to_crystal_map()
+    groups = [0 if i == -1 else crystal_map.phases[int(i)].space_group.number for i in crystal_map.phase_id]
+    assert crystal_map.shape == (2, 3) and groups == [225, 221, 0, 0, 0, 229]
+    assert crystal_map.prop["status"].tolist() == [0, 0, 1, 2, 3, 0]
+
+
+def test_pandas_gets_one_row_a_pattern(four_statuses):
+    table = four_statuses.to_dataframe()
+    assert table["status"].tolist() == [
+        "solved", "solved", "ambiguous", "unfamiliar", "unreadable", "solved",
+    ]  # fmt: skip
+    assert table["space_group"].isna().tolist() == [False, False, True, True, True, False]
+    assert table.loc[2, "candidates"] == "221|225"
+
+
+def test_a_map_says_itself_in_one_line(four_statuses):
+    text = repr(four_statuses)
+    assert len(text) < 150 and "2 x 3, 6 points, 3 solved, classes 221, 225, 229" in text
+
+
+@pytest.mark.parametrize("what", ["phase", "status", "confidence", "entropy"])
+def test_a_map_draws_itself_on_axes_in_micrometres(four_statuses, what):
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    assert four_statuses.plot(what, axes) is axes
+    # 2 x 3 points of 0.5 um; first row on top.
+    assert axes.images[0].get_extent() == [0, 1.5, 1.0, 0]
+    assert what in axes.get_title()
+
+
+def test_a_picture_that_is_none_is_refused(four_statuses):
+    with pytest.raises(InputError, match="no picture of 'colour'"):
+        four_statuses.plot("colour")

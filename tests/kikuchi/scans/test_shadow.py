@@ -52,3 +52,18 @@ def test_what_holds_no_light_is_not_asked():
     assert shadowed_share(np.zeros((2, 40, 40)))[0] == 0
     assert shadowed_share(np.full((1, 40, 40), np.nan))[0] == 0
     assert shadowed_share(np.ones((1, 8, 8)))[0] == 0
+
+
+def test_darkness_around_beams_is_no_shadow():
+    """Patterns of transmission are dark but for a beam in the middle, and disks around it."""
+    y, x = np.indices((96, 96)) - 47.5
+    rng = np.random.default_rng(2)
+    beams = []
+    for spacing in (20, 26, 34):
+        rows, columns = (spacing * np.rint(a / spacing) for a in (y, x))
+        disks = (
+            800.0 * (np.hypot(y - rows, x - columns) < 0.35 * spacing) * np.exp(-np.hypot(rows, columns) / 40)
+        )
+        beams += [disks, 4000.0 * (np.hypot(y, x) < spacing / 2)]
+    seen = rng.poisson(np.stack(beams) + 5).astype(np.uint16)
+    assert (shadowed_share(seen) <= 0.2).all()

@@ -65,6 +65,31 @@ def open_signal(path: Path, shape: tuple[int, int] | None = None) -> Scan:
         return _from_signal(loaded, source, path, shape, metadata, note)
 
 
+def scan_from_signal(signal: Any, shape: tuple[int, int] | None = None) -> Scan:
+    """Make a scan of a kikuchipy signal in memory, with its detector, static background and crystal map.
+
+    Parameters
+    ----------
+    signal
+        ``EBSD`` or ``LazyEBSD`` with no, one or two navigation axes; patterns are taken as they are.
+    shape
+        Rows and columns of the grid, where the signal has one navigation axis.
+
+    Raises
+    ------
+    InputError
+        It is no such signal, or declares sizes no scan has.
+    """
+    if type(signal).__name__ not in ("EBSD", "LazyEBSD"):
+        raise InputError(
+            f"a {type(signal).__name__} is no scan",
+            remedy="give a file, an array of patterns or kikuchipy's EBSD",
+        )
+    title = str(signal.metadata.get_item("General.title", "") or "signal")
+    loaded = Hdf5Signal(signal)
+    return _from_signal(loaded, ArrayPatterns(signal.data), Path(title), shape, {"format": "signal"}, None)
+
+
 def _load(path: Path, dataset: str | None) -> Hdf5Signal:
     """Load all but the patterns of an HDF5 file, or a file of NORDIF's."""
     try:

@@ -100,8 +100,8 @@ def bloch_wave_master(
     max_beams
         Most beams in one direction; the time grows with its cube.
     excitation
-        Beams are taken up to this ratio of excitation error to coupling, |K^2 - |K + g|^2| / |U_g|, where no beam is
-        taken to couple less than a tenth of the strongest.
+        Beams are taken up to this ratio of excitation error to coupling, ``|K^2 - |K + g|^2| / |U_g|``, where no
+        beam is taken to couple less than a tenth of the strongest.
     far
         Beams beyond that and up to this ratio act by second-order perturbation.
     scattering

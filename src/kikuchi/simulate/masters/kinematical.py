@@ -26,7 +26,7 @@ class BandProfile:
     Parameters
     ----------
     intensity_exponent
-        Bands are weighted with |F| to this power: 1 or 2 as in kikuchipy, less for patterns closer to
+        Bands are weighted with ``|F|`` to this power: 1 or 2 as in kikuchipy, less for patterns closer to
         dynamical ones.
     dynamical
         Share of the excess and deficiency in the profile, 0 (flat bands) to 1 (no flat part).
@@ -74,7 +74,7 @@ def kinematical_master(
     min_relative
         Reflectors weaker than this share of the strongest are left out.
     profile
-        Run of the intensity across a band; flat bands weighted with |F| by default, as kikuchipy draws them.
+        Run of the intensity across a band; flat bands weighted with ``|F|`` by default, as kikuchipy draws them.
 
     Returns
     -------
