@@ -10,18 +10,16 @@ cannot be told apart at all.
 
 import argparse
 import json
-import platform
 import time
-from datetime import date
 from pathlib import Path
 
 import numpy as np
-import scipy
 
 from ensemble.abstention.promises import excess_risk
 from ensemble.abstention.rule import fit_abstention, select
 from ensemble.label_shift import estimate_label_shift, reweighted
 from ensemble.softmax import softmax
+from reports._provenance import provenance
 
 HERE = Path(__file__).resolve().parent
 K = 4
@@ -178,13 +176,7 @@ def main() -> None:
             else None,
         }
         result = {
-            "command": f"python -m reports.trust.any_mixture --maps {args.maps} --seed {args.seed}",
-            "date": date.today().isoformat(),
-            "versions": {
-                "python": platform.python_version(),
-                "numpy": np.__version__,
-                "scipy": scipy.__version__,
-            },
+            **provenance(seed=args.seed),
             "cpu_seconds": round(time.process_time() - begin),
             "largest_allowed_share": round(0.05 + 2 * (0.05 * 0.95 / args.maps) ** 0.5, 4),
             "held_out_grains_a_class": HELD_OUT,

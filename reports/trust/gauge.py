@@ -8,19 +8,17 @@ and the crystals that the shipped ensemble held out, each of which takes its tur
 
 import argparse
 import json
-import platform
 import time
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy
 
 from ensemble.shift_gauge import compare_units, rank_unit
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import HeldOut
 from kikuchi.postprocessing.scan_check import SAID, said_features
+from reports._provenance import provenance
 
 HERE = Path(__file__).resolve().parent
 FEATURES = 11
@@ -94,13 +92,7 @@ def main() -> None:
     begin = time.process_time()
     rng = np.random.default_rng(args.seed)
     result = {
-        "command": f"python -m reports.trust.gauge --draws {args.draws} --seed {args.seed}",
-        "date": date.today().isoformat(),
-        "versions": {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
-        },
+        **provenance(seed=args.seed),
         "drawn": drawn(args.draws, rng),
         "held_out_crystals": crystals(rng),
         "cpu_seconds": 0.0,
