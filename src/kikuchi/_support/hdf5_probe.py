@@ -84,7 +84,8 @@ def _look_through(path: Path, objects: bool, remedy: str) -> None:
         return
     with opened as file:
         ahead: list[tuple[str, Any]] = [("", file)]
-        seen = {file.id}
+        seen: set[Any] = set()
+        _is_new(file.id, seen, path, remedy)
         while ahead:
             within, group = ahead.pop()
             try:
@@ -105,11 +106,22 @@ def _look_through(path: Path, objects: bool, remedy: str) -> None:
                         path=path,
                         remedy="copy the data into one file",
                     )
-                if isinstance(item, h5py.h5g.GroupID) and item not in seen:
-                    seen.add(item)
+                if isinstance(item, h5py.h5g.GroupID) and _is_new(item, seen, path, remedy):
                     if len(seen) > _MOST_GROUPS:
                         raise InputError(f"holds more than {_MOST_GROUPS} groups", path=path)
                     ahead.append((f"{within}/{name}", h5py.Group(item)))
+
+
+def _is_new(item: Any, seen: set[Any], path: Path, remedy: str) -> bool:
+    """Whether an object was not met yet; it then was. h5py tells objects apart by what the file says of them."""
+    try:
+        new = item not in seen
+        seen.add(item)
+    except Exception:
+        raise InputError(
+            "is damaged: nothing is known of one of its groups", path=path, remedy=remedy
+        ) from None
+    return new
 
 
 _ELSEWHERE = object()
