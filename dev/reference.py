@@ -78,7 +78,7 @@ def keys_of(title: str, model: type[BaseModel], described: dict[str, type]) -> s
         if name in done or not issubclass(table, BaseModel):
             continue
         done.add(name)
-        explained = parameters(describer) | parameters(table)
+        explained = {k: v for one in (*table.__mro__[::-1], describer) for k, v in parameters(one).items()}
         rows = []
         for key, entry in table.model_fields.items():
             path = key if name == title else f"{name}.{key}"

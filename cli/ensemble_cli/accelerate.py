@@ -31,7 +31,7 @@ def accelerate(
     """Make a bundle's faster engines, and measure on held-out patterns what each of them costs."""
     load_keras()
     from kikuchi.workflows.accelerate import accelerate as accelerate_bundle
-    from kikuchi.workflows.accelerate import told
+    from kikuchi.workflows.accelerate import recommended, told
 
     report = accelerate_bundle(
         run,
@@ -42,6 +42,5 @@ def accelerate(
         progress=progress(quiet),
     )
     lines = [line for kind, measured in report.items() for line in told(kind, measured)]
-    fastest = "bf16" if "bf16" in report else "int8"
-    lines.append(f"use them with: ensemble map SCAN --run {run} --engine {fastest} --stop cascade")
+    lines.append(recommended(report, run))
     result("\n".join(lines), report, as_json)

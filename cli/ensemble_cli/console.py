@@ -2,6 +2,7 @@
 
 import functools
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -113,5 +114,7 @@ def load_keras() -> None:
     """
     from kikuchi._support.keras_setup import import_keras
 
+    # Retracing is no matter of the user's.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with quiet_start():
         import_keras()

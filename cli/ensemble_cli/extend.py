@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ensemble_cli.console import guarded, load_keras, progress, result
-from ensemble_cli.options import Json, Out, Quiet, Seed
+from ensemble_cli.options import Force, Json, Out, Quiet, Seed
 
 
 @guarded
@@ -18,6 +18,7 @@ def extend(
     ],
     out: Out = Path("run2"),
     seed: Seed = 0,
+    force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -25,6 +26,6 @@ def extend(
     load_keras()
     import kikuchi
 
-    found = kikuchi.extend(run, dataset, out, seed=seed, progress=progress(quiet))
+    found = kikuchi.extend(run, dataset, out, seed=seed, force=force, progress=progress(quiet))
     text = f"{kikuchi.describe_bundle(found.bundle)}\n{kikuchi.describe_changes(found.changes)}"
     result(text, {"out": str(out), "changes": [asdict(change) for change in found.changes]}, as_json)

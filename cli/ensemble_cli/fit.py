@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ensemble_cli.console import guarded, load_keras, progress, result
-from ensemble_cli.options import Dask, Json, Out, Quiet, Seed, Workers
+from ensemble_cli.options import Dask, Force, Json, Out, Quiet, Seed, Workers
 
 
 @guarded
@@ -17,6 +17,7 @@ def fit(
     recipe: Annotated[str, typer.Option("--recipe", help="paper, quick or a TOML file.")] = "quick",
     out: Out = Path("run"),
     seed: Seed = 0,
+    force: Force = False,
     dask: Dask = None,
     workers: Workers = None,
     as_json: Json = False,
@@ -28,5 +29,7 @@ def fit(
     from kikuchi.distributed import connected
 
     with connected(dask, workers) as client:
-        bundle = kikuchi.fit(dataset, recipe, out, seed=seed, client=client, progress=progress(quiet))
+        bundle = kikuchi.fit(
+            dataset, recipe, out, seed=seed, force=force, client=client, progress=progress(quiet)
+        )
     result(kikuchi.describe_bundle(bundle), bundle.manifest, as_json)

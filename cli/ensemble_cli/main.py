@@ -1,5 +1,7 @@
 """The command `ensemble` and its exit codes: 0 done, 1 wrong input, 2 usage, 130 interrupted."""
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -64,4 +66,8 @@ app.command("info")(info.info)
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console of another encoding (cp1252) must not end a run at its last line: what it lacks becomes "?".
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app()

@@ -29,8 +29,8 @@ from ensemble_cli.options import (
 def map_scan(
     scan: Annotated[str, typer.Argument(help="A scan file, a folder of images, a glob or a single image.")],
     run: Annotated[
-        Path, typer.Option("--run", help="The bundle that `ensemble fit` wrote, or the one that is shipped.")
-    ] = Path("shipped"),
+        str, typer.Option("--run", help="The bundle that `ensemble fit` wrote, or the one that is shipped.")
+    ] = "shipped",
     out: Out = Path("maps"),
     rule: Rule = None,
     risk: Risk = None,
@@ -52,6 +52,9 @@ def map_scan(
             help="orientations (the scan's own) or patterns: also show what the points of a grain say together.",
         ),
     ] = None,
+    decide: Annotated[
+        str, typer.Option("--decide", help="points or grains (with --grains): whose answer the map shows.")
+    ] = "points",
     engine: Annotated[
         str,
         typer.Option("--engine", help="What runs: auto, keras, onnx, int8, bf16, student or student-bf16."),
@@ -75,9 +78,9 @@ def map_scan(
     from kikuchi.distributed import connected
 
     if phase:
-        if str(run) != "shipped":
+        if run != "shipped":
             raise InputError("--phase and --run are two ways to say what may be there", remedy="give one")
-        run = out / "adapted"
+        run = str(out / "adapted")
         kikuchi.adapt(scan, phase, run, voltage_kv=kv, progress=progress(quiet))
     with connected(dask, workers) as client:
         phase_map = kikuchi.map_scan(
@@ -91,6 +94,7 @@ def map_scan(
             among=among,
             promise=promise,
             grains=grains,
+            decide=decide,
             shape=read_shape(shape),
             engine=engine,
             stop=stop,

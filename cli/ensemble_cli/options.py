@@ -71,3 +71,8 @@ def read_shape(text: str | None) -> tuple[int, int] | None:
     if match is None or "0" in (match[1].lstrip("0") or "0", match[2].lstrip("0") or "0"):
         raise InputError(f"--shape {text!r} is no grid", remedy="rows and columns, such as 40,60")
     return int(match[1]), int(match[2])
+
+
+Force = Annotated[
+    bool, typer.Option("--force", help="Go on where labels contradict what the scans say of themselves.")
+]

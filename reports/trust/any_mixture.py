@@ -1,6 +1,6 @@
 """Does a promise for any mixture hold where the promise for the held-out mixture breaks? Simulated maps, known truth.
 
-    python reports/trust/any_mixture.py [--maps 500] [--seed 2026]
+    python -m reports.trust.any_mixture [--maps 500] [--seed 2026]
 
 (so many of each population) writes `any_mixture.json` beside this script. Held-out patterns are balanced over four
 classes; the maps' mixtures run from 0 to 100 % of any class, and points come in grains that are right or wrong
@@ -10,18 +10,16 @@ cannot be told apart at all.
 
 import argparse
 import json
-import platform
 import time
-from datetime import date
 from pathlib import Path
 
 import numpy as np
-import scipy
 
 from ensemble.abstention.promises import excess_risk
 from ensemble.abstention.rule import fit_abstention, select
 from ensemble.label_shift import estimate_label_shift, reweighted
 from ensemble.softmax import softmax
+from reports._provenance import provenance
 
 HERE = Path(__file__).resolve().parent
 K = 4
@@ -178,13 +176,7 @@ def main() -> None:
             else None,
         }
         result = {
-            "command": f"python reports/trust/any_mixture.py --maps {args.maps} --seed {args.seed}",
-            "date": date.today().isoformat(),
-            "versions": {
-                "python": platform.python_version(),
-                "numpy": np.__version__,
-                "scipy": scipy.__version__,
-            },
+            **provenance(seed=args.seed),
             "cpu_seconds": round(time.process_time() - begin),
             "largest_allowed_share": round(0.05 + 2 * (0.05 * 0.95 / args.maps) ** 0.5, 4),
             "held_out_grains_a_class": HELD_OUT,

@@ -121,6 +121,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("distributed", "simulate"):
+        return importlib.import_module(f"kikuchi.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'kikuchi' has no attribute {name!r}")
     module, _, there = _HOMES[name].partition(":")

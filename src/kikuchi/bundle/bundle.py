@@ -94,14 +94,16 @@ class Bundle:
         Parameters
         ----------
         path
-            Its folder, or ``"shipped"`` for the ensemble that comes with the package.
+            Its folder, or the word ``"shipped"`` for the ensemble that comes with the package; ``"./shipped"`` is
+            always a folder.
 
         Raises
         ------
         InputError
-            There is no bundle, it is unfinished or of a newer format, or a file is missing or altered.
+            The word means two things here, as a bundle lies in a folder of that name; or there is no bundle, it is
+            unfinished or of a newer format, or a file is missing or altered.
         """
-        folder = SHIPPED_FOLDER if str(path) == SHIPPED else Path(path)
+        folder = _folder_of(path)
         if not (folder / MANIFEST).is_file():
             unfinished = (folder / "fit.json").is_file()
             raise InputError(
@@ -302,3 +304,19 @@ def _check_manifest(manifest: Any, folder: Path) -> None:
             raise InputError("missing from the bundle", path=file, remedy=_DAMAGED)
         if atomic.sha256(file) != digest:
             raise InputError("altered since the bundle was written", path=file, remedy=_DAMAGED)
+
+
+def _folder_of(path: str | Path) -> Path:
+    """Tell the word for the packaged bundle from a folder of that name."""
+    here = (Path(SHIPPED) / MANIFEST).is_file()
+    if isinstance(path, Path):  # "./" is lost in it: the folder where there is one
+        return SHIPPED_FOLDER if path == Path(SHIPPED) and not here else path
+    if path != SHIPPED:
+        return Path(path)
+    if here:
+        raise InputError(
+            "is the name of the packaged bundle, and a folder with a bundle here",
+            path=SHIPPED,
+            remedy="write ./shipped for the folder; for the packaged one, work in another folder",
+        )
+    return SHIPPED_FOLDER

@@ -1,6 +1,7 @@
 """Reach a Dask cluster that is there, or start one on this machine."""
 
 import json
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ensemble.errors import InputError
+from kikuchi._support import atomic
 from kikuchi._support.threads import SHARE, cores
 from kikuchi._support.versions import versions
 
@@ -129,8 +131,28 @@ def _reached(address: str) -> "Iterator[Client]":
         yield client
 
 
+def _require_guard() -> None:
+    """Refuse a script that every worker would run again from its top, each starting workers of its own."""
+    path = getattr(sys.modules.get("__main__"), "__file__", None)
+    if path is None or not str(path).endswith(".py"):  # a notebook, an interpreter, an installed command
+        return
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    if "__name__" not in text:
+        raise InputError(
+            "starts workers, and each of them would run this script again",
+            path=path,
+            remedy='put the work under `if __name__ == "__main__":`',
+        )
+
+
 @contextmanager
 def _local(workers: int) -> "Iterator[Client]":
+    _require_guard()
+    # What workers of killed runs left.
+    atomic.sweep(Path(tempfile.gettempdir()), mark="kikuchi-")
     import dask
     from distributed import Client, LocalCluster, Security
 
@@ -146,7 +168,9 @@ def _local(workers: int) -> "Iterator[Client]":
     with (
         dask.config.set({"distributed.nanny.environ": environment} | _CLOSED),
         # Dask's own folder for what workers put aside can be read by everybody.
-        tempfile.TemporaryDirectory(prefix="kikuchi-", ignore_cleanup_errors=True) as aside,
+        tempfile.TemporaryDirectory(
+            prefix=atomic.own_name("", mark="kikuchi-"), ignore_cleanup_errors=True
+        ) as aside,
         _closed_at_the_end(
             LocalCluster(
                 n_workers=workers,

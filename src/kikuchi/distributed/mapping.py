@@ -23,6 +23,7 @@ from kikuchi.distributed.tasks import completed
 from kikuchi.inference import STUDENTS, Runner
 from kikuchi.inference.logits_store import LogitsStore, write_chunk
 from kikuchi.inference.predictor import Predictor
+from kikuchi.inference.resumption import PatternHash, note_chunk
 from kikuchi.inference.run_scan import Executor
 from kikuchi.scans import Scan, background_for, open_scan, with_neighbours
 
@@ -135,11 +136,12 @@ def map_on_cluster(
                     unseen.append(task)
                     continue
                 part, member = task
-                outputs, problems = result
+                outputs, problems, content = result
                 scan.problems.update(problems)
                 several = gathered.setdefault(part.start, {})
                 several[member] = outputs
                 if len(several) == len(members):
+                    note_chunk(store, scan, part, content)
                     write_chunk(store, scan, part, _put_together(gathered.pop(part.start)))
                     step(part.stop - part.start)
             todo = unseen
@@ -147,7 +149,7 @@ def map_on_cluster(
 
 def run_task(
     key: str, part: slice, member: int | None, patterns: np.ndarray | None
-) -> tuple[MemberOutputs, dict[int, str]] | None:
+) -> tuple[MemberOutputs, dict[int, str], str] | None:
     """Run one task on a worker.
 
     Parameters
@@ -161,8 +163,9 @@ def run_task(
 
     Returns
     -------
-    outputs, problems
-        What the members say, and why patterns could not be read; None where this worker does not see the scan.
+    outputs, problems, content
+        What the members say, why patterns could not be read, and the hash of those that were; None where this worker
+        does not see the scan.
     """
     with _ONE_AT_A_TIME:
         if key not in _PLACES:
@@ -173,10 +176,12 @@ def run_task(
             return None
         # Cut as without a cluster: a batch of another length may be summed in another order.
         pieces = place.runner(None).pieces(part, place.cargo.signal_shape)
-        raw = (place.read(piece, part, patterns) for piece in pieces)
+        content = PatternHash()
+        raw = (content.add(place.read(piece, part, patterns)) for piece in pieces)
         outputs = joined(list(place.runner(member).stream(raw, place.cargo.background)))
         known = {} if place.scan is None else place.scan.problems
-        return outputs, {i: why for i, why in known.items() if part.start <= i < part.stop}
+        problems = {i: why for i, why in known.items() if part.start <= i < part.stop}
+        return outputs, problems, str(content)
 
 
 _ONE_AT_A_TIME = Lock()
@@ -193,7 +198,7 @@ class _Place:
     _runners: dict[int | None, Runner] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="kikuchi-")
+        self._folder = tempfile.TemporaryDirectory(prefix=atomic.own_name("", mark="kikuchi-"))
         self.bundle = _unpacked(self.cargo, Path(self._folder.name))
         try:
             scan = with_neighbours(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ensemble.errors import InputError
 from kikuchi._support import atomic
 from kikuchi._support.cells import cells
 from kikuchi.bundle.bundle import Bundle
@@ -92,6 +93,24 @@ def write_table(folder: Path, changes: tuple[Change, ...]) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(map(cells, rows))
+
+
+def read_changes(folder: Path) -> tuple[Change, ...]:
+    """Read what `write_table` wrote.
+
+    Raises
+    ------
+    InputError
+        The file is missing or broken.
+    """
+    path = folder / "extension.json"
+    told = atomic.read_json(path, remedy="extend again into another --out")
+    try:
+        return tuple(Change(**row) for row in told)
+    except TypeError as error:
+        raise InputError(
+            "not the changes of an extension", path=path, remedy="extend again into another --out"
+        ) from error
 
 
 def describe_changes(changes: tuple[Change, ...]) -> str:

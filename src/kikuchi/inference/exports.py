@@ -149,7 +149,11 @@ def export_bundle(bundle: "Bundle", progress: Progress = SILENT) -> Shelf | None
     folder = shelf_folder(bundle, "onnx")
     measured: dict[str, Parity] = {}
     heads: dict[str, dict[str, np.ndarray]] = {}
-    with locked(folder):
+    # Maps that begin at once wait for the one export, and then all run the same engine.
+    with locked(folder, waiting=lambda: progress.say("waiting for another run, which exports this bundle")):
+        there = read_shelf(bundle, "onnx")
+        if there is not None:
+            return there
         for spec in bundle.members:
             progress.say(f"exporting {spec.name} to ONNX, once for this bundle")
             reference = KerasEngine(bundle.model(spec.name))

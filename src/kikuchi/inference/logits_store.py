@@ -177,6 +177,27 @@ class LogitsStore:
             for i in np.flatnonzero(np.asarray(self._done) == 0)
         ]
 
+    def finished(self) -> list[slice]:
+        """Return the chunks that are done, as slices of patterns, in order."""
+        size, n = self.identity.chunk, self.identity.n_patterns
+        return [
+            slice(int(i) * size, min((int(i) + 1) * size, n)) for i in np.flatnonzero(np.asarray(self._done))
+        ]
+
+    def reopen(self, part: slice) -> None:
+        """Count a chunk as still to do.
+
+        Raises
+        ------
+        InputError
+            The store cannot be written.
+        """
+        try:
+            self._put("done", part.start // self.identity.chunk, np.zeros(1, np.uint8))
+            os.fsync(self._files["done"].fileno())
+        except OSError as error:
+            raise _unwritable(self.path, error, "give a folder that can be written to") from error
+
     def write(self, part: slice, **values: np.ndarray) -> None:
         """Store one chunk, and mark it done once its numbers are on disk.
 
@@ -212,8 +233,15 @@ class LogitsStore:
         at = array.offset + place * per_pattern * array.itemsize
         left = memoryview(numbers.tobytes())
         while left:
-            written = os.pwrite(self._files[name].fileno(), left, at)
+            written = _write_at(self._files[name], left, at)
             left, at = left[written:], at + written
+
+
+def _write_at(file: IO[bytes], data: memoryview, at: int) -> int:
+    if hasattr(os, "pwrite"):
+        return os.pwrite(file.fileno(), data, at)
+    file.seek(at)  # Windows
+    return file.write(data)
 
 
 def _make(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> None:

@@ -14,6 +14,7 @@ from kikuchi.bundle.outputs import MemberOutputs, joined
 from kikuchi.inference.logits_store import LogitsStore, StoreIdentity, write_chunk
 from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.predictor import Predictor
+from kikuchi.inference.resumption import PatternHash, hash_of, note_begun, note_chunk, prepare_to_resume
 from kikuchi.matching.survey import places
 from kikuchi.scans import Scan, background_for
 
@@ -58,27 +59,39 @@ def run_store(
     """
     begin = time.perf_counter()
     store = LogitsStore.open(path, identity(scan, bundle))
+    begun_with = prepare_to_resume(store, scan, progress)
     missing = store.missing()
     if not missing:
+        note_begun(store, scan, begun_with or engine)
         return store, 0.0
+    if engine == "auto" and begun_with in ("keras", "onnx"):
+        engine = begun_with  # one engine fills a store: two differ in the last digits
     if executor is not None:
         if store.identity.poses:
             raise InputError(
                 "a bundle with a matcher is mapped by this process", remedy="leave out --dask and --workers"
             )
+        note_begun(store, scan, engine)
         executor(scan, bundle, store, engine, progress)
         return store, time.perf_counter() - begin
     left = sum(part.stop - part.start for part in missing)
     begun = bundle.running if store.identity.poses else bundle.runner
     runner = begun(engine, patterns=left, progress=progress)
+    note_begun(store, scan, _engine_of(runner) if engine == "auto" else engine)
     background = background_for(scan, bundle.preparation(bundle.members[0]))
     pieces = deque((part, runner.pieces(part, scan.signal_shape)) for part in missing)
-    raw: Iterable[Any] = (scan.read(piece) for _, several in list(pieces) for piece in several)
+    hashes = {part.start: PatternHash() for part in missing}
+    filtered = hasattr(scan.source, "raw")
+
+    def read(part: slice, piece: slice) -> np.ndarray:
+        return scan.read(piece) if filtered else hashes[part.start].add(scan.read(piece))
+
+    raw: Iterable[Any] = (read(part, piece) for part, several in list(pieces) for piece in several)
     if isinstance(runner, MatchingRunner):
         # A pattern centre moves over the scan: the matcher is told where each pattern lies.
         raw = (
-            (scan.read(piece), places(scan, np.arange(piece.start, piece.stop)))
-            for _, several in list(pieces)
+            (read(part, piece), places(scan, np.arange(piece.start, piece.stop)))
+            for part, several in list(pieces)
             for piece in several
         )
     done: list[MemberOutputs] = []
@@ -87,11 +100,18 @@ def run_store(
             done.append(outputs)
             part, several = pieces[0]
             if len(done) == len(several):
+                content = hash_of(scan, part) if filtered else str(hashes.pop(part.start))
+                note_chunk(store, scan, part, content)
                 write_chunk(store, scan, part, joined(done))
                 pieces.popleft()
                 done = []
             step(len(outputs.quality))
     return store, time.perf_counter() - begin
+
+
+def _engine_of(runner: Any) -> str:
+    engines: Any = getattr(runner, "engines", None)
+    return str(engines[0].name) if engines else "auto"
 
 
 def identity(scan: Scan, bundle: Predictor) -> StoreIdentity:

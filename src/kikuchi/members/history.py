@@ -39,7 +39,7 @@ def read_history(folder: Path) -> History:
         raise InputError("not a history of losses", path=path, remedy="copy the bundle again") from error
 
 
-def convergence(folder: Path, members: list[str], min_delta: float) -> list[str]:
+def convergence(folder: Path, members: list[str], min_delta: float, guess: float | None = None) -> list[str]:
     """Say per kind how many epochs its members took to converge: mean and standard deviation, as the paper.
 
     Parameters
@@ -50,14 +50,27 @@ def convergence(folder: Path, members: list[str], min_delta: float) -> list[str]
         Their names; the kind is what stands before the last hyphen.
     min_delta
         A fall of the validation loss that counts.
+    guess
+        Loss of a guess, log K: a member that never came below it by 2 % did not converge, whatever its losses did.
     """
     kinds: dict[str, list[int]] = {}
+    lines = []
     for name in members:
         history = read_history(folder / "members" / name)
+        if guess is not None and history.epochs and _learned_nothing(history, guess):
+            lines.append(
+                f"warning: {name} has learned nothing: its validation loss never fell below that of a guess, "
+                f"{guess:.2f}; train longer, or with more patterns"
+            )
+            continue
         kinds.setdefault(name.rsplit("-", 1)[0], []).append(history.converged_at(min_delta))
-    lines = []
     for kind, epochs in kinds.items():
         spread = f" +- {np.std(epochs, ddof=1):.0f}" if len(epochs) > 1 else ""
         count = f"{len(epochs)} member" + ("s" if len(epochs) > 1 else "")
         lines.append(f"{kind}: {np.mean(epochs):.0f}{spread} epochs to converge ({count})")
     return lines
+
+
+def _learned_nothing(history: History, guess: float) -> bool:
+    losses = np.array([epoch.validation_loss for epoch in history.epochs])
+    return not bool((losses < 0.98 * guess).any())

@@ -161,6 +161,56 @@ def pooled_phase_map(phase_map: PhaseMap) -> PhaseMap:
     return replace(phase_map, decision=decision, columns={})
 
 
+def decided_by_grains(
+    phase_map: PhaseMap, bundle: Bundle, rule: str, abstention: AbstentionRule
+) -> tuple[PhaseMap, AbstentionRule]:
+    """Make what the grains say the map's decisions, and say what is then promised.
+
+    Pooling makes a systematic error firmer: where the scan is not like what was certified, or the promise for each
+    material by itself is not kept, nothing is promised of the grains either.
+
+    Parameters
+    ----------
+    phase_map
+        As `with_grains` returns it, its promise as the scan leaves it.
+    bundle, rule, abstention
+        As for `fit_grain_rule`; `abstention` as the scan leaves it.
+
+    Returns
+    -------
+    phase_map, rule
+        The map with the grains' decisions, and the rule as the report shows it: its threshold is the grains'.
+    """
+    fitted = fit_grain_rule(bundle, rule, abstention)
+    certificate, points = fitted.certificate, abstention.certificate
+    no_promise = ""
+    if certificate is None:
+        certificate, no_promise = points, _NO_PROMISE
+    elif points.certified_risk >= 1.0:
+        no_promise = f"nothing is promised of the grains, since nothing is of their points: {points.message}"
+    elif abstention.promise != "material":
+        no_promise = (
+            "nothing is promised of the grains: pooling makes a systematic error firmer, and the risk of each material "
+            "by itself is not certified (--promise material)"
+        )
+    if no_promise:
+        certificate = replace(certificate, certified=False, certified_risk=1.0, message=no_promise)
+    else:
+        certificate = replace(certificate, message=f"by grain: {certificate.message}")
+    # No class of a conformal set of single points holds a grain back.
+    shown = replace(
+        abstention,
+        threshold=fitted.threshold,
+        certificate=certificate,
+        set_thresholds=(1.1,) * len(bundle.classes),
+        promise="mixture",
+        class_thresholds=None,
+        verdicts=(),
+    )
+    meta = phase_map.meta | {"decided_by": "grains", "promised_risk": certificate.to_dict()}
+    return replace(phase_map, decision=pooled_phase_map(phase_map).decision, meta=meta), shown
+
+
 def _evidence(bundle: Bundle, rule: str, abstention: AbstentionRule, held_out: HeldOut) -> NDArray[Any]:
     """Calibrated probabilities of held-out patterns, NaN where they are unreadable or unfamiliar."""
     p = bundle.calibrated(held_out.outputs, rule)[1]

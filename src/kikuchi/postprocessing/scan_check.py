@@ -300,7 +300,7 @@ def _gauge(
         return None
     theirs = bundle.decide(known.outputs, rule=rule)
     read = theirs.status != Status.UNREADABLE
-    own, new = _said(known.outputs, theirs, read), _said(outputs, decision, points)
+    own, new = said_features(known.outputs, theirs, read), said_features(outputs, decision, points)
     names = list(SAID)
     looks = _looks(bundle, scan, points, known, read)
     try:
@@ -308,7 +308,7 @@ def _gauge(
             # Each held-out scan or crystal is one draw, and so is this one.
             first = _units(bundle.held_out.select(bundle.held_out.part == 0), np.random.default_rng(1))
             before = bundle.decide(first.outputs, rule=rule)
-            base = _said(first.outputs, before, before.status != Status.UNREADABLE)
+            base = said_features(first.outputs, before, before.status != Status.UNREADABLE)
             return rank_unit(base, own, np.median(new, axis=0), names, level=LEVEL)
         if looks is not None:
             own, new, names = np.hstack([own, looks[0]]), np.hstack([new, looks[1]]), [*names, *LOOKS]
@@ -323,7 +323,7 @@ def _gauge(
         return None
 
 
-def _said(outputs: MemberOutputs, decision: Decision, chosen: NDArray[Any]) -> NDArray[np.float64]:
+def said_features(outputs: MemberOutputs, decision: Decision, chosen: NDArray[Any]) -> NDArray[np.float64]:
     """Features of what is said, columns as in `SAID`."""
     return np.stack(
         [

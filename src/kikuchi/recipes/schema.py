@@ -25,9 +25,25 @@ class _Table(BaseModel):
 class MemberGroup(_Table):
     """So many members of one kind; see `kikuchi.members.MemberSpec`.
 
-    `weights` of a transfer group: ``"imagenet"``, ``"kikuchi"`` (pre-trained here on simulated crystals), a local file
-    or another bundle, relative to the recipe. A `frozen` backbone keeps them, and only the head is fitted. `head` says
-    what the rule ``mc-dropout`` draws: masks, or heads from a posterior of the last layer (`ensemble.bayesian`).
+    Parameters
+    ----------
+    kind
+        From random weights, from trained ones, or (written by `adapt`) by matching with simulations.
+    count
+        How many members.
+    architecture
+        Xception is the paper's; the others suit 64 pixels and no GPU.
+    size
+        Side of the input, pixels.
+    dropout
+        Share of the features that are dropped before the head.
+    weights
+        Of a transfer group: "imagenet", "kikuchi" (trained on simulated crystals), a weights file or another bundle,
+        relative to the recipe.
+    frozen
+        Whether only the head is fitted.
+    head
+        What the rule "mc-dropout" draws: dropout masks, or heads from that posterior of the last layer.
     """
 
     kind: Literal["scratch", "transfer", "matcher"]
@@ -56,11 +72,25 @@ class TrainTable(_Table):
 
 
 class SplitTable(_Table):
-    """Patterns per space group, divided evenly over its materials; the rest is calibration and test."""
+    """Patterns per space group, divided evenly over its materials; the rest is calibration and test.
+
+    Parameters
+    ----------
+    train_per_class
+        Training patterns per space group, divided evenly over its materials; 0 with a `[stream]`.
+    validation_per_class
+        Patterns per space group by which the best epoch is chosen.
+    calibration_fraction
+        Of the rest, the share that calibrates and certifies; what is left is the test.
+    unit
+        What goes to one part as a whole: single patterns, or the grains, blocks or scans that the certificate counts
+        (`kikuchi.scans.independence`), so that no grain both trains and tests.
+    """
 
     train_per_class: int = Field(400, ge=0)
     validation_per_class: int = Field(100, ge=1)
     calibration_fraction: Share = 0.5
+    unit: Literal["pattern", "auto", "grain", "block", "scan"] = "pattern"
 
 
 class StreamTable(_Table):
@@ -73,6 +103,23 @@ class StreamTable(_Table):
     then validates, calibrates and tests: its materials should be others than those of the masters. `strangers` is a
     folder of masters of other space groups; members learn to prefer no class for them, and for two crystals in one
     pattern (`stranger_share` of an epoch).
+
+    Parameters
+    ----------
+    masters
+        Folder of master patterns, relative to the recipe.
+    patterns
+        Patterns of an epoch.
+    recording
+        What detector and microscope are where they are left out: varied widely, or as far as real scans differ.
+    detector, microscope
+        As in the specification of a simulation; they stand above `recording`.
+    chances
+        How often each class comes, in ascending order of the space groups.
+    strangers
+        Folder of master patterns of other space groups, for which members learn to prefer no class.
+    stranger_share
+        Share of an epoch's patterns that are strangers or two crystals in one pattern.
     """
 
     masters: str
@@ -90,6 +137,15 @@ class CombineTable(_Table):
 
     The rule ``auto`` is that of lowest held-out log-loss. Members weigh the same, or by the exponential of minus their
     held-out ``log-loss``.
+
+    Parameters
+    ----------
+    rule
+        How members are pooled; "auto" takes the rule of lowest held-out log-loss.
+    weights
+        Members weigh the same, or by the exponential of minus their held-out log-loss.
+    draws
+        Of the rule "mc-dropout", per member.
     """
 
     rule: Literal["auto", "vote", "average", "geometric", "mc-dropout"] = "auto"
@@ -98,13 +154,36 @@ class CombineTable(_Table):
 
 
 class CalibrateTable(_Table):
-    """How the pool is calibrated; ``auto`` takes the method of lowest cross-validated log-loss."""
+    """How the pool is calibrated; ``auto`` takes the method of lowest cross-validated log-loss.
+
+    Parameters
+    ----------
+    method
+        How the pool is calibrated; "auto" takes the method of lowest cross-validated log-loss.
+    """
 
     method: Literal["auto", "none", "temperature", "vector", "beta", "isotonic", "histogram"] = "auto"
 
 
 class AbstainTable(_Table):
-    """When nobody should answer: `ensemble.abstention.fit_abstention`; for `groups`, `kikuchi.scans.independence`."""
+    """When nobody should answer: `ensemble.abstention.fit_abstention`; for `groups`, `kikuchi.scans.independence`.
+
+    Parameters
+    ----------
+    risk
+        Share of wrong answers that is to be certified.
+    confidence
+        With which it is certified.
+    coverage
+        Share of the candidate sets that hold the truth.
+    familiar
+        Share of the known patterns that pass as familiar.
+    groups
+        What counts as one independent pattern: itself, a block of neighbours or a scan; "auto" finds out.
+    promise
+        Whether the risk is certified for the mixture of materials as held out, for every material, or for every
+        answered class.
+    """
 
     risk: Share = 0.02
     confidence: Share = 0.95
@@ -119,6 +198,15 @@ class KeepTable(_Table):
 
     `reference` training patterns say what is familiar; of each class, `background` patterns are what `explain` compares
     with, and the features of `exemplars` what `extend` rehearses and calibrates with.
+
+    Parameters
+    ----------
+    reference
+        Training patterns whose features say what is familiar.
+    background
+        Patterns of each class that `explain` compares with.
+    exemplars
+        Patterns of each class whose features `extend` rehearses.
     """
 
     reference: int = Field(600, ge=20, le=100_000)
@@ -127,7 +215,29 @@ class KeepTable(_Table):
 
 
 class Recipe(_Table):
-    """A whole recipe, as its TOML file says it."""
+    """A whole recipe, as its TOML file says it.
+
+    Parameters
+    ----------
+    member
+        Groups of members, at least one.
+    prepare
+        How patterns are prepared.
+    train
+        The schedule of training.
+    split
+        Which patterns train, validate, calibrate and test.
+    stream
+        Train on patterns simulated without end instead of the dataset's.
+    combine
+        How members become one answer.
+    calibrate
+        How its probabilities become honest.
+    abstain
+        When nobody should answer.
+    keep
+        What of the patterns stays in the bundle.
+    """
 
     member: tuple[MemberGroup, ...] = Field(min_length=1)
     prepare: dict[str, Any] = {}

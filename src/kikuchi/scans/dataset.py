@@ -1,6 +1,6 @@
 """Labelled patterns: materials with their space groups and scans."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -181,6 +181,49 @@ class Dataset:
             here = slice(*np.searchsorted(ordered, [chunk[0], chunk[-1] + 1]))
             patterns[order[here]] = ready[np.searchsorted(chunk, ordered[here])]
         return patterns
+
+
+def contradictions(dataset: Dataset) -> list[str]:
+    """Say which materials have another space group in their scan's own list of phases than in the dataset.
+
+    Returns
+    -------
+    list of str
+        One clause a material; empty where nothing contradicts.
+    """
+    found = []
+    for material in dataset.materials:
+        told = material.scan.space_groups
+        if told is None:
+            continue
+        own = np.asarray(told)[material.indices]
+        others = own[(own > 0) & (own != material.space_group)]
+        if len(others):
+            numbers = ", ".join(str(g) for g in np.unique(others))
+            found.append(
+                f"material {material.name!r} is labelled {material.space_group}, and its scan says {numbers} of "
+                f"{len(others)} of its {len(own)} patterns"
+            )
+    return found
+
+
+def refuse_or_say(found: Sequence[str], path: Path | None, force: bool, say: Callable[[str], None]) -> None:
+    """Refuse labels that contradict what is known of the patterns; say so only where the user insists.
+
+    Raises
+    ------
+    InputError
+        Something contradicts, and the user does not insist.
+    """
+    if found and not force:
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        raise InputError(
+            f"labels contradict the patterns: {found[0]}{more}",
+            path=path,
+            remedy="correct the label or, if the scan's own list is wrong, give --force",
+        )
+    for line in found:
+        say(f"note: {line}; --force: the label is taken")
 
 
 class _MaterialEntry(BaseModel):

@@ -195,6 +195,24 @@ class Scan:
             count += good.sum(axis=0)
         return total / np.maximum(count, 1)
 
+    def stamp(self) -> str:
+        """Hash of size and time of the files that the patterns are in: unchanged, they need not be read again.
+
+        Returns
+        -------
+        str
+            32 hexadecimal digits; empty where there are no files, or one of them cannot be asked.
+        """
+        files = _files_of(getattr(self.source, "raw", self.source))
+        digest = hashlib.blake2b(digest_size=16)
+        try:
+            for file in files:
+                told = file.stat()
+                digest.update(f"{file.name}|{told.st_size}|{told.st_mtime_ns};".encode())
+        except OSError:
+            return ""
+        return digest.hexdigest() if files else ""
+
     @cached_property
     def keeps_background(self) -> bool:
         """Whether the static background is still in the patterns: their mean looks like it.
@@ -233,6 +251,14 @@ class Scan:
         for index in sorted({0, self.n // 2, self.n - 1}):
             digest.update(np.ascontiguousarray(source.read(np.array([index]))).tobytes())
         return digest.hexdigest()
+
+
+def _files_of(source: Any) -> list[Path]:
+    files = getattr(source, "files", None)
+    if files is not None:
+        return [files[i] for i in range(len(files))]
+    path = getattr(source, "path", None)
+    return [] if path is None else [Path(path)]
 
 
 def joined_notes(*notes: str | None) -> dict[str, str]:

@@ -74,6 +74,7 @@ def split_dataset(
     validation_per_class: int = 100,
     calibration_fraction: float = 0.5,
     seed: int = 0,
+    groups: np.ndarray | None = None,
 ) -> Split:
     """Split every space group as Kaufmann et al. (Sci. Rep. 11, 8172, 2021) do, with a calibration part of our own.
 
@@ -91,13 +92,19 @@ def split_dataset(
         Share of the rest of every material that calibrates, 0 to 1.
     seed
         Not negative; the same seed gives the same split.
+    groups
+        Grain or block of each pattern, (N,): whole groups then go to one part, and what a group has beyond the
+        patterns wanted for training or validation is left out. Where None, single patterns are drawn, and neighbours
+        of one grain may both train and test.
 
     Raises
     ------
     InputError
         If a material has too few patterns, or one pattern has two space groups.
     """
-    return _split(dataset, frozenset(), train_per_class, validation_per_class, calibration_fraction, seed)
+    return _split(
+        dataset, frozenset(), train_per_class, validation_per_class, calibration_fraction, seed, groups
+    )
 
 
 def split_by_material(
@@ -145,6 +152,7 @@ def _split(
     validation: int,
     calibration_fraction: float,
     seed: int,
+    groups: np.ndarray | None = None,
 ) -> Split:
     if train < 0 or validation < 0 or not 0 <= calibration_fraction <= 1 or seed < 0:
         raise InputError(
@@ -171,6 +179,27 @@ def _split(
                 path=dataset.path or material.scan.path,
                 remedy="add patterns or materials of this space group, or ask for fewer per class",
             )
+        if groups is not None:
+            own = _whole_groups(
+                positions,
+                groups,
+                n_train,
+                n_validation,
+                calibration_fraction,
+                _generator(seed, material.name),
+            )
+            if own is None:
+                raise InputError(
+                    f"space group {material.space_group}, material {material.name!r}: "
+                    f"{len(np.unique(groups[positions]))} independent grains or blocks cannot fill training, "
+                    "validation, calibration, certificate and test, each with grains of its own",
+                    path=dataset.path or material.scan.path,
+                    remedy="add scans or grains, ask for fewer patterns per class, or split by pattern, whose promise "
+                    "is then about these grains only",
+                )
+            for part, chosen in zip(parts.values(), own, strict=True):
+                part.append(chosen)
+            continue
         drawn = _generator(seed, material.name).permutation(positions)
         rest = len(positions) - n_train - n_validation
         cuts = np.cumsum([n_train, n_validation, round(calibration_fraction * rest)])
@@ -180,7 +209,42 @@ def _split(
         part: np.sort(np.concatenate(chosen)) if chosen else np.empty(0, int)
         for part, chosen in parts.items()
     }
-    return Split(**ordered, left_out=np.flatnonzero(~usable), hashes=hashes, classes=classes, seed=seed)
+    left_out = ~usable
+    if groups is not None:
+        left_out = np.isin(np.arange(dataset.n), np.concatenate(list(ordered.values())), invert=True)
+    return Split(**ordered, left_out=np.flatnonzero(left_out), hashes=hashes, classes=classes, seed=seed)
+
+
+def _whole_groups(
+    positions: np.ndarray,
+    groups: np.ndarray,
+    n_train: int,
+    n_validation: int,
+    calibration_fraction: float,
+    rng: np.random.Generator,
+) -> list[np.ndarray] | None:
+    """Positions of each part, no group in two of them; None where too few are left to calibrate, certify and test."""
+    own = groups[positions]
+    order = rng.permutation(np.unique(own))
+    sizes = np.array([int((own == g).sum()) for g in order])
+    parts, start = [], 0
+    for wanted in (n_train, n_validation):
+        stop = start
+        while stop < len(order) and sizes[start:stop].sum() < wanted:
+            stop += 1
+        if sizes[start:stop].sum() < wanted:
+            return None
+        parts.append(rng.permutation(positions[np.isin(own, order[start:stop])])[:wanted])
+        start = stop
+    rest = order[start:]
+    calibrates = round(calibration_fraction * len(rest))
+    if 0 < calibration_fraction < 1:
+        # Calibration and certificate take a group each at least, and the test one.
+        calibrates = min(max(calibrates, 2), len(rest) - 1)
+        if calibrates < 2:
+            return None
+    parts += [positions[np.isin(own, rest[:calibrates])], positions[np.isin(own, rest[calibrates:])]]
+    return parts
 
 
 def _share(total: int, peers: list[str], name: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.errors import InputError
-from kikuchi._support import atomic
+from kikuchi._support import atomic, lock
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.background import (
@@ -25,17 +25,21 @@ from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, read_exemplars, write_exemplars
 from kikuchi.bundle.outputs import HeldOut, Part, joined
 from kikuchi.bundle.write import SPLITS, finish
-from kikuchi.incremental.comparison import Change, compared, write_table
+from kikuchi.incremental.comparison import Change, compared, read_changes, write_table
 from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, rehearse, said
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, build_member, copy_backbone, features_of, save_member
 from kikuchi.members.posterior import set_posterior
 from kikuchi.scans import Dataset, dataset_with_neighbours, hash_patterns, pattern_quality
+from kikuchi.scans.dataset import contradictions, refuse_or_say
 from kikuchi.scans.independence import pattern_groups
 from kikuchi.workflows.label import open_labelled
 
 #: Shares of the new patterns that calibrate and that certify; the rest tests.
 SHARES = (0.4, 0.4)
+
+#: What is being made in a folder.
+CLAIM = "extend.json"
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ def extend(
     out: str | Path,
     *,
     seed: int = 0,
+    force: bool = False,
     progress: Progress = SILENT,
 ) -> Extension:
     """Teach a bundle new space groups, or new materials of old ones, from a few labelled patterns.
@@ -91,13 +96,16 @@ def extend(
         Folder of the new bundle; beside it ``extension.csv`` and ``extension.json``, the change of every class.
     seed
         Of folds, parts and heads.
+    force
+        Go on where labels contradict the scans' own phases or what the bundle was fitted on.
     progress
         Listener of the work.
 
     Raises
     ------
     InputError
-        The bundle keeps no exemplars, a new class has fewer than `FOLDS` usable patterns, or the folder is not empty.
+        The bundle keeps no exemplars, a new class has fewer than `FOLDS` usable patterns, labels contradict what is
+        known, or the folder is not empty.
     """
     bundle = Predictor.of(run)
     data = dataset_with_neighbours(open_labelled(dataset), bundle.preparation(bundle.members[0]))
@@ -106,9 +114,10 @@ def extend(
     classes = tuple(sorted({*bundle.classes, *data.classes}))
     column = np.array([classes.index(c) for c in bundle.classes])
     with locked(folder):
-        if any(p.name != ".lock" for p in folder.iterdir()):
-            raise InputError("the folder is not empty", path=folder, remedy="give another --out")
-        new = _look(bundle, data, classes, progress)
+        if _claimed(folder, bundle, data, seed):
+            progress.say(f"{folder} is already extended")
+            return Extension(Predictor.load(folder), read_changes(folder))
+        new = _look(bundle, data, classes, force, progress)
         progress.say(f"{len(new.labels)} new patterns, {len(exemplars.labels)} exemplars of the old classes")
         specs = tuple(replace(m, classes=len(classes)) for m in bundle.members)
         old = [_widened(bundle, m, column, len(classes)) for m in bundle.members]
@@ -155,12 +164,35 @@ def extend(
     return Extension(Predictor.of(made), changes)
 
 
-def _look(bundle: Bundle, data: Dataset, classes: tuple[int, ...], progress: Progress) -> _New:
+def _claimed(folder: Path, bundle: Bundle, data: Dataset, seed: int) -> bool:
+    """Say in the folder what is made there, and refuse one where something else is; whether it is done already.
+
+    An extension that was interrupted is begun anew: all of it takes as long as one of its steps.
+    """
+    digest = hashlib.sha256("".join(f"{h};" for h in hash_patterns(data)[0]).encode())
+    digest.update(data.space_group.tobytes())
+    wanted = {"bundle": bundle.fingerprint, "patterns": digest.hexdigest(), "seed": seed}
+    path = folder / CLAIM
+    if path.is_file():
+        if atomic.read_json(path, remedy="give another --out") != wanted:
+            raise InputError("another extension was begun here", path=folder, remedy="give another --out")
+        return (folder / "bundle.json").is_file() and (folder / "extension.json").is_file()
+    if any(p.name not in lock.OWN for p in folder.iterdir()):
+        raise InputError("the folder is not empty", path=folder, remedy="give another --out")
+    atomic.write_json(path, wanted)
+    return False
+
+
+def _look(bundle: Bundle, data: Dataset, classes: tuple[int, ...], force: bool, progress: Progress) -> _New:
     """Run the backbones on the new patterns that can be used."""
     hashes, usable = hash_patterns(data)
     fitted = atomic.read_json(bundle.path / SPLITS, remedy="copy the bundle again")
     known = {h for part in ("train", "validation", "calibration") for h in fitted.get(part, [])}
-    usable &= ~np.isin(hashes, sorted(known))
+    seen = usable & np.isin(hashes, sorted(known))
+    _say_contradictions(bundle, data, seen, force, progress)
+    if seen.any():
+        progress.say(f"{seen.sum()} of {data.n} patterns were fitted on before and are left out")
+    usable &= ~seen
     labels = data.labels(classes)
     for group in data.classes:
         have = int((usable & (data.space_group == group)).sum())
@@ -190,6 +222,19 @@ def _look(bundle: Bundle, data: Dataset, classes: tuple[int, ...], progress: Pro
         groups=np.unique(groups[positions], return_inverse=True)[1],
         hashes=hashes[positions],
     )
+
+
+def _say_contradictions(
+    bundle: Bundle, data: Dataset, seen: np.ndarray, force: bool, progress: Progress
+) -> None:
+    """Refuse labels that contradict the scans' own phases, or patterns that the bundle knows as something else."""
+    found = contradictions(data)
+    for group in sorted(set(data.space_group[seen].tolist()) - set(bundle.classes)):
+        count = int((seen & (data.space_group == group)).sum())
+        found.append(
+            f"{count} patterns labelled {group} were fitted on before, as one of {', '.join(map(str, bundle.classes))}"
+        )
+    refuse_or_say(found, data.path, force, progress.say)
 
 
 def head_of(bundle: Bundle, spec: MemberSpec) -> Head:

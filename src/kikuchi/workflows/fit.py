@@ -1,6 +1,7 @@
 """The journey of `fit`: labelled scans and a recipe become a bundle."""
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from kikuchi.inference import KerasEngine, Runner
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, features_of, predict
 from kikuchi.members.history import convergence
+from kikuchi.postprocessing.split_units import recipe_groups, split_groups_of
 from kikuchi.recipes.schema import Recipe, load_recipe
 from kikuchi.scans import (
     Dataset,
@@ -36,7 +38,8 @@ from kikuchi.scans import (
     prepare,
     split_dataset,
 )
-from kikuchi.scans.independence import pattern_groups
+from kikuchi.scans.dataset import contradictions, refuse_or_say
+from kikuchi.scans.independence import SHARES_GRAINS
 from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import train_all
@@ -59,6 +62,7 @@ def fit(
     out: str | Path = "run",
     *,
     seed: int = 0,
+    force: bool = False,
     client: "Client | None" = None,
     progress: Progress = SILENT,
 ) -> Predictor:
@@ -74,6 +78,8 @@ def fit(
         Folder of the bundle. An interrupted fit of the same recipe, dataset and seed goes on there.
     seed
         Seed of the split, the weights and the training.
+    force
+        Go on where labels contradict the scans' own phases.
     client
         Of a Dask cluster whose workers train members side by side, see `kikuchi.distributed.connected`. The bundle is
         the same as without one.
@@ -99,6 +105,7 @@ def fit(
             path=data.path,
             remedy="add materials of another space group",
         )
+    refuse_or_say(contradictions(data), data.path, force, progress.say)
     for material in data.materials:
         if material.scan.note is not None:
             progress.say(f"{material.name}: {material.scan.note}")
@@ -110,10 +117,14 @@ def fit(
         validation_per_class=recipe.split.validation_per_class,
         calibration_fraction=recipe.split.calibration_fraction,
         seed=seed,
+        groups=split_groups_of(data, recipe),
     )
     _require_held_out(data, split)
-    preparation = recipe.preparation(specs[0][0].size)
-    group, how = pattern_groups(data, recipe.abstain.groups, preparation)
+    group, how = recipe_groups(data, recipe)
+    shares = recipe.split.unit == "pattern" and how not in ("pattern", "scan") and recipe.stream is None
+    if shares:
+        progress.say(f"note: {SHARES_GRAINS}")
+    _say_units(data, split, group, how, progress)
     part = _parts(data, split, group, how)
     with locked(folder):
         if (folder / "fit.json").is_file():
@@ -136,7 +147,7 @@ def fit(
             stream,
         )
         names = [spec.name for spec, _ in specs]
-        for line in convergence(folder, names, recipe.train.min_delta):
+        for line in convergence(folder, names, recipe.train.min_delta, math.log(len(data.classes))):
             progress.say(line)
         progress.say(f"losses of all epochs: {draw_losses(folder, names)}")
         members = tuple(spec for spec, _ in specs)
@@ -149,7 +160,15 @@ def fit(
         atomic.write_json(folder / SPLITS, split.to_dict())
         write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
         return Predictor.of(
-            finish(folder, recipe, members, familiarity, held_out, _facts(data, split), progress)
+            finish(
+                folder,
+                recipe,
+                members,
+                familiarity,
+                held_out,
+                _facts(data, split) | {"unit": how, "shares_grains": shares},
+                progress,
+            )
         )
 
 
@@ -168,6 +187,16 @@ def _require_held_out(data: Dataset, split: Split) -> None:
                     path=data.path,
                     remedy="add patterns, or lower train_per_class in the recipe's [split]",
                 )
+
+
+def _say_units(data: Dataset, split: Split, group: np.ndarray, how: str, progress: Progress) -> None:
+    """Say how many independent units certify each class, where these are fewer than patterns."""
+    if how == "pattern":
+        return
+    labels = data.labels(split.classes)[split.calibration]
+    counts = [len(np.unique(group[split.calibration][labels == k])) for k in range(len(split.classes))]
+    listed = ", ".join(f"{c}: {n}" for c, n in zip(split.classes, counts, strict=True))
+    progress.say(f"held out to calibrate and certify, counted by {how}: {listed}")
 
 
 def _parts(data: Dataset, split: Split, group: np.ndarray, how: str) -> np.ndarray:

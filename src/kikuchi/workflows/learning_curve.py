@@ -19,6 +19,7 @@ from kikuchi._support import atomic
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.members import MemberSpec, features_of, fit_head, predict, train_member
+from kikuchi.postprocessing.split_units import split_groups_of
 from kikuchi.recipes.schema import MemberGroup, Recipe, load_recipe
 from kikuchi.scans import Dataset, Split, dataset_with_neighbours, load_dataset, split_dataset
 from kikuchi.training.train_ensemble import begun
@@ -131,6 +132,7 @@ def learn_curve(
         validation_per_class=chosen.split.validation_per_class,
         calibration_fraction=chosen.split.calibration_fraction,
         seed=seed,
+        groups=split_groups_of(data, chosen),
     )
     folder = Path(out)
     with locked(folder):

@@ -25,16 +25,20 @@ from kikuchi.inference.predictor import Predictor, answering, check_new, spared,
 from kikuchi.inference.run_scan import run_store
 from kikuchi.maps import NO_HEXAGONAL_CTF, PhaseMap, is_hexagonal, write_map
 from kikuchi.postprocessing.assemble import as_seen, assembled
-from kikuchi.postprocessing.grain_pooling import with_grains, write_pooled
+from kikuchi.postprocessing.grain_pooling import decided_by_grains, with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.scan_check import ScanCheck, check_scan, class_promise, held_promise
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, open_scan, recording_warnings, with_neighbours
+from kikuchi.scans.independence import SHARES_GRAINS
 from kikuchi.scans.readers.image_files import ImageFiles
 
 if TYPE_CHECKING:
     from distributed import Client
+
+#: What `map --decide` takes.
+DECIDE = ("points", "grains")
 
 
 def map_scan(
@@ -51,6 +55,7 @@ def map_scan(
     engine: str = "auto",
     stop: str = "never",
     grains: str | None = None,
+    decide: str = "points",
     shape: tuple[int, int] | None = None,
     client: "Client | None" = None,
     progress: Progress = SILENT,
@@ -97,6 +102,10 @@ def map_scan(
         and in ``pooled.png``. The decisions stay what they are.
     shape
         Rows and columns of the grid, where the scan's file does not tell.
+    decide
+        ``"points"``, or ``"grains"``: what the points of a grain say together is then the map's decision, certified by
+        grain. It needs `grains`. Pooling makes a systematic error firmer, so that nothing is promised unless the scan
+        is like what was certified and the promise for each material is kept.
     client
         Of a Dask cluster whose workers run the members, see `kikuchi.distributed.connected`. The map is the same.
     progress
@@ -113,6 +122,11 @@ def map_scan(
     rule = bundle.check_rule(rule)
     if promise is not None:
         check_promise(promise)
+    if decide not in DECIDE or (decide == "grains" and grains is None):
+        raise InputError(
+            f"cannot decide by {decide!r}" + (" without grains" if decide in DECIDE else ""),
+            remedy="--decide grains with --grains orientations or --grains patterns",
+        )
     wishes = {"risk": risk, "confidence": confidence, "familiar": familiar, "promise": promise}
     with noted(progress):
         bundle = answering(bundle, engine, stop, rule)
@@ -149,7 +163,7 @@ def map_scan(
         check = check_scan(judge, rule, abstention, said, decision, opened)
         if abstention.promise == "class":
             # Which answers can be certified depends on how the scan is mixed.
-            abstention = class_promise(judge, rule, check)
+            abstention = bundle.promised(class_promise(judge, rule, check))
             decision = spared(judge.decide(said, rule=rule, abstention=abstention), outputs)
         abstention = held_promise(judge, rule, abstention, check, decision)
         fractions = _fractions(judge, rule, abstention, decision, check)
@@ -164,8 +178,13 @@ def map_scan(
             phase_map = with_levels(phase_map, judge, rule, abstention)
         if grain_of is not None:
             phase_map = with_grains(phase_map, judge, rule, abstention, grain_of)
+        shown = abstention
+        if decide == "grains":
+            phase_map, shown = decided_by_grains(phase_map, judge, rule, abstention)
         progress.say("writing the map")
-        with replaced_together(folder, "summary.json", stale=("pooled.png", "report_data")) as staged:
+        with replaced_together(
+            folder, "summary.json", stale=("map.ctf", "pooled.png", "report_data")
+        ) as staged:
             write_map(phase_map, staged, fractions=fractions)
             if grain_of is not None:
                 write_pooled(phase_map, staged)
@@ -173,7 +192,7 @@ def map_scan(
                 phase_map,
                 staged / "report.html",
                 patterns=as_seen(opened, bundle),
-                threshold=abstention,
+                threshold=shown,
                 fractions=fractions,
             )
     return phase_map
@@ -264,6 +283,8 @@ def _meta(
             "the promised risk does not carry over"
         )
     warnings += recording_warnings(scan)
+    if bundle.manifest.get("shares_grains"):
+        warnings.append(f"the bundle's {SHARES_GRAINS}")
     return {
         # The same in every file of a map: who finds two in one folder has files of two runs before him.
         "run_id": uuid.uuid4().hex,

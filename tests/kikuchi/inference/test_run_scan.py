@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from ensemble.abstention import fit_familiarity
+from ensemble.errors import InputError
 from kikuchi._support.progress import SILENT
 from kikuchi._support.threads import in_order
 from kikuchi.inference import Runner, StudentRunner, run_scan
 from kikuchi.members import MemberSpec
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import prepare, scan_from_array
+from kikuchi.scans import open_scan, prepare, scan_from_array
 from kikuchi.scans.split import pattern_hash
 from kikuchi.training import distillation
 from kikuchi.training.distillation import mixed, patterns_of
@@ -222,3 +223,81 @@ def test_keras_is_given_whole_batches_and_other_engines_small_pieces(ensemble):
         engine.name = "keras"
     lengths = [p.stop - p.start for p in runner.pieces(slice(0, 200), (60, 60))]
     assert lengths == [64, 64, 64, 8]
+
+
+@pytest.fixture
+def file_scan(tmp_path, monkeypatch):
+    """A scan in an HDF5 file of 40 patterns, stored in chunks of 10; a function that opens it anew."""
+    import kikuchipy
+
+    monkeypatch.setattr(run_scan, "CHUNK", 10)
+    path = tmp_path / "scan.h5"
+    patterns = np.random.default_rng(1).integers(0, 255, (4, 10, 40, 40), dtype=np.uint8)
+    kikuchipy.signals.EBSD(patterns).save(path)
+    return SimpleNamespace(path=path, patterns=patterns.reshape(-1, 40, 40), open=lambda: open_scan(path))
+
+
+def _changed(path, index, value):
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        found = []
+        file.visititems(lambda name, item: found.append(name) if name.endswith("patterns") else None)
+        flat = file[found[0]]
+        at = (index,) if flat.ndim == 3 else np.unravel_index(index, flat.shape[:2])
+        flat[tuple(at)] = value
+
+
+def test_the_same_scan_is_not_run_again_and_a_copy_of_it_neither(ensemble, file_scan, tmp_path):
+    import shutil
+
+    run_scan.run_store(file_scan.open(), ensemble.bundle, tmp_path / "store")
+    seen = ensemble.engines[0].seen
+    shutil.copyfile(file_scan.path, tmp_path / "other.h5")
+    shutil.move(tmp_path / "other.h5", file_scan.path)  # another time, the same patterns
+    _, seconds = run_scan.run_store(file_scan.open(), ensemble.bundle, tmp_path / "store")
+    assert seconds == 0 and ensemble.engines[0].seen == seen
+
+
+def test_a_scan_that_differs_in_one_pattern_amid_is_not_taken_for_the_same(ensemble, file_scan, tmp_path):
+    # First, middle and last pattern and the size are those of before.
+    run_scan.run_store(file_scan.open(), ensemble.bundle, tmp_path / "store")
+    _changed(file_scan.path, 13, np.full((40, 40), 7, np.uint8))
+    with pytest.raises(InputError, match="patterns 10 to 19 differ"):
+        run_scan.run_store(file_scan.open(), ensemble.bundle, tmp_path / "store")
+
+
+def test_a_passing_read_error_is_told_tried_again_and_mended(ensemble, file_scan, tmp_path):
+    scan = file_scan.open()
+    whole = file_scan.path.read_bytes()
+    read = scan.source.read
+
+    def cut_amid(indices):
+        if indices[0] == 20 and len(indices) > 1:
+            file_scan.path.write_bytes(whole[: len(whole) // 2])
+        return read(indices)
+
+    scan.source.read = cut_amid
+    store, _ = run_scan.run_store(scan, ensemble.bundle, tmp_path / "store")
+    assert sorted(scan.problems) == list(range(20, 40))
+    assert (np.asarray(store.quality)[20:] == 0).all()
+
+    # Still cut, in a new process: the reasons are not lost.
+    file_scan.path.write_bytes(whole)
+    again = file_scan.open()
+    again.source.read = lambda indices: (
+        again.source.problems.update(dict.fromkeys(indices.tolist(), "still gone"))
+        or np.zeros((len(indices), 40, 40))
+        if indices.max() >= 20 and len(indices) > 1
+        else type(again.source).read(again.source, indices)
+    )
+    _, seconds = run_scan.run_store(again, ensemble.bundle, tmp_path / "store")
+    assert seconds == 0 and sorted(again.problems) == list(range(20, 40))
+
+    # Restored: what can be read is run, and ends as a run that was never disturbed.
+    restored = file_scan.open()
+    store, seconds = run_scan.run_store(restored, ensemble.bundle, tmp_path / "store")
+    assert seconds > 0 and not restored.problems
+    undisturbed, _ = run_scan.run_store(file_scan.open(), ensemble.bundle, tmp_path / "fresh")
+    np.testing.assert_array_equal(store.logits, undisturbed.logits)
+    np.testing.assert_array_equal(store.quality, undisturbed.quality)

@@ -1,5 +1,6 @@
 """A map's answers on the levels of diffraction, and those of its grains, from a bundle's held-out patterns."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,13 @@ from ensemble.errors import InputError
 from ensemble.pooling import DropoutDraws
 from ensemble.softmax import softmax
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs
-from kikuchi.postprocessing.grain_pooling import fit_grain_rule, pooled_phase_map, with_grains, write_pooled
+from kikuchi.postprocessing.grain_pooling import (
+    decided_by_grains,
+    fit_grain_rule,
+    pooled_phase_map,
+    with_grains,
+    write_pooled,
+)
 from kikuchi.postprocessing.symmetry_levels import fit_bundle_levels, with_levels
 from tests.kikuchi.maps.conftest import decision, make_map
 
@@ -148,3 +155,21 @@ def test_without_held_out_neighbours_grains_are_one_look_and_nothing_is_promised
 def test_a_map_without_grains_has_no_pooled_map(bundle):
     with pytest.raises(InputError, match="without grains"):
         pooled_phase_map(grain_map(bundle)[0])
+
+
+def test_grains_decide_on_request_and_promise_only_where_each_material_is_kept(bundle, abstention):
+    alone, grains = grain_map(bundle)
+    phase_map = with_grains(alone, bundle, "average", abstention, grains)
+    together = pooled_phase_map(phase_map).decision
+    by_mixture, shown = decided_by_grains(phase_map, bundle, "average", abstention)
+    assert np.array_equal(by_mixture.decision.status, together.status)
+    assert by_mixture.meta["decided_by"] == "grains"
+    assert not shown.certificate.certified and "--promise material" in shown.certificate.message
+    kept = replace(abstention, promise="material")
+    by_material, promised = decided_by_grains(phase_map, bundle, "average", kept)
+    certificate = fit_grain_rule(bundle, "average", kept).certificate
+    assert promised.certificate.certified_risk == certificate.certified_risk
+    assert by_material.meta["promised_risk"]["message"].startswith("by grain: ")
+    # Taken back for the points, taken back for the grains.
+    gone = replace(kept, certificate=replace(kept.certificate, certified_risk=1.0, message="no promise"))
+    assert decided_by_grains(phase_map, bundle, "average", gone)[1].certificate.certified_risk == 1.0

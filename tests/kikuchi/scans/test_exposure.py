@@ -80,7 +80,7 @@ def test_an_overexposed_pattern_is_unreadable_and_named(nickel):
     over = np.minimum(good, np.quantile(good, 0.75, axis=(1, 2), keepdims=True))
     assert pattern_quality(good).min() > QUALITY_THRESHOLD
     assert pattern_quality(over).max() == 0
-    assert any("overexposed: 2" in w for w in recording_warnings(scan_from_array(over)))
+    assert any("overexposed" in w for w in recording_warnings(scan_from_array(over)))
 
 
 def test_a_pattern_that_lacks_a_few_pixels_can_be_read(nickel):

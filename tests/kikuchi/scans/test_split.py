@@ -156,3 +156,22 @@ def test_hash_tells_shape_type_and_content():
         pattern_hash(p) for p in (pattern, pattern.reshape(2, 8), pattern.astype(np.uint16), pattern + 1)
     }
     assert len(hashes) == 4
+
+
+def test_whole_groups_go_to_one_part(dataset):
+    groups = np.arange(dataset.n) // 5
+    split = split_dataset(dataset, train_per_class=12, validation_per_class=6, seed=3, groups=groups)
+    parts = [split.train, split.validation, split.calibration, split.test]
+    assert all(len(part) for part in parts)
+    for i, first in enumerate(parts):
+        for second in parts[i + 1 :]:
+            assert not set(groups[first]) & set(groups[second])
+    assert len(np.concatenate([*parts, split.left_out])) == dataset.n
+    assert _counts(dataset, split.train) == _counts(
+        dataset, split_dataset(dataset, train_per_class=12, validation_per_class=6, seed=3).train
+    )
+
+
+def test_too_few_groups_say_how_many_there_are(dataset):
+    with pytest.raises(InputError, match="independent grains or blocks cannot fill"):
+        split_dataset(dataset, train_per_class=12, validation_per_class=6, groups=dataset.material)

@@ -9,6 +9,7 @@ from ensemble_cli.main import app
 from typer.testing import CliRunner
 
 import kikuchi
+from kikuchi._support.progress import Progress
 from kikuchi.bundle.exemplars import EXEMPLARS, read_exemplars
 from kikuchi.inference.logits_store import STORE
 from kikuchi.inference.run_scan import run_store
@@ -55,6 +56,14 @@ def material(group: int, n: int, seed: int) -> Material:
     return Material(
         f"{group} {seed}", group, scan_from_array(stripes(ANGLES[group], n, seed)[None], f"s{seed}")
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_shadows():
+    """Stripes stand for bands here, and the gate for shadows takes such wide ones for shadows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kikuchi.scans.quality.SHADOW_LIMIT", 1.0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +190,46 @@ def test_semicolons_of_a_spreadsheet_are_read(tmp_path):
     path.write_text("scan;index;space_group;material\nmap;4;225;nickel\n")
     data = read_labels(path, {"map": scan_from_array(np.zeros((1, 9, 8, 8), np.uint8), "map")})
     assert data.materials[0].name == "nickel" and data.index.tolist() == [4]
+
+
+class _Stopper(Progress):
+    """Interrupts at a line of progress, as Ctrl-C would."""
+
+    def __init__(self, word):
+        self.word = word
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+        if self.word and self.word in text:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_extension_is_finished_by_the_same_command(bundle, extended, tmp_path):
+    few = Dataset([material(225, 12, 5)])
+    for word in ("running", "exemplars of the old"):
+        with pytest.raises(KeyboardInterrupt):
+            kikuchi.extend(bundle, few, tmp_path / "run", seed=1, progress=_Stopper(word))
+    made = kikuchi.extend(bundle, few, tmp_path / "run", seed=1)
+    assert made.changes == extended.changes
+    # Done already: it is opened, and not made again.
+    again = _Stopper("")
+    assert kikuchi.extend(bundle, few, tmp_path / "run", seed=1, progress=again).changes == made.changes
+    assert any("already extended" in line for line in again.lines)
+    with pytest.raises(kikuchi.InputError, match="another extension was begun here"):
+        kikuchi.extend(bundle, few, tmp_path / "run", seed=2)
+
+
+def test_known_patterns_under_another_label_are_refused_and_dropped_ones_are_told(bundle, tmp_path):
+    # What the bundle was fitted on as 221, labelled 225 by a slip.
+    slip = Dataset([Material("slip", 225, material(221, 60, 1).scan)])
+    with pytest.raises(kikuchi.InputError, match=r"labelled 225 were fitted on before, as one of 221, 229"):
+        kikuchi.extend(bundle, slip, tmp_path / "a")
+    told = _Stopper("running")
+    with pytest.raises(KeyboardInterrupt):
+        kikuchi.extend(bundle, material_again(), tmp_path / "b", progress=told)
+    assert any("of 60 patterns were fitted on before and are left out" in line for line in told.lines)
+
+
+def material_again():
+    return Dataset([material(221, 60, 1)])

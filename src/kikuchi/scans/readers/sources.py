@@ -22,6 +22,9 @@ def runs_of(indices: np.ndarray, longest_gap: int = 0) -> Iterator[tuple[int, in
         yield int(run[0]), int(run[-1]) + 1
 
 
+_CUT = "the file was cut short while it was read"
+
+
 class Hdf5Patterns:
     """Patterns in one HDF5 data set whose leading axes are the scan, in row-major order.
 
@@ -45,6 +48,7 @@ class Hdf5Patterns:
         self.problems: dict[int, str] = {}
         self._file: Any = None
         self._process = 0
+        self._size = path.stat().st_size
         data = self._open()
         self.n = int(np.prod(data.shape[:-2], dtype=np.int64))
         self.signal_shape: tuple[int, int] = (int(data.shape[-2]), int(data.shape[-1]))
@@ -93,6 +97,10 @@ class Hdf5Patterns:
                     problem = self._read_one(data, int(wanted[place]), found[place])
                     if problem:
                         self.problems |= {int(index): problem for index in indices[inverse == place]}
+        # Beyond a file's end HDF5 reads zeros and says nothing.
+        if self.path.stat().st_size < self._size:
+            found[:] = 0
+            self.problems |= {int(index): _CUT for index in indices}
         return found[inverse]
 
     def _read_one(self, data: Any, place: int, into: np.ndarray) -> str | None:

@@ -1,0 +1,1 @@
+"""Real scans, answered by the shipped ensemble."""

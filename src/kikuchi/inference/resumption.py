@@ -1,0 +1,151 @@
+"""Whether a scan is still the one that a store was begun with, and whether more of it can be read than before.
+
+A map that is resumed joins what was stored to what is read now. Beside the arrays of a store lies, for every chunk that
+is done, the hash of the patterns it was made from and why some of them could not be read. While size and time of the
+scan's files are what they were, nothing is read again; where they are not, the hashes are compared. Patterns that could
+not be read are tried again by every run.
+"""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from ensemble.errors import InputError
+from kikuchi._support import atomic
+from kikuchi._support.progress import Progress
+from kikuchi.inference.logits_store import LogitsStore
+from kikuchi.scans import Scan
+
+#: In a store's folder: what the scan's files and the engine were when it was begun.
+BEGUN = "begun.json"
+#: In a store's folder: a file for each chunk.
+CHUNKS = "chunks"
+
+_PIECE = 256
+
+
+class PatternHash:
+    """Hash of raw patterns, in whatever pieces they come."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.blake2b(digest_size=16)
+
+    def add(self, patterns: np.ndarray) -> np.ndarray:
+        """Take a piece (n, sy, sx), and give it back."""
+        self._digest.update(np.ascontiguousarray(patterns).tobytes())
+        return patterns
+
+    def __str__(self) -> str:
+        return self._digest.hexdigest()
+
+
+def hash_of(scan: Scan, part: slice) -> str:
+    """Hash the patterns of a part of a scan as they are in its file: 32 hexadecimal digits."""
+    source = getattr(scan.source, "raw", scan.source)
+    found = PatternHash()
+    for start in range(part.start, part.stop, _PIECE):
+        found.add(source.read(np.arange(start, min(start + _PIECE, part.stop))))
+    return str(found)
+
+
+def note_chunk(store: LogitsStore, scan: Scan, part: slice, content: str) -> None:
+    """Write beside a store what a chunk is made of; to be called before the chunk counts as done.
+
+    Parameters
+    ----------
+    store, scan, part
+        What is written, from which scan, and which part of it.
+    content
+        Hash of its patterns, see `PatternHash`.
+    """
+    problems = {str(i): why for i, why in scan.problems.items() if part.start <= i < part.stop}
+    atomic.write_json(_note_of(store, part), {"patterns": content, "problems": problems})
+
+
+def prepare_to_resume(store: LogitsStore, scan: Scan, progress: Progress) -> str | None:
+    """Reopen the chunks that can be read better now, and refuse a scan that is another one.
+
+    Parameters
+    ----------
+    store
+        Perhaps with chunks that are done.
+    scan
+        What is to be mapped; problems of the chunks that stay are put into its `problems`.
+    progress
+        Listener of the work.
+
+    Returns
+    -------
+    str or None
+        The engine that the store was begun with, for `note_begun`'s successors; None where it is not known.
+
+    Raises
+    ------
+    InputError
+        The patterns of a chunk that is done are not those of the scan any more.
+    """
+    begun = _read(store.path / BEGUN)
+    stamp = scan.stamp()
+    done = store.finished()
+    _retry(store, scan, done, progress)
+    if done and (not stamp or begun.get("files") != stamp):
+        _compare(store, scan, store.finished(), progress)
+    engine = begun.get("engine")
+    return engine if isinstance(engine, str) else None
+
+
+def note_begun(store: LogitsStore, scan: Scan, engine: str) -> None:
+    """Write beside a store what the scan's files are, and which engine fills it."""
+    atomic.write_json(store.path / BEGUN, {"files": scan.stamp(), "engine": engine})
+
+
+def _retry(store: LogitsStore, scan: Scan, done: list[slice], progress: Progress) -> None:
+    """Read again what could not be read; a chunk of which something can is to be run again."""
+    mended = 0
+    for part in done:
+        told = _read(_note_of(store, part)).get("problems")
+        if not isinstance(told, dict) or not told:
+            continue
+        before = {int(i): str(why) for i, why in told.items() if str(i).isdecimal()}
+        indices = np.array(sorted(i for i in before if part.start <= i < part.stop), dtype=np.int64)
+        for index in indices.tolist():
+            scan.problems.pop(index, None)
+        scan.read(indices)
+        readable = [i for i in indices.tolist() if i not in scan.problems]
+        if readable:
+            mended += len(readable)
+            store.reopen(part)
+    if mended:
+        progress.say(
+            f"{mended} patterns that could not be read before can be read now: they are mapped again"
+        )
+
+
+def _compare(store: LogitsStore, scan: Scan, done: list[slice], progress: Progress) -> None:
+    with progress.bar("comparing the scan with what is mapped", len(done)) as step:
+        for part in done:
+            told = _read(_note_of(store, part))
+            content = told.get("patterns")
+            # Chunks of an older version have no hash; what could not be read was zeros.
+            if isinstance(content, str) and not told.get("problems") and hash_of(scan, part) != content:
+                raise InputError(
+                    f"this logits store was made with another scan, or the scan has changed since: its patterns "
+                    f"{part.start} to {part.stop - 1} differ",
+                    path=store.path,
+                    remedy="give another --out, or delete this folder",
+                )
+            step(1)
+
+
+def _note_of(store: LogitsStore, part: slice) -> Any:
+    return store.path / CHUNKS / f"{part.start // store.identity.chunk:07d}.json"
+
+
+def _read(path: Any) -> dict[str, Any]:
+    """Return what a note says, nothing where there is none or it is broken: it then vouches for nothing."""
+    try:
+        told = atomic.read_json(path, remedy="")
+    except InputError:
+        return {}
+    return told if isinstance(told, dict) else {}
