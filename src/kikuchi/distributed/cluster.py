@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ensemble.errors import InputError
+from kikuchi._support import atomic
 from kikuchi._support.threads import SHARE, cores
 from kikuchi._support.versions import versions
 
@@ -150,6 +151,8 @@ def _require_guard() -> None:
 @contextmanager
 def _local(workers: int) -> "Iterator[Client]":
     _require_guard()
+    # What workers of killed runs left.
+    atomic.sweep(Path(tempfile.gettempdir()), mark="kikuchi-")
     import dask
     from distributed import Client, LocalCluster, Security
 
@@ -165,7 +168,9 @@ def _local(workers: int) -> "Iterator[Client]":
     with (
         dask.config.set({"distributed.nanny.environ": environment} | _CLOSED),
         # Dask's own folder for what workers put aside can be read by everybody.
-        tempfile.TemporaryDirectory(prefix="kikuchi-", ignore_cleanup_errors=True) as aside,
+        tempfile.TemporaryDirectory(
+            prefix=atomic.own_name("", mark="kikuchi-"), ignore_cleanup_errors=True
+        ) as aside,
         _closed_at_the_end(
             LocalCluster(
                 n_workers=workers,

@@ -198,7 +198,7 @@ class _Place:
     _runners: dict[int | None, Runner] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="kikuchi-")
+        self._folder = tempfile.TemporaryDirectory(prefix=atomic.own_name("", mark="kikuchi-"))
         self.bundle = _unpacked(self.cargo, Path(self._folder.name))
         try:
             scan = with_neighbours(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi._support.atomic import own_name, replaced_together
+from kikuchi._support.atomic import own_name, replaced_together, sweep
 from kikuchi._support.lock import OWNER, locked
 
 HOLD = """
@@ -143,3 +143,13 @@ def test_killed_while_files_change_places_leaves_no_file_that_vouches(tmp_path, 
         for name in ("map.csv", "map.h5", "summary.json"):
             (staged / name).write_text("new")
     assert not (tmp_path / "summary.json").exists()
+
+
+def test_folders_of_dead_processes_are_swept_by_their_mark(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    mine = own_name("worker", mark="kikuchi-")
+    for name in (mine, mine.replace(f"-{os.getpid()}-", f"-{dead.pid}-"), "kikuchi-somebody", "other"):
+        (tmp_path / name).mkdir()
+    sweep(tmp_path, mark="kikuchi-")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([mine, "kikuchi-somebody", "other"])

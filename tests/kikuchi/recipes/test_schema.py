@@ -3,14 +3,13 @@
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.recipes.schema import PRESETS, load_recipe, parse_recipe
+from kikuchi.recipes.schema import load_recipe, parse_recipe
 
 MEMBER = '[[member]]\nkind = "scratch"\n'
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_has_scratch_and_transfer_members(name):
-    assert {group.kind for group in load_recipe(name).member} == {"scratch", "transfer"}
+def test_the_papers_recipe_has_scratch_and_transfer_members():
+    assert {group.kind for group in load_recipe("paper").member} == {"scratch", "transfer"}
 
 
 def test_members_are_numbered_by_kind_and_seeded_by_place():
@@ -66,3 +65,9 @@ def test_an_unknown_recipe_names_the_presets():
 def test_guidance_needs_a_stream():
     with pytest.raises(InputError, match=r"train\.guidance.*\[stream\]"):
         parse_recipe(MEMBER + "[train]\nguidance = 1.0\n", "r")
+
+
+def test_quick_learns_by_transfer():
+    recipe = load_recipe("quick")
+    assert [(m.kind, m.architecture, m.count) for m in recipe.member] == [("transfer", "small", 2)]
+    assert recipe.split.train_per_class == 120

@@ -69,8 +69,8 @@ def draw_simulator(
 
     Factors on depth (0.6 to 1.6), absorption (0.6 to 1.6) and Debye-Waller factors (0.6 to 1.8) are log-uniform, as are
     the limits on beams (15 to 60, and ten times that); the least depth is uniform from 0 to 15 angstrom, the least
-    energy from 0.6 to 0.85 of the beam's, in 2 to 4 groups. EMsoft's own masters lie inside: factors of about 1 come
-    nearest to them (reports/simulation).
+    energy from 0.6 to 0.85 of the beam's, in 2 to 4 groups. EMsoft's own masters lie inside: for nickel,
+    factors of 1 come nearest to them (reports/simulation).
 
     Parameters
     ----------
