@@ -23,7 +23,9 @@ def explain(
     out: Out = Path("explanations"),
     points: Annotated[int, typer.Option("--points", min=1, max=1000, help="Points to explain.")] = 12,
     budget: Annotated[str, typer.Option("--budget", help="Time for all points: 90s, 5m, 1h.")] = "5m",
-    method: Annotated[str, typer.Option("--method", help="deep (DeepSHAP) or gradients.")] = "deep",
+    method: Annotated[
+        str, typer.Option("--method", help="deep (DeepSHAP, on TensorFlow), gradients, or auto: what runs.")
+    ] = "auto",
     pair: Annotated[
         str | None, typer.Option("--pair", help="Two members to compare, e.g. scratch-1,transfer-1.")
     ] = None,

@@ -13,6 +13,7 @@ from kikuchi.bundle.background import BACKGROUND, Background, choose_background,
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.inference.logits_store import STORE, LogitsStore
 from kikuchi.maps import PhaseMap
+from kikuchi.maps.one_run import require_one_run
 from kikuchi.postprocessing.assemble import assembled
 from kikuchi.scans import Scan, background_for, prepare
 
@@ -31,8 +32,9 @@ def read_map(map_dir: Path, scan: Scan, bundle: Bundle) -> tuple[PhaseMap, Abste
     Raises
     ------
     InputError
-        The folder holds no finished map, or one of another scan or bundle.
+        The folder holds no finished map, one of another scan or bundle, or files of two runs.
     """
+    require_one_run(map_dir)
     summary = atomic.read_json(map_dir / "summary.json", remedy=_MAP_AGAIN)
     store = LogitsStore.read(map_dir / STORE)
     for name, have, wanted in (

@@ -173,9 +173,14 @@ class _ExpectedGradients:
 
 
 def check_method(method: str, backend: str) -> Method:
-    """Return the method, or an `InputError` where it does not exist or gives wrong values."""
+    """Return the method, or an `InputError` where it does not exist or gives wrong values.
+
+    ``"auto"`` is what runs on the backend: DeepSHAP on TensorFlow, expected gradients on torch.
+    """
+    if method == "auto":
+        method = "deep" if backend == "tensorflow" else "gradients"
     if method not in METHODS:
-        raise InputError(f"unknown method {method!r}", remedy=f"one of {', '.join(METHODS)}")
+        raise InputError(f"unknown method {method!r}", remedy=f"auto, {', '.join(METHODS)}")
     if method == "deep" and backend != "tensorflow":
         raise InputError(
             f"DeepSHAP has no rules for Keras' layers on {backend}",

@@ -129,9 +129,13 @@ def _product(turn: NDArray[np.floating], q: NDArray[np.floating]) -> NDArray[np.
 
 def _same_orientation(scan: Scan) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
     if scan.xmap is None or np.allclose(scan.xmap.rotations.angle, 0):
-        raise InputError(
-            "came without orientations to find grains by", path=scan.path, remedy="use --grains patterns"
-        )
+        why = "came without orientations to find grains by"
+        if scan.simulated:
+            why = (
+                "a simulated scan carries no orientations, as none that a microscope records does: they are in the "
+                "truth beside it, to check with"
+            )
+        raise InputError(why, path=scan.path, remedy="use --grains patterns")
     orientations = np.asarray(scan.xmap.rotations.data, float).reshape(scan.n, -1, 4)[:, 0]
     a, b = neighbours(scan.row, scan.col)
     angle = _misorientation(orientations[a], orientations[b], _symmetry(scan.xmap))

@@ -15,6 +15,9 @@ _LEVELS = (0.15, 0.2, 0.3, 0.4, 0.5)
 _STEP = 0.4
 # What covers fewer cells than a twentieth of the disc is not asked about.
 _LEAST_CELLS = 8
+# Mean light in a shadow is below this share of the bright level in the picture as recorded: in faint stripes and bands
+# it is not.
+_DARK_LIGHT = 0.6
 # Of the rim: what is dark all around a bright beam, as in transmission, is no shadow.
 _MOST_OF_RIM = 0.75
 
@@ -47,20 +50,38 @@ def shadowed_share(patterns: np.ndarray) -> np.ndarray:
     share = np.zeros(n)
     if min(sy, sx) < _CELLS:
         return share
-    cells = _cells(patterns)
-    cells -= cells.reshape(n, -1).min(axis=1)[:, None, None]
+    raw = _cells(patterns)
+    cells = raw - raw.reshape(n, -1).min(axis=1)[:, None, None]
     place = (np.arange(_CELLS) + 0.5) / _CELLS - 0.5
     disc = (np.hypot(place[:, None], place) <= _RADIUS)[None]
     bright = np.quantile(cells[:, disc[0]], 0.9, axis=1)[:, None, None]
     # Most patterns hold no cell that dark: only the rest are worth a look.
-    some = np.flatnonzero(((cells < _LEVELS[-1] * bright) & disc).sum(axis=(1, 2)) >= _LEAST_CELLS)
-    cells, bright = cells[some], bright[some]
+    light = np.quantile(raw[:, disc[0]], 0.9, axis=1)
+    many = ((cells < _LEVELS[-1] * bright) & disc).sum(axis=(1, 2)) >= _LEAST_CELLS
+    some = np.flatnonzero(many & (raw.reshape(n, -1).min(axis=1) < _DARK_LIGHT * light))
+    cells, bright, raw, light = cells[some], bright[some], raw[some], light[some]
     for level in _LEVELS:
-        dark = (cells < level * bright) & disc
+        dark = _from_the_rim((cells < level * bright) & disc)
         found = dark.sum(axis=(1, 2)) / disc.sum()
         shadow = _has_border(cells, dark, disc) & _from_one_side(dark)
+        shadow &= (raw * dark).sum(axis=(1, 2)) < _DARK_LIGHT * light * dark.sum(axis=(1, 2))
         share[some] = np.where(shadow, np.maximum(share[some], found), share[some])
     return share
+
+
+def _from_the_rim(dark: np.ndarray) -> np.ndarray:
+    """Keep the connected parts of what is dark that stand at exactly one stretch of the rim, (n, cells, cells)."""
+    from scipy.ndimage import label
+
+    within = np.zeros((3, 3, 3), int)
+    within[1] = 1  # corners join, pictures do not
+    parts, count = label(dark, within)
+    around = parts[:, *_rim()]
+    # One lit cell between two of the same part is noise.
+    before, after = np.roll(around, 1, axis=1), np.roll(around, -1, axis=1)
+    around = np.where((around == 0) & (before == after), before, around)
+    begins = around[(around > 0) & (around != np.roll(around, 1, axis=1))]
+    return (np.bincount(begins, minlength=count + 1) == 1)[parts] & dark
 
 
 def _has_border(cells: np.ndarray, dark: np.ndarray, disc: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The workflow of `accelerate`: engines that do less work, each measured on held-out patterns and calibrated again."""
 
+import importlib.util
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from ensemble.early_exit import best_order, fit_cascade, stopped
 from ensemble.errors import InputError
 from ensemble.metrics import expected_calibration_error, log_loss
 from kikuchi._support import atomic
+from kikuchi._support.keras_setup import wanted_backend
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.bundle import Bundle
@@ -49,6 +51,9 @@ from kikuchi.workflows.fit import dataset_fingerprint
 
 #: Share of patterns that must keep the whole ensemble's label where a cascade stops.
 AGREEMENT = 0.999
+
+#: What brings everything that makes engines.
+FAST = 'pip install -e ".[fast]"'
 
 #: Share of held-out patterns that must keep their label before an engine is recommended.
 KEEPS_LABELS = 0.99
@@ -110,11 +115,12 @@ def accelerate(
     Raises
     ------
     InputError
-        The dataset is not the bundle's, members cannot be exported or have no common student, or a scan cannot be
-        opened.
+        What makes engines is not installed, the dataset is not the bundle's, members cannot be exported or have no
+        common student, or a scan cannot be opened.
     """
     if unlabelled and not student:
         raise InputError("only a student learns from scans without labels", remedy="give --student too")
+    require_exporters()
     bundle = Predictor.of(run)
     if student and len({spec.size for spec in bundle.members}) > 1:
         raise InputError("members of several input sizes have no common student", path=bundle.path)
@@ -129,7 +135,8 @@ def accelerate(
     if (reason := bf16_missing()) is None:
         kinds.append(BF16)
     else:
-        progress.say(f"note: {reason}: no engines in bfloat16")
+        how = f" ({FAST} brings it)" if "not installed" in reason else ""
+        progress.say(f"note: {reason}: no engines in bfloat16{how}")
     for kind in kinds:
         folder = shelf_folder(bundle, kind)
         if kind == "int8":
@@ -146,6 +153,22 @@ def accelerate(
     if student:
         report |= _distilled(bundle, single, source, scans, progress)
     return report
+
+
+def require_exporters() -> None:
+    """Refuse, before any work, to make engines where what exports and runs them is missing.
+
+    Raises
+    ------
+    InputError
+        Names the first package that is not installed, and the extra that brings it.
+    """
+    exporter = {"tensorflow": ["tf2onnx"], "torch": ["onnxscript"]}
+    needed = ["onnxruntime", "onnx", *exporter.get(wanted_backend()[0], [])]
+    for name in needed:
+        if importlib.util.find_spec(name) is None:
+            brings = FAST if name != "onnxscript" else "pip install onnxscript, or KERAS_BACKEND=tensorflow"
+            raise InputError(f"{name} is not installed: no engine can be made", remedy=brings)
 
 
 def told(kind: str, measured: dict[str, Any]) -> list[str]:

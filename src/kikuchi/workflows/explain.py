@@ -36,7 +36,7 @@ def explain_map(
     *,
     points: int = 12,
     budget: str = "5m",
-    method: str = "deep",
+    method: str = "auto",
     pair: Sequence[str] | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
@@ -59,7 +59,8 @@ def explain_map(
         Time for everything up to the last point, such as ``"90s"``, ``"5m"`` or ``"1h"``: no point is begun that
         would pass it, by what the points before it took. The first one is always explained.
     method
-        ``"deep"`` (DeepSHAP, the paper's) or ``"gradients"`` (expected gradients).
+        ``"deep"`` (DeepSHAP, the paper's, on TensorFlow alone), ``"gradients"`` (expected gradients), or ``"auto"``:
+        the first of the two that runs on Keras' backend.
     pair
         Names of the two members whose first layers are compared; by default the first two of different kinds.
     progress
@@ -160,7 +161,7 @@ def explain_members(
     run: str | Path | Bundle,
     out: str | Path,
     *,
-    method: str = "deep",
+    method: str = "auto",
     pair: Sequence[str] | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:

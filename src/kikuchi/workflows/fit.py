@@ -11,7 +11,7 @@ import numpy as np
 from ensemble.abstention import Familiarity, fit_familiarity
 from ensemble.abstention.splitting import stratified_groups
 from ensemble.errors import InputError
-from kikuchi._support import atomic, lock
+from kikuchi._support import atomic
 from kikuchi._support.links import refuse_links
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
@@ -43,6 +43,7 @@ from kikuchi.scans.independence import SHARES_GRAINS
 from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import train_all
+from kikuchi.workflows.claim import claim
 
 if TYPE_CHECKING:
     import keras
@@ -132,7 +133,7 @@ def fit(
         stream = None
         if recipe.stream is not None:
             stream = recipe_stream(recipe.stream, split.classes, seed)
-        _claim(folder, recipe, data, split, stream)
+        claim(folder, recipe, dataset_fingerprint(data, split), seed, stream)
         if (folder / bundles.MANIFEST).is_file():
             progress.say(f"{folder} is already fitted")
             return Predictor.load(folder)
@@ -228,29 +229,6 @@ def _parts(data: Dataset, split: Split, group: np.ndarray, how: str) -> np.ndarr
             remedy="add a scan of it",
         )
     return part
-
-
-def _claim(folder: Path, recipe: Recipe, data: Dataset, split: Split, stream: MasterStream | None) -> None:
-    """Say in the folder what is being fitted there, and refuse one where something else is."""
-    wanted = {
-        "recipe": recipe.model_dump(mode="json"),
-        "dataset": dataset_fingerprint(data, split),
-        "seed": split.seed,
-    }
-    if stream is not None:
-        wanted["stream"] = stream.fingerprint()
-    path = folder / "fit.json"
-    if path.is_file():
-        there = atomic.read_json(path, remedy="give another --out")
-        for name, value in wanted.items():
-            if not isinstance(there, dict) or there.get(name) != value:
-                raise InputError(
-                    f"a fit with another {name} was begun here", path=folder, remedy="give another --out"
-                )
-        return
-    if folder.is_dir() and any(p.name not in lock.OWN for p in folder.iterdir()):
-        raise InputError("the folder is not empty", path=folder, remedy="give another --out")
-    atomic.write_json(path, wanted)
 
 
 @dataclass(frozen=True)

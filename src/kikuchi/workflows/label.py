@@ -18,7 +18,10 @@ from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import member_weights
 from kikuchi.inference.logits_store import STORE, LogitsStore
 from kikuchi.inference.predictor import Predictor
+from kikuchi.maps.one_run import require_one_run
 from kikuchi.members import features_of
+from kikuchi.postprocessing.boundaries import between_two
+from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.scans import (
     Dataset,
     Material,
@@ -63,7 +66,8 @@ def suggest(
     """Write the patterns of a map whose labels would teach the bundle most, as a list to index by hand.
 
     Of the patterns that can be read, those of the largest mutual information between label and members (all draws of
-    all members) are looked at; from them, patterns far from each other and from what the members were trained on.
+    all members) are looked at; from them, patterns far from each other and from what the members were trained on. Those
+    between two first choices or two grains are left out: overlaps, which nobody can label.
 
     Parameters
     ----------
@@ -88,6 +92,7 @@ def suggest(
     InputError
         The map is not of this scan and bundle, is unfinished, or nothing in it can be asked about.
     """
+    require_one_run(Path(map_dir))
     bundle = Predictor.of(run)
     opened = with_neighbours(
         scan if isinstance(scan, Scan) else open_mapped(scan, Path(map_dir)),
@@ -108,7 +113,13 @@ def suggest(
     weights = member_weights(bundle.held_out, bundle.recipe)
     pooled = combine(outputs.logits, "mc-dropout", weights=weights, draws=outputs.draws)
     readable = outputs.quality > bundle.abstentions[bundle.rule].quality_threshold
-    score = np.where(readable, np.nan_to_num(pooled.mutual_information), 0)
+    first = np.where(readable, pooled.probabilities.argmax(axis=1), -1)
+    # Where two crystals are seen at once, nobody could say which of them is meant.
+    alone = ~between_two(opened.row, opened.col, opened.shape, first)
+    if opened.xmap is not None and not np.allclose(opened.xmap.rotations.angle, 0):
+        grains = find_grains(opened, "orientations")
+        alone &= ~between_two(opened.row, opened.col, opened.shape, grains)
+    score = np.where(readable & alone, np.nan_to_num(pooled.mutual_information), 0)
     candidates = np.sort(np.argsort(-score, kind="stable")[: CANDIDATES_EACH * max(points, 1)])
     progress.say(f"comparing {len(candidates)} of {opened.n} patterns")
     features = _features(opened, bundle, candidates)

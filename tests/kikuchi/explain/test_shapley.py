@@ -162,6 +162,9 @@ def test_deep_shap_is_refused_where_shap_has_no_rules_for_keras_layers():
 
 def test_expected_gradients_are_allowed_on_torch_and_nothing_on_jax():
     assert check_method("gradients", "torch") == "gradients"
+    # What nobody chose is what runs.
+    assert check_method("auto", "torch") == "gradients"
+    assert check_method("auto", "tensorflow") == "deep"
     with pytest.raises(InputError, match="jax"):
         check_method("gradients", "jax")
 

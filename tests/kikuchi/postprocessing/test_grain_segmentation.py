@@ -91,3 +91,11 @@ def test_a_scan_without_orientations_says_so():
         find_grains(scan, "orientations")
     with pytest.raises(InputError, match="unknown way"):
         find_grains(scan, "colours")
+
+
+def test_a_simulated_scan_says_in_one_line_where_its_orientations_are():
+    scan = scan_from_array(np.zeros((2, 2, 16, 16), np.uint8), "made")
+    scan.metadata["microscope"] = {"microscope": "simulated"}
+    with pytest.raises(InputError, match=r"truth beside it.*--grains patterns") as refused:
+        find_grains(scan, "orientations")
+    assert "\n" not in str(refused.value)

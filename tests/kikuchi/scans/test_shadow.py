@@ -67,3 +67,27 @@ def test_darkness_around_beams_is_no_shadow():
         beams += [disks, 4000.0 * (np.hypot(y, x) < spacing / 2)]
     seen = rng.poisson(np.stack(beams) + 5).astype(np.uint16)
     assert (shadowed_share(seen) <= 0.2).all()
+
+
+@pytest.mark.parametrize("angle", [0, 30, 45, 90])
+def test_noisy_stripes_are_no_shadow(angle):
+    """Stripes of 8 and of 20 % contrast: a shadow is much darker than the rest, in the picture as recorded."""
+    y, x = np.mgrid[:64, :64]
+    along = x * np.cos(np.radians(angle)) + y * np.sin(np.radians(angle))
+    rng = np.random.default_rng(angle)
+    phase = rng.uniform(0, 2 * np.pi, (50, 1, 1))
+    for period in (4 * np.pi, 30, 64, 128):
+        for contrast in (8, 20):
+            seen = (
+                100 + contrast * np.sin(2 * np.pi * along / period + phase) + rng.normal(0, 6, (50, 64, 64))
+            )
+            assert (shadowed_share(seen) == 0).all()
+
+
+def test_a_dark_stripe_across_the_screen_is_no_shadow_and_one_at_its_side_is():
+    across = np.full((1, 64, 64), 100.0)
+    across[:, :, 20:40] = 5
+    assert shadowed_share(across)[0] == 0
+    both = np.full((1, 64, 64), 100.0)
+    both[:, :, :16] = both[:, :, 48:] = 5
+    assert shadowed_share(both)[0] > 0.2

@@ -58,14 +58,6 @@ def material(group: int, n: int, seed: int) -> Material:
     )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def no_shadows():
-    """Stripes stand for bands here, and the gate for shadows takes such wide ones for shadows."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kikuchi.scans.quality.SHADOW_LIMIT", 1.0)
-        yield
-
-
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     data = Dataset([material(221, 60, 1), material(229, 60, 2)])

@@ -14,7 +14,7 @@ from kikuchi.members import Epoch, History
 from kikuchi.members.history import convergence, write_history
 from kikuchi.scans import Dataset, Material, scan_from_array
 from kikuchi.scans.dataset import contradictions, refuse_or_say
-from kikuchi.workflows.accelerate import recommended
+from kikuchi.workflows.accelerate import recommended, require_exporters
 
 
 def _dataset(label):
@@ -47,6 +47,19 @@ def test_a_folder_called_shipped_is_not_taken_for_the_packaged_bundle(tmp_path, 
     assert _folder_of(Path("shipped")) == Path("shipped")
     with pytest.raises(InputError, match=r"shipped: is the name of the packaged bundle"):
         _folder_of("shipped")
+
+
+@pytest.mark.parametrize(
+    ("backend", "name"), [("tensorflow", "onnxruntime"), ("tensorflow", "tf2onnx"), ("torch", "onnxscript")]
+)
+def test_what_makes_engines_is_asked_for_by_name_before_any_work(backend, name, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    monkeypatch.setattr("importlib.util.find_spec", lambda wanted: None if wanted == name else object())
+    how = r"onnxscript, or KERAS_BACKEND=tensorflow" if backend == "torch" else r"\[fast\]"
+    with pytest.raises(
+        InputError, match=rf"{name} is not installed: no engine can be made.*pip install.*{how}"
+    ):
+        require_exporters()
 
 
 def _measured(agreement, stop):
