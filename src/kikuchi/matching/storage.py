@@ -34,7 +34,7 @@ class Answers:
     poses
         Unit quaternions of every phase, sample to crystal, shape (n, K, 4), float32.
     strangeness
-        Shape (n,): 1 where the best phase explains `EXPLAINED_LEAST` of what a pattern shows; higher = less.
+        Shape (n,): 1 where the best phase explains `EXPLAINED_LEAST` of what a pattern shows or more; higher = less.
     """
 
     logits: np.ndarray
@@ -79,7 +79,8 @@ class MatcherMember:
     def answers(self, found: Matches) -> Answers:
         """Turn matches into answers."""
         logits = self.evidence.logits(found.scores, self.matcher.spectrum.size)
-        strange = EXPLAINED_LEAST / np.maximum(found.explained, 0.01)
+        # What is explained well enough is all alike: simulations, which set the threshold, fit better than recordings.
+        strange = np.maximum(EXPLAINED_LEAST / np.maximum(found.explained, 0.01), 1.0)
         return Answers(logits.astype(np.float32), found.rotations.astype(np.float32), strange)
 
 

@@ -47,10 +47,15 @@ def test_a_network_learns_and_votes_beside_the_matcher(tmp_path, monkeypatch):
     assert isinstance(whole, Familiarity) and len(whole.references) == 2
     matcher = Matcher(textures, (225, 225), spectrum, base, plane)
     runner = MatchingRunner(MatcherMember(matcher, Evidence(1.0, (0.0, 0.0)), None), made.runner, 20)
-    scores = np.where(labels[:, None] == np.arange(2), 0.6, 0.2)
+    scores = np.where(labels[:, None] == np.arange(2), 0.4, 0.2)
     found = Matches(scores, np.tile([1.0, 0, 0, 0], (20, 2, 1)), np.full(20, 0.8))
     said = runner.said(found, Evidence(0.5, (0.0, 0.0)), patterns)
     assert said.logits.shape == (2, 20, 2) and (said.logits[0].argmax(axis=1) == labels).all()
     assert said.draws.votes[0].max() == 20 and said.draws.votes[1].sum(axis=1).max() == 20
-    # The best phase explains 0.6 of at most 0.8: that is 0.75, and 0.6 is what it must.
-    assert said.unfamiliarity == pytest.approx(np.full(20, 0.6 / 0.75))
+    # The best phase explains 0.4 of at most 0.8: that is a half, and 0.6 is what it must.
+    assert said.unfamiliarity == pytest.approx(np.full(20, 0.6 / 0.5))
+    # One that explains more is not the more familiar for it.
+    better = Matches(2 * scores, found.rotations, found.ceiling)
+    assert runner.said(better, Evidence(0.5, (0.0, 0.0)), patterns).unfamiliarity == pytest.approx(
+        np.ones(20)
+    )
