@@ -6,7 +6,7 @@ allowed risk never runs a network again.
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -183,6 +183,11 @@ class LogitsStore:
         return [
             slice(int(i) * size, min((int(i) + 1) * size, n)) for i in np.flatnonzero(np.asarray(self._done))
         ]
+
+    def rename_scan(self, fingerprint: str) -> None:
+        """Say that this store belongs to the scan of another fingerprint; whoever asks for it has compared the two."""
+        self.identity = replace(self.identity, scan=fingerprint)
+        atomic.write_json(self.path / DESCRIPTION, {"format_version": VERSION} | vars(self.identity))
 
     def reopen(self, part: slice) -> None:
         """Count a chunk as still to do.

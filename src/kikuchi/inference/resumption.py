@@ -7,6 +7,8 @@ not be read are tried again by every run.
 """
 
 import hashlib
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi._support import atomic
 from kikuchi._support.progress import Progress
-from kikuchi.inference.logits_store import LogitsStore
+from kikuchi.inference.logits_store import DESCRIPTION, LogitsStore, StoreIdentity
 from kikuchi.scans import Scan
 
 #: In a store's folder: what the scan's files and the engine were when it was begun.
@@ -40,12 +42,20 @@ class PatternHash:
         return self._digest.hexdigest()
 
 
-def hash_of(scan: Scan, part: slice) -> str:
-    """Hash the patterns of a part of a scan as they are in its file: 32 hexadecimal digits."""
+def hash_of(scan: Scan, part: slice, lost: Collection[int] = ()) -> str:
+    """Hash the patterns of a part of a scan as they are in its file, those `lost` as zeros: 32 hexadecimal digits."""
     source = getattr(scan.source, "raw", scan.source)
     found = PatternHash()
     for start in range(part.start, part.stop, _PIECE):
-        found.add(source.read(np.arange(start, min(start + _PIECE, part.stop))))
+        indices = np.arange(start, min(start + _PIECE, part.stop))
+        there = ~np.isin(indices, list(lost))
+        if there.all():
+            found.add(source.read(indices))
+            continue
+        patterns = np.zeros((len(indices), *source.signal_shape), source.dtype)
+        if there.any():
+            patterns[there] = source.read(indices[there])
+        found.add(patterns)
     return str(found)
 
 
@@ -61,6 +71,41 @@ def note_chunk(store: LogitsStore, scan: Scan, part: slice, content: str) -> Non
     """
     problems = {str(i): why for i, why in scan.problems.items() if part.start <= i < part.stop}
     atomic.write_json(_note_of(store, part), {"patterns": content, "problems": problems})
+
+
+def adopt_mended(path: Path, identity: StoreIdentity, scan: Scan, progress: Progress) -> None:
+    """Let a store belong to the scan whose first, middle or last pattern was mended since it was begun.
+
+    These three are in a scan's fingerprint. Where names, sizes and grid are what they were, and every chunk that is
+    done was made from the patterns that the scan has now, but for those that could not be read then, it is the same.
+
+    Parameters
+    ----------
+    path
+        Folder of the store; where there is none, or of anything else, it is left alone.
+    identity
+        What the store ought to be.
+    scan
+        What is to be mapped.
+    progress
+        Listener of the work.
+    """
+    if not (path / DESCRIPTION).is_file():
+        return
+    store = LogitsStore.read(path)
+    there = vars(store.identity)
+    if [name for name, value in vars(identity).items() if there[name] != value] != ["scan"]:
+        return
+    if _read(path / BEGUN).get("outline") != scan.outline():
+        return
+    done = store.finished()
+    with progress.bar("comparing the scan with what is mapped", len(done)) as step:
+        for part in done:
+            told = _read(_note_of(store, part))
+            if not isinstance(told.get("patterns"), str) or not _same(scan, part, told):
+                return
+            step(1)
+    store.rename_scan(identity.scan)
 
 
 def prepare_to_resume(store: LogitsStore, scan: Scan, progress: Progress) -> str | None:
@@ -97,7 +142,9 @@ def prepare_to_resume(store: LogitsStore, scan: Scan, progress: Progress) -> str
 
 def note_begun(store: LogitsStore, scan: Scan, engine: str) -> None:
     """Write beside a store what the scan's files are, and which engine fills it."""
-    atomic.write_json(store.path / BEGUN, {"files": scan.stamp(), "engine": engine})
+    atomic.write_json(
+        store.path / BEGUN, {"files": scan.stamp(), "outline": scan.outline(), "engine": engine}
+    )
 
 
 def _retry(store: LogitsStore, scan: Scan, done: list[slice], progress: Progress) -> None:
@@ -125,10 +172,7 @@ def _retry(store: LogitsStore, scan: Scan, done: list[slice], progress: Progress
 def _compare(store: LogitsStore, scan: Scan, done: list[slice], progress: Progress) -> None:
     with progress.bar("comparing the scan with what is mapped", len(done)) as step:
         for part in done:
-            told = _read(_note_of(store, part))
-            content = told.get("patterns")
-            # Chunks of an older version have no hash; what could not be read was zeros.
-            if isinstance(content, str) and not told.get("problems") and hash_of(scan, part) != content:
+            if not _same(scan, part, _read(_note_of(store, part))):
                 raise InputError(
                     f"this logits store was made with another scan, or the scan has changed since: its patterns "
                     f"{part.start} to {part.stop - 1} differ",
@@ -136,6 +180,15 @@ def _compare(store: LogitsStore, scan: Scan, done: list[slice], progress: Progre
                     remedy="give another --out, or delete this folder",
                 )
             step(1)
+
+
+def _same(scan: Scan, part: slice, told: dict[str, Any]) -> bool:
+    """Whether a chunk was made from the patterns that the scan has now; what could not be read then was zeros."""
+    content, problems = told.get("patterns"), told.get("problems")
+    if not isinstance(content, str):
+        return True  # chunks of an older version have no hash
+    lost = {int(i) for i in problems if str(i).isdecimal()} if isinstance(problems, dict) else set()
+    return hash_of(scan, part, lost) == content
 
 
 def _note_of(store: LogitsStore, part: slice) -> Any:

@@ -14,7 +14,14 @@ from kikuchi.bundle.outputs import MemberOutputs, joined
 from kikuchi.inference.logits_store import LogitsStore, StoreIdentity, write_chunk
 from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.predictor import Predictor
-from kikuchi.inference.resumption import PatternHash, hash_of, note_begun, note_chunk, prepare_to_resume
+from kikuchi.inference.resumption import (
+    PatternHash,
+    adopt_mended,
+    hash_of,
+    note_begun,
+    note_chunk,
+    prepare_to_resume,
+)
 from kikuchi.matching.survey import places
 from kikuchi.scans import Scan, background_for
 
@@ -58,7 +65,9 @@ def run_store(
         The full store and how long the members took, 0 where there was nothing left to do.
     """
     begin = time.perf_counter()
-    store = LogitsStore.open(path, identity(scan, bundle))
+    wanted = identity(scan, bundle)
+    adopt_mended(path, wanted, scan, progress)
+    store = LogitsStore.open(path, wanted)
     begun_with = prepare_to_resume(store, scan, progress)
     missing = store.missing()
     if not missing:

@@ -252,6 +252,23 @@ class Scan:
             digest.update(np.ascontiguousarray(source.read(np.array([index]))).tobytes())
         return digest.hexdigest()
 
+    def outline(self) -> str:
+        """Hash of the names of all files, grid, shape and type, without any pattern: what mending a file leaves alone.
+
+        Returns
+        -------
+        str
+            32 hexadecimal digits.
+        """
+        source = getattr(self.source, "raw", self.source)
+        parts = [self.n, self.signal_shape, np.dtype(source.dtype).str, self.shape]
+        digest = hashlib.blake2b("|".join(map(str, parts)).encode(), digest_size=16)
+        for place in (self.row, self.col):
+            digest.update(np.ascontiguousarray(place, np.int64).tobytes())
+        for file in _files_of(source):
+            digest.update(f"{file.name};".encode())
+        return digest.hexdigest()
+
 
 def _files_of(source: Any) -> list[Path]:
     files = getattr(source, "files", None)

@@ -6,12 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
 
 from ensemble.abstention import fit_familiarity
 from ensemble.errors import InputError
 from kikuchi._support.progress import SILENT
 from kikuchi._support.threads import in_order
 from kikuchi.inference import Runner, StudentRunner, run_scan
+from kikuchi.inference.logits_store import LogitsStore
 from kikuchi.members import MemberSpec
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import open_scan, prepare, scan_from_array
@@ -301,3 +303,46 @@ def test_a_passing_read_error_is_told_tried_again_and_mended(ensemble, file_scan
     undisturbed, _ = run_scan.run_store(file_scan.open(), ensemble.bundle, tmp_path / "fresh")
     np.testing.assert_array_equal(store.logits, undisturbed.logits)
     np.testing.assert_array_equal(store.quality, undisturbed.quality)
+
+
+@pytest.fixture
+def image_scan(tmp_path, monkeypatch):
+    """A folder of 40 images in four chunks."""
+    monkeypatch.setattr(run_scan, "CHUNK", 10)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i, pattern in enumerate(patterns(40, 3)):
+        tifffile.imwrite(folder / f"p_{i:03d}.tif", pattern)
+    return folder
+
+
+@pytest.mark.parametrize("broken", [0, 20, 39])
+def test_a_folder_whose_first_middle_or_last_image_was_mended_is_the_same_scan(
+    ensemble, image_scan, tmp_path, broken
+):
+    undisturbed, _ = run_scan.run_store(open_scan(image_scan), ensemble.bundle, tmp_path / "fresh")
+    file = image_scan / f"p_{broken:03d}.tif"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:200])
+    torn = open_scan(image_scan)
+    run_scan.run_store(torn, ensemble.bundle, tmp_path / "store")
+    assert list(torn.problems) == [broken]
+    file.write_bytes(whole)
+    before = ensemble.engines[0].seen
+    store, _ = run_scan.run_store(open_scan(image_scan), ensemble.bundle, tmp_path / "store")
+    assert ensemble.engines[0].seen - before == 10  # its chunk alone
+    np.testing.assert_array_equal(store.logits, undisturbed.logits)
+    np.testing.assert_array_equal(store.quality, undisturbed.quality)
+    # Whoever reads the map asks for the scan as it is now.
+    assert LogitsStore.read(tmp_path / "store").identity.scan == open_scan(image_scan).fingerprint()
+
+
+def test_a_folder_in_which_another_image_changed_too_is_another_scan(ensemble, image_scan, tmp_path):
+    first = image_scan / "p_000.tif"
+    whole = first.read_bytes()
+    first.write_bytes(whole[:200])
+    run_scan.run_store(open_scan(image_scan), ensemble.bundle, tmp_path / "store")
+    first.write_bytes(whole)
+    tifffile.imwrite(image_scan / "p_013.tif", patterns(1, 99)[0])
+    with pytest.raises(InputError, match="another scan"):
+        run_scan.run_store(open_scan(image_scan), ensemble.bundle, tmp_path / "store")
