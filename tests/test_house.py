@@ -91,3 +91,27 @@ def test_public_names_are_listed_once_and_each_is_there():
 
 def test_the_statistics_hand_out_what_they_list():
     assert [name for name in ensemble.__all__ if getattr(ensemble, name, None) is None] == []
+
+
+def test_no_workflow_needs_an_extra_to_be_imported():
+    """A plain install has neither Dask's cluster nor ONNX Runtime, OpenVINO, SHAP or pyebsdindex."""
+    extras = [
+        "distributed",
+        "onnxruntime",
+        "onnx",
+        "openvino",
+        "shap",
+        "ebsdsim",
+        "pyebsdindex",
+        "mapie",
+        "quapy",
+    ]
+    workflows = sorted(
+        p.stem for p in (PACKAGES["kikuchi"] / "workflows").glob("*.py") if p.stem != "__init__"
+    )
+    code = (
+        f"import importlib, sys; sys.modules.update(dict.fromkeys({extras}));"
+        f"[importlib.import_module('kikuchi.workflows.' + name) for name in {workflows}]"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

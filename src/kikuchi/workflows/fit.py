@@ -21,7 +21,6 @@ from kikuchi.bundle.checks import CHECKS, write_checks
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, spread, write_exemplars
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined
 from kikuchi.bundle.write import SPLITS, finish
-from kikuchi.distributed.training import cluster_executor
 from kikuchi.html.loss_picture import draw_losses
 from kikuchi.inference import KerasEngine, Runner
 from kikuchi.inference.predictor import Predictor
@@ -42,7 +41,7 @@ from kikuchi.scans.dataset import contradictions, refuse_or_say
 from kikuchi.scans.independence import SHARES_GRAINS
 from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
-from kikuchi.training.train_ensemble import train_all
+from kikuchi.training.train_ensemble import Executor, train_all
 from kikuchi.workflows.claim import claim
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ def fit(
             split,
             folder,
             progress,
-            None if client is None else cluster_executor(client),
+            None if client is None else _executor(client),
             stream,
         )
         names = [spec.name for spec, _ in specs]
@@ -171,6 +170,12 @@ def fit(
                 progress,
             )
         )
+
+
+def _executor(client: "Client") -> Executor:
+    from kikuchi.distributed.training import cluster_executor  # needs the extra `dask`
+
+    return cluster_executor(client)
 
 
 def _require_held_out(data: Dataset, split: Split) -> None:

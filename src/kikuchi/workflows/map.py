@@ -18,7 +18,6 @@ from kikuchi._support.progress import SILENT, Progress, noted
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
-from kikuchi.distributed.mapping import cluster_executor
 from kikuchi.html import write_map_report
 from kikuchi.inference.logits_store import STORE
 from kikuchi.inference.predictor import Predictor, answering, check_new, spared, spoken_for
@@ -152,7 +151,11 @@ def map_scan(
         look = bundle.preparation(bundle.members[0])
         grain_of = find_grains(opened, grains, preparation=look, progress=progress)
     with locked(folder):
-        executor = None if client is None else cluster_executor(client)
+        executor = None
+        if client is not None:
+            from kikuchi.distributed.mapping import cluster_executor  # needs the extra `dask`
+
+            executor = cluster_executor(client)
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
         store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, executor=executor)
         outputs = store.outputs()
