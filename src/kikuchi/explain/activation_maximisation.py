@@ -55,8 +55,11 @@ def maximise(
     noise = np.random.default_rng(seed).normal(0, 0.1, (size, size))
     classes = int(logits_of(ops.zeros((1, size, size, 1))).shape[1])
     # A class' own logit, less the mean of the others.
-    weights = (np.eye(classes) * classes - 1) / (classes - 1)
-    gradients = Gradients(lambda inputs: ops.sum(logits_of(inputs[0]) * weights.astype(np.float32), axis=1))
+    weights = ((np.eye(classes) * classes - 1) / (classes - 1)).astype(np.float32)
+    # An array times a tensor would be taken for arrays by PyTorch.
+    gradients = Gradients(
+        lambda inputs: ops.sum(ops.multiply(logits_of(inputs[0]), ops.convert_to_tensor(weights)), axis=1)
+    )
     patterns = np.repeat(np.clip(noise, -1, 1)[None], classes, axis=0)
     for _ in range(steps):
         uphill = gradients([patterns[..., None]])[0][..., 0].astype(float)

@@ -1,5 +1,8 @@
 """Activation maximisation where the answer is known; the members compared; the paper's figures drawn whole."""
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -99,3 +102,27 @@ def test_a_wish_is_titled_with_its_margin_over_the_other_classes():
     figure = wish_picture([(np.zeros((3, 8, 8)), logits)], ["scratch-1"], (221, 225, 229))
     assert [axes.get_title() for axes in figure.axes[:3]] == ["221: +3.5", "225: +9.0", "229: +4.0"]
     assert "prepared grey value" in texts(figure)
+
+
+@pytest.mark.slow
+def test_activation_maximisation_climbs_under_torch_too():
+    """The weights of the classes met PyTorch's tensors as an array, which ended `explain` in a traceback."""
+    pytest.importorskip("torch")
+    program = (
+        "import keras, numpy as np\n"
+        "from kikuchi.explain.activation_maximisation import maximise\n"
+        "inputs = keras.Input((16, 16, 1))\n"
+        "logits = keras.layers.Dense(2)(keras.layers.Flatten()(inputs))\n"
+        "patterns, told = maximise(keras.Model(inputs, [logits, logits]), 16, steps=3)\n"
+        "assert keras.backend.backend() == 'torch' and patterns.shape == (2, 16, 16)\n"
+        "assert (told.argmax(axis=1) == np.arange(2)).all(), told\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"KERAS_BACKEND": "torch"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
