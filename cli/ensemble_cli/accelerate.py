@@ -30,8 +30,8 @@ def accelerate(
 ) -> None:
     """Make a bundle's faster engines, and measure on held-out patterns what each of them costs."""
     load_keras()
+    from kikuchi.inference.engine_summary import described, recommended
     from kikuchi.workflows.accelerate import accelerate as accelerate_bundle
-    from kikuchi.workflows.accelerate import recommended, told
 
     report = accelerate_bundle(
         run,
@@ -41,6 +41,6 @@ def accelerate(
         unlabelled=unlabelled or (),
         progress=progress(quiet),
     )
-    lines = [line for kind, measured in report.items() for line in told(kind, measured)]
+    lines = [line for kind, measured in report.items() for line in described(kind, measured)]
     lines.append(recommended(report, run))
     result("\n".join(lines), report, as_json)
