@@ -10,11 +10,12 @@ import pytest
 
 from ensemble.errors import InputError
 from kikuchi.bundle.bundle import SHIPPED_FOLDER, _folder_of
-from kikuchi.inference.engine_summary import recommended, require_exporters
+from kikuchi.inference.engine_summary import recommended
 from kikuchi.members import Epoch, History
 from kikuchi.members.history import convergence, write_history
 from kikuchi.scans import Dataset, Material, scan_from_array
 from kikuchi.scans.dataset import contradictions, refuse_or_say
+from kikuchi.workflows.accelerate import require_exporters
 
 
 def _dataset(label):
