@@ -100,7 +100,7 @@ def test_a_file_outside_the_bundle_is_refused(workshop, tmp_path):
 
 def test_too_few_patterns_say_class_material_and_numbers(workshop, tmp_path):
     line = refusal("fit", workshop / "scans" / "dataset.toml", "--out", tmp_path / "run", "--quiet")
-    assert "225" in line and "Ni" in line and "130" in line and "500" in line
+    assert "225" in line and "Ni" in line and "130" in line and "150" in line
     assert not (tmp_path / "run" / "members").exists()
 
 

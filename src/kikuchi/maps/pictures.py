@@ -114,7 +114,7 @@ def _measure_picture(
     share_label: str | None = None,
 ) -> "Figure":
     width, height = map_size(phase_map, LONGEST)
-    figure = new_figure(max(width, NARROWEST) + 1.6, max(height, 1.8) + WORDS_HEIGHT)
+    figure = new_figure(max(width, NARROWEST) + 1.6, max(height, 2.4) + WORDS_HEIGHT)
     axes = figure.subplots()
     image = pixels(phase_map, np.asarray(values, dtype=np.float32), np.float32(np.nan))
     drawn = draw_map(axes, phase_map, image, cmap=colours, vmin=0.0, vmax=highest)

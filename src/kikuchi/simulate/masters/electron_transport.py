@@ -108,7 +108,7 @@ def mean_atom(structure: Structure) -> tuple[float, float, float]:
 
     Examples
     --------
-    >>> from kikuchi.simulate.crystals.structures import load_structure
+    >>> from kikuchi.simulate.crystals.structure_files import load_structure
     >>> [round(value, 2) for value in mean_atom(load_structure("Ni"))]
     [28.0, 58.69, 8.91]
     """
