@@ -75,6 +75,9 @@ def picture_uri(figure: "Figure | bytes") -> str:
     import matplotlib
 
     buffer = io.BytesIO()
+    # The layout is solved once and kept: solving it again may move the axes by the last digit of a float.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     with matplotlib.rc_context({"svg.hashsalt": "kikuchi", "svg.fonttype": "path"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
