@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from ensemble.abstention import STATUS_NAMES, AbstentionRule, Status
 from ensemble.abstention.conformal import conformal_sets
 from kikuchi.html.columns import pack, quantise
-from kikuchi.html.opening import opens_answered
 from kikuchi.maps.frame import usable_step
 from kikuchi.maps.full_grid import is_hexagonal
 from kikuchi.maps.map_data import coded_words
 from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.tally import mostly_answered
 
 SCORES = {
     "confidence": ("Confidence", "calibrated probability of the winner"),
@@ -55,7 +55,7 @@ def map_payload(phase_map: PhaseMap, rule: AbstentionRule | None) -> dict[str, A
         "step": usable_step(phase_map),
         "shifted": _shifted_parity(phase_map),
         "statuses": list(STATUS_NAMES),
-        "open_answered": opens_answered(phase_map),
+        "open_answered": mostly_answered(phase_map),
         "classes": [int(number) for number in phase_map.classes],
         "members": list(phase_map.members),
         "cells": None if np.array_equal(cells, np.arange(rows * columns)) else pack(cells, "u4"),

@@ -14,9 +14,6 @@ from kikuchi.maps.colours import class_colours
 from kikuchi.maps.phase_map import PhaseMap
 from kikuchi.maps.tally import tally
 
-#: A map opens on its answers where at least this share of it is answered, else on what is put first everywhere.
-ANSWERED_ENOUGH = 0.5
-
 #: Classes named before the rest is summed up, and the least share of first choices or of the fraction to be named.
 _MOST_ROWS = 8
 _SMALL = 0.005
@@ -47,11 +44,6 @@ class Composition:
     def named(self) -> bool:
         """Whether any material is known."""
         return any(row.materials for row in self.rows)
-
-
-def opens_answered(phase_map: PhaseMap) -> bool:
-    """Whether a map shows its answers first: at least half of the points have one."""
-    return bool(np.mean(phase_map.decision.status == Status.SOLVED) >= ANSWERED_ENOUGH)
 
 
 def lead(phase_map: PhaseMap, rule: AbstentionRule | None) -> str:
