@@ -49,8 +49,7 @@ def write_pictures(figures: Mapping[str, "Figure"], out: Path, *, more: bool = F
         with replaced(out / f"{name}.png") as temporary:
             figure.savefig(temporary, format="png", metadata={"Description": caption})
         written.append(out / f"{name}.png")
-        settings = {"svg.hashsalt": "kikuchi", "svg.fonttype": "none", "pdf.fonttype": 42}
-        with matplotlib.rc_context(settings):
+        with matplotlib.rc_context({"svg.hashsalt": "kikuchi", "svg.fonttype": "none", "pdf.fonttype": 42}):
             with replaced(below / f"{name}.svg") as temporary:
                 about = {"Date": None, "Creator": None, "Description": caption}
                 figure.savefig(temporary, format="svg", metadata=about)
