@@ -9,6 +9,7 @@ import typer
 from ensemble_cli import (
     accelerate,
     adapt,
+    compare,
     demo,
     evaluate,
     explain,
@@ -55,6 +56,7 @@ app.command("fit")(fit.fit)
 app.command("adapt")(adapt.adapt)
 app.command("evaluate")(evaluate.evaluate)
 app.command("map")(map_command.map_scan)
+app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("label")(label.label)
 app.command("extend")(extend.extend)

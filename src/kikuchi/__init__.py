@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kikuchi.training.pretrain import pretrain
     from kikuchi.workflows.accelerate import accelerate
     from kikuchi.workflows.adapt import adapt
+    from kikuchi.workflows.compare import Comparison, compare
     from kikuchi.workflows.demo import demo
     from kikuchi.workflows.evaluate import describe_evaluation, evaluate
     from kikuchi.workflows.explain import describe_explanations, explain_map, explain_members
@@ -51,6 +52,8 @@ _HOMES = {
     "Recipe": "recipes.schema",
     "Scan": "scans",
     "adapt": "workflows.adapt",
+    "Comparison": "workflows.compare",
+    "compare": "workflows.compare",
     "demo": "workflows.demo",
     "describe_bundle": "workflows.info",
     "describe_changes": "incremental.comparison",
@@ -79,6 +82,7 @@ _HOMES = {
 
 __all__ = [
     "Bundle",
+    "Comparison",
     "Dataset",
     "Extension",
     "InputError",
@@ -89,6 +93,7 @@ __all__ = [
     "__version__",
     "accelerate",
     "adapt",
+    "compare",
     "demo",
     "describe_bundle",
     "describe_changes",
