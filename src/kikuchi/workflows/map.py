@@ -19,6 +19,7 @@ from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
 from kikuchi.html import write_map_report
+from kikuchi.html.opening import materials_of
 from kikuchi.inference.logits_store import STORE
 from kikuchi.inference.predictor import Predictor, answering, check_new, spared, spoken_for
 from kikuchi.inference.run_scan import run_store
@@ -305,6 +306,7 @@ def _meta(
             "name": bundle.path.name,
             "fingerprint": bundle.fingerprint,
             "created": bundle.manifest["created"],
+            "materials": materials_of(bundle.manifest.get("materials", [])),
         },
         "rule": rule,
         **({} if bundle.candidates is None else {"among": bundle.candidates.to_dict()}),
