@@ -34,10 +34,8 @@ def _onnx_seeds(folder: Path) -> list[tuple[str, bytes]]:
         make.make_node("Flatten", ["g"], ["features"]),
         make.make_node("Gemm", ["features", "w", "b"], ["logits"]),
     ]
-    values = [
-        make.make_tensor_value_info(name, float_, shape)
-        for name, shape in (("x", ["n", 8, 8, 1]), ("logits", ["n", 2]), ("features", ["n", 4]))
-    ]
+    shapes: dict[str, Any] = {"x": ["n", 8, 8, 1], "logits": ["n", 2], "features": ["n", 4]}
+    values = [make.make_tensor_value_info(name, float_, shape) for name, shape in shapes.items()]
     weights = [tensor("k", 4, 1, 3, 3), tensor("w", 4, 2), tensor("b", 2)]
     graph = make.make_graph(nodes, "member", values[:1], values[1:], weights)
     model = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9)

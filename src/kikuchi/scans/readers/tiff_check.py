@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-#: None, LZW, JPEG, Deflate (two numbers), PackBits
+#: As TIFF numbers them.
 _COMPRESSIONS = {1: "none", 5: "LZW", 7: "JPEG", 8: "Deflate", 32946: "Deflate", 32773: "PackBits"}
 _LZW = 5
 _PREDICTORS = (1, 2, 3)
