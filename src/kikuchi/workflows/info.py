@@ -76,7 +76,9 @@ def describe_map(phase_map: "PhaseMap", out: Path) -> str:
     return "\n".join(lines)
 
 
-def facts(path: str | Path, shape: tuple[int, int] | None = None) -> dict[str, Any]:
+def facts(
+    path: str | Path, shape: tuple[int, int] | None = None, scan_name: str | None = None
+) -> dict[str, Any]:
     """Say what a file or folder is: a bundle, a logits store, a map's folder, a scan, or a TOML file of this toolkit.
 
     Parameters
@@ -85,6 +87,8 @@ def facts(path: str | Path, shape: tuple[int, int] | None = None) -> dict[str, A
         File, folder or glob.
     shape
         Rows and columns of a scan's grid, where its file does not tell.
+    scan_name
+        Which scan of several in a file.
 
     Raises
     ------
@@ -100,7 +104,7 @@ def facts(path: str | Path, shape: tuple[int, int] | None = None) -> dict[str, A
         return _map_facts(folder)
     if folder.suffix.lower() == ".toml":
         return _toml_facts(folder)
-    return _scan_facts(path, shape)
+    return _scan_facts(path, shape, scan_name)
 
 
 def _bundle_facts(folder: Path) -> dict[str, Any]:
@@ -190,10 +194,10 @@ def _toml_facts(path: Path) -> dict[str, Any]:
     )
 
 
-def _scan_facts(path: str | Path, shape: tuple[int, int] | None) -> dict[str, Any]:
+def _scan_facts(path: str | Path, shape: tuple[int, int] | None, scan_name: str | None) -> dict[str, Any]:
     from kikuchi.scans import open_scan
 
-    scan = open_scan(path, shape)
+    scan = open_scan(path, shape, scan_name)
     return {
         "what": "scan",
         "name": scan.name,

@@ -36,6 +36,7 @@ from kikuchi.scans import (
 
 COLUMNS = (
     "scan",
+    "scan_name",
     "index",
     "row",
     "col",
@@ -129,6 +130,7 @@ def suggest(
     rows = [
         {
             "scan": str(opened.path.absolute()) if opened.path.exists() else opened.name,
+            "scan_name": opened.given_name or "",
             "index": int(i),
             "row": int(opened.row[i]),
             "col": int(opened.col[i]),
@@ -148,7 +150,10 @@ def suggest(
     with atomic.replaced(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(cells(row) | {"scan": cell(row["scan"], exact=True)} for row in rows)
+        writer.writerows(
+            cells(row) | {name: cell(str(row[name]), exact=True) for name in ("scan", "scan_name")}
+            for row in rows
+        )
     return path
 
 
@@ -188,7 +193,8 @@ def read_labels(path: Path, scans: dict[str, Scan] | None = None) -> Dataset:
     ----------
     path
         CSV with at least the columns ``scan`` (relative to the list, or absolute), ``index`` and ``space_group``, and
-        if wanted ``material``. Rows without a space group are left out; rows of one material need one space group.
+        if wanted ``material`` and ``scan_name`` (which scan of several in that file). Rows without a space group are
+        left out; rows of one material need one space group.
     scans
         Scans by what the list calls them, for those that are no files.
 
@@ -197,7 +203,7 @@ def read_labels(path: Path, scans: dict[str, Scan] | None = None) -> Dataset:
     InputError
         The list cannot be read, a row is wrong, or nothing is labelled.
     """
-    wanted: dict[tuple[str, str, int], list[int]] = {}
+    wanted: dict[tuple[str, str | None, str, int], list[int]] = {}
     for number, row in enumerate(_rows(path), start=2):
         label = (row.get("space_group") or "").strip()
         if not label:
@@ -214,17 +220,20 @@ def read_labels(path: Path, scans: dict[str, Scan] | None = None) -> Dataset:
                 f"line {number} names no scan", path=path, remedy="keep the column scan as it was"
             )
         name = printable(word((row.get("material") or "").strip())) or f"labelled {label}"
-        wanted.setdefault((scan, name, int(label)), []).append(int(row["index"]))
+        part = word((row.get("scan_name") or "").strip()) or None
+        wanted.setdefault((scan, part, name, int(label)), []).append(int(row["index"]))
     if not wanted:
         raise InputError("no row has a space group", path=path, remedy="fill the column space_group")
-    opened = dict(scans or {})
+    opened: dict[tuple[str, str | None], Scan] = {}
     materials = []
-    several = len({scan for scan, _, _ in wanted}) > 1
-    for (scan, name, group), points in wanted.items():
-        if scan not in opened:
-            opened[scan] = open_scan(path.parent / scan)
-        full = f"{name} ({opened[scan].name})" if several else name
-        materials.append(Material(full, group, opened[scan], points=tuple(sorted(set(points)))))
+    several = len({(scan, part) for scan, part, _, _ in wanted}) > 1
+    for (scan, part, name, group), points in wanted.items():
+        if (scan, part) not in opened:
+            known = (scans or {}).get(scan)
+            opened[scan, part] = open_scan(path.parent / scan, scan_name=part) if known is None else known
+        of = opened[scan, part].name + (f", {part}" if part else "")
+        full = f"{name} ({of})" if several else name
+        materials.append(Material(full, group, opened[scan, part], points=tuple(sorted(set(points)))))
     return Dataset(materials, path)
 
 

@@ -57,6 +57,7 @@ def map_scan(
     grains: str | None = None,
     decide: str = "points",
     shape: tuple[int, int] | None = None,
+    scan_name: str | None = None,
     client: "Client | None" = None,
     progress: Progress = SILENT,
 ) -> PhaseMap:
@@ -102,6 +103,8 @@ def map_scan(
         and in ``pooled.png``. The decisions stay what they are.
     shape
         Rows and columns of the grid, where the scan's file does not tell.
+    scan_name
+        Which scan of an HDF5 file that holds several; the first that has patterns where None.
     decide
         ``"points"``, or ``"grains"``: what the points of a grain say together is then the map's decision, certified by
         grain. It needs `grains`. Pooling makes a systematic error firmer, so that nothing is promised unless the scan
@@ -142,7 +145,7 @@ def map_scan(
             judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
             calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
     abstention = bundle.promised(abstention)
-    opened = open_scan(scan, shape)
+    opened = open_scan(scan, shape, scan_name)
     check_new(bundle, engine, opened)
     folder = Path(out)
     check_out(folder, opened, bundle)
@@ -172,7 +175,7 @@ def map_scan(
         abstention = held_promise(judge, rule, abstention, check, decision)
         fractions = _fractions(judge, rule, abstention, decision, check)
         meta = _meta(opened, judge, rule, calibration, abstention)
-        meta["scan"]["given_shape"] = None if isinstance(scan, Scan) else shape
+        meta["scan"] |= {"given_shape": opened.given_shape, "given_name": opened.given_name}
         meta["scan_check"] = check.to_dict(judge.classes)
         meta["timings"] = {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}
         phase_map = assembled(opened, judge, store, decision, meta)
