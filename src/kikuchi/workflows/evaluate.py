@@ -22,6 +22,7 @@ from kikuchi.evaluation.scores import score_all
 from kikuchi.evaluation.selective_scores import NO_TRANSFER, enrichment, promise, statuses
 from kikuchi.evaluation.tables import write_tables
 from kikuchi.evaluation.test_sets import Labelled, dataset_patterns, own_test_patterns
+from kikuchi.evaluation.verdict import verdict
 from kikuchi.inference.predictor import Predictor
 from kikuchi.scans import Dataset
 
@@ -89,6 +90,7 @@ def describe_evaluation(evaluation: dict[str, Any], out: str | Path) -> str:
     ours, single = evaluation["scores"][rule], evaluation["scores"]["best-single"]
     held = evaluation["promises"][rule]
     lines = [
+        verdict(evaluation)[0],
         f"{evaluation['patterns']} patterns: {evaluation['name']}",
         f"rule {rule} against the best single member ({evaluation['best_single']}):",
         _beside("accuracy", ours["accuracy"], single["accuracy"], percent=True),
