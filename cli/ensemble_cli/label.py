@@ -24,5 +24,7 @@ def label(
     import kikuchi
 
     path = kikuchi.suggest(map_dir, scan, run, out, points=points, progress=progress(quiet))
-    text = f"wrote {path}: fill the column space_group, then run: ensemble extend {run} {path} --out RUN2"
-    result(text, {"labels": str(path)}, as_json)
+    page = path.with_suffix(".html")
+    text = f"wrote {path}, and {page} with the patterns: fill in space_group in either, then run:\n"
+    text += f"ensemble extend {run} {path} --out RUN2"
+    result(text, {"labels": str(path), "page": str(page)}, as_json)

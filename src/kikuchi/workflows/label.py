@@ -16,10 +16,12 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi._support.text import decoded
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import member_weights
+from kikuchi.html.label_page import write_label_page
 from kikuchi.inference.logits_store import STORE, LogitsStore
 from kikuchi.inference.predictor import Predictor
 from kikuchi.maps.one_run import require_one_run
 from kikuchi.members import features_of
+from kikuchi.postprocessing.assemble import as_seen
 from kikuchi.postprocessing.boundaries import between_two
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.scans import (
@@ -77,7 +79,8 @@ def suggest(
     scan, run
         What was mapped, and by which bundle.
     out
-        CSV with the columns `COLUMNS`; ``space_group`` is empty, for a person to fill, and ``material`` may be.
+        CSV with the columns `COLUMNS`; ``space_group`` is empty, for a person to fill, and ``material`` may be. Beside
+        it a page of the same name, ``.html``, shows the patterns and can fill and save the list.
     points
         How many patterns to suggest.
     progress
@@ -147,13 +150,15 @@ def suggest(
     path = Path(out)
     if path.exists():
         raise InputError("is there already, perhaps with labels", path=path, remedy="give another --out")
+    written = [
+        cells(row) | {name: cell(str(row[name]), exact=True) for name in ("scan", "scan_name")}
+        for row in rows
+    ]
     with atomic.replaced(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(
-            cells(row) | {name: cell(str(row[name]), exact=True) for name in ("scan", "scan_name")}
-            for row in rows
-        )
+        writer.writerows(written)
+    write_label_page(written, as_seen(opened, bundle, side=128)(taken), path, path.with_suffix(".html"))
     return path
 
 
