@@ -35,4 +35,4 @@ def adapt(
     bundle = kikuchi.adapt(
         scan, phase, out, members=members, voltage_kv=kv, seed=seed, progress=progress(quiet)
     )
-    result(kikuchi.describe_bundle(bundle), bundle.manifest, as_json)
+    result(bundle, as_json)
