@@ -154,6 +154,7 @@ def commands() -> str:
             "",
             command.help or "",
             "",
+            *(["    " + command.epilog.removeprefix("Example: "), ""] if command.epilog else []),
         ]
         parts += ["| option | default | means |", "| --- | --- | --- |"]
         for option in command.params:

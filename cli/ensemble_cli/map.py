@@ -19,6 +19,7 @@ from ensemble_cli.options import (
     Quiet,
     Risk,
     Rule,
+    ScanName,
     Shape,
     Workers,
     read_shape,
@@ -68,6 +69,7 @@ def map_scan(
         ),
     ] = "never",
     shape: Shape = None,
+    scan_name: ScanName = None,
     dask: Dask = None,
     workers: Workers = None,
     as_json: Json = False,
@@ -82,7 +84,15 @@ def map_scan(
         if run != "shipped":
             raise InputError("--phase and --run are two ways to say what may be there", remedy="give one")
         run = str(out / "adapted")
-        kikuchi.adapt(scan, phase, run, voltage_kv=kv, progress=progress(quiet))
+        kikuchi.adapt(
+            scan,
+            phase,
+            run,
+            voltage_kv=kv,
+            shape=read_shape(shape),
+            scan_name=scan_name,
+            progress=progress(quiet),
+        )
     with connected(dask, workers) as client:
         phase_map = kikuchi.map_scan(
             scan,
@@ -97,6 +107,7 @@ def map_scan(
             grains=grains,
             decide=decide,
             shape=read_shape(shape),
+            scan_name=scan_name,
             engine=engine,
             stop=stop,
             client=client,

@@ -44,6 +44,12 @@ Shape = Annotated[
     str | None,
     typer.Option("--shape", help="Rows and columns of the grid, e.g. 40,60, where the scan does not tell."),
 ]
+ScanName = Annotated[
+    str | None,
+    typer.Option(
+        "--scan", help="Which scan of a file that holds several, e.g. 'Scan 2'; the first if not given."
+    ),
+]
 Dask = Annotated[
     str | None,
     typer.Option(

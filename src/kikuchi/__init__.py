@@ -1,7 +1,7 @@
 """Which space group has the crystal at every point of a scan, and how sure that is.
 
 Verbs: `fit`, `map_scan`, `evaluate`, `explain`, `extend`, `suggest_labels`, `learning_curve`, `leave_one_class_out`,
-`accelerate`, `adapt`, `simulate`, `pretrain`, `verify`, `facts`, `demo`. Each returns a frozen result with
+`accelerate`, `adapt`, `simulate`, `pretrain`, `verify`, `facts`, `compare`, `demo`. Each returns a frozen result with
 ``to_dict()`` and ``summary()``. What lives across calls is `Predictor`, `Bundle`, `Scan`, `Dataset`,
 `PhaseMap`, `Recipe`.
 Everything is imported when it is first asked for, so that ``import kikuchi`` costs nothing.
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kikuchi.training.pretrain import pretrain
     from kikuchi.workflows.accelerate import accelerate
     from kikuchi.workflows.adapt import adapt
+    from kikuchi.workflows.compare import Comparison, compare
     from kikuchi.workflows.demo import demo
     from kikuchi.workflows.evaluate import evaluate
     from kikuchi.workflows.explain import explain, explain_map, explain_members
@@ -49,6 +50,8 @@ _HOMES = {
     "Scan": "scans",
     "accelerate": "workflows.accelerate",
     "adapt": "workflows.adapt",
+    "Comparison": "workflows.compare",
+    "compare": "workflows.compare",
     "demo": "workflows.demo",
     "evaluate": "workflows.evaluate",
     "explain": "workflows.explain",
@@ -75,6 +78,7 @@ _HOMES = {
 
 __all__ = [
     "Bundle",
+    "Comparison",
     "Dataset",
     "Extension",
     "InputError",
@@ -85,6 +89,7 @@ __all__ = [
     "__version__",
     "accelerate",
     "adapt",
+    "compare",
     "demo",
     "evaluate",
     "explain",

@@ -16,6 +16,7 @@ from kikuchi._support.result import Findings, Result
 VERBS = (
     "accelerate",
     "adapt",
+    "compare",
     "demo",
     "evaluate",
     "explain",

@@ -16,18 +16,20 @@ from ensemble.errors import InputError
 from ensemble.phase_fractions import Fractions
 from kikuchi._support.atomic import write_text
 from kikuchi.html.frame import png_uri, render_page, script_json
+from kikuchi.html.glossary import glossary, meanings
 from kikuchi.html.map_payload import map_payload, report_id
-from kikuchi.html.map_tables import fraction_table, origin_table, problem_table, tally_table
+from kikuchi.html.map_tables import origin_table, problem_table, tally_table
+from kikuchi.html.opening import composition, lead
 from kikuchi.html.page_colours import page_colours
 from kikuchi.html.point_detail import INLINE_BYTES, Patterns, detail_payload, pattern_payload
-from kikuchi.html.promise_tables import check_tables, verdict_table
+from kikuchi.html.promise_tables import check_tables, verdict_table, withdrawn
 from kikuchi.html.side_folder import empty_folder, folder_of
 from kikuchi.html.tables import Table, count, sentence
 from kikuchi.maps.frame import usable_step
 from kikuchi.maps.phase_map import PhaseMap
 
 _SCRIPTS = (
-    *("basics", "columns", "pieces", "decision", "layers", "view", "legend"),
+    *("basics", "columns", "pieces", "decision", "answers", "layers", "view", "legend"),
     *("point", "histogram", "selection", "export", "pointer", "main"),
 )
 _NO_PROMISE = "Nothing: no risk was certified for this map, so that its statuses carry no guarantee."
@@ -99,7 +101,10 @@ def write_map_report(
             "value": 0.0 if threshold is None else float(threshold.threshold),
             "certified": certificate is not None and certificate.certified_risk < 1.0,
             "message": _NO_PROMISE if certificate is None else sentence(certificate.message),
+            "withdrawn": withdrawn(phase_map, threshold),
         },
+        "glossary": glossary(),
+        "meanings": meanings(),
         **page_colours(phase_map.classes, phase_map.labels),
     }
     beside = "pieces" in detail or "pieces" in (thumbnails or {})
@@ -117,7 +122,9 @@ def write_map_report(
         notes=[sentence(text) for text in phase_map.meta.get("notes", [])],
         promise_text=payload["threshold"]["message"],
         evaluation_link=evaluation_link,
-        tables=_tables(phase_map, threshold, fractions),
+        lead=lead(phase_map, threshold),
+        composition=composition(phase_map, fractions),
+        tables=_tables(phase_map, threshold),
         payload=script_json(payload),
     )
     write_text(Path(out_file), html)
@@ -137,14 +144,12 @@ def _subtitle(phase_map: PhaseMap) -> str:
     return f"{count(phase_map.n, 'point')} on a grid of {rows:,} by {columns:,}, {steps}; {members}{among}"
 
 
-def _tables(phase_map: PhaseMap, rule: AbstentionRule | None, fractions: Fractions | None) -> list[Table]:
+def _tables(phase_map: PhaseMap, rule: AbstentionRule | None) -> list[Table]:
     tables = [tally_table(phase_map)]
     verdicts = None if rule is None else verdict_table(rule, [str(number) for number in phase_map.classes])
     if verdicts is not None:
         tables.append(verdicts)
     tables += check_tables(phase_map)
-    if fractions is not None:
-        tables.append(fraction_table(fractions, phase_map.classes, phase_map.labels))
     tables.append(origin_table(phase_map))
     if phase_map.problems:
         tables.append(problem_table(phase_map))

@@ -55,6 +55,8 @@ def adapt(
     *,
     members: int = 0,
     voltage_kv: float | None = None,
+    shape: tuple[int, int] | None = None,
+    scan_name: str | None = None,
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Predictor:
@@ -72,6 +74,8 @@ def adapt(
         Networks beside the matcher, fine-tuned on simulations of the phases as this scan records them.
     voltage_kv
         Accelerating voltage; the scan's own where None.
+    shape, scan_name
+        Rows and columns of the grid, and which scan of several in a file, as for `kikuchi.scans.open_scan`.
     seed
         Of everything that is drawn.
     progress
@@ -88,7 +92,7 @@ def adapt(
         The scan or a phase cannot be read, two phases are one, the voltage is not known, too few patterns are readable,
         or no phase fits them. Nothing is written then.
     """
-    opened = open_scan(scan)
+    opened = open_scan(scan, shape, scan_name)
     named = candidates(phases)
     voltage = voltage_kv if voltage_kv is not None else opened.voltage_kv
     if voltage is None:

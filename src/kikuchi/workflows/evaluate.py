@@ -24,6 +24,7 @@ from kikuchi.evaluation.scores import score_all
 from kikuchi.evaluation.selective_scores import NO_TRANSFER, enrichment, promise, statuses
 from kikuchi.evaluation.tables import write_tables
 from kikuchi.evaluation.test_sets import Labelled, dataset_patterns, own_test_patterns
+from kikuchi.evaluation.verdict import verdict
 from kikuchi.inference.predictor import Predictor
 from kikuchi.scans import Dataset
 
@@ -55,6 +56,7 @@ class Evaluation(Findings):
             measured += f", {_number(held['measured_risk'], percent=True)}: {held['verdict']}"
         return "\n".join(
             [
+                verdict(self.to_dict())[0],
                 f"{self['patterns']} patterns: {self['name']}",
                 f"rule {rule} against the best single member ({self['best_single']}):",
                 _beside("accuracy", ours["accuracy"], single["accuracy"], percent=True),

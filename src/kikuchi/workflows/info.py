@@ -22,7 +22,7 @@ class Facts(Findings):
         return "\n".join(f"{name}: {value}" for name, value in self.items())
 
 
-def facts(path: str | Path, shape: tuple[int, int] | None = None) -> Facts:
+def facts(path: str | Path, shape: tuple[int, int] | None = None, scan_name: str | None = None) -> Facts:
     """Say what a file or folder is: a bundle, a logits store, a map's folder, a scan, or a TOML file of this toolkit.
 
     Parameters
@@ -31,6 +31,8 @@ def facts(path: str | Path, shape: tuple[int, int] | None = None) -> Facts:
         File, folder or glob.
     shape
         Rows and columns of a scan's grid, where its file does not tell.
+    scan_name
+        Which scan of several in a file.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def facts(path: str | Path, shape: tuple[int, int] | None = None) -> Facts:
         return Facts(_map_facts(folder))
     if folder.suffix.lower() == ".toml":
         return Facts(_toml_facts(folder))
-    return Facts(_scan_facts(path, shape))
+    return Facts(_scan_facts(path, shape, scan_name))
 
 
 def _bundle_facts(folder: Path) -> dict[str, Any]:
@@ -141,10 +143,10 @@ def _toml_facts(path: Path) -> dict[str, Any]:
     )
 
 
-def _scan_facts(path: str | Path, shape: tuple[int, int] | None) -> dict[str, Any]:
+def _scan_facts(path: str | Path, shape: tuple[int, int] | None, scan_name: str | None) -> dict[str, Any]:
     from kikuchi.scans import open_scan
 
-    scan = open_scan(path, shape)
+    scan = open_scan(path, shape, scan_name)
     return {
         "what": "scan",
         "name": scan.name,

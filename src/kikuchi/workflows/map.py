@@ -21,6 +21,7 @@ from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
 from kikuchi.html import write_map_report
+from kikuchi.html.opening import materials_of
 from kikuchi.inference.logits_store import STORE
 from kikuchi.inference.predictor import Predictor, answering, check_new, spared, spoken_for
 from kikuchi.inference.run_scan import run_store
@@ -57,6 +58,7 @@ def map_scan(
     grains: GrainsBy | None = None,
     decide: Decide = "points",
     shape: tuple[int, int] | None = None,
+    scan_name: str | None = None,
     client: "Client | None" = None,
     progress: Progress = SILENT,
 ) -> PhaseMap:
@@ -102,6 +104,8 @@ def map_scan(
         and in ``pooled.png``. The decisions stay what they are.
     shape
         Rows and columns of the grid, where the scan's file does not tell.
+    scan_name
+        Which scan of an HDF5 file that holds several; the first that has patterns where None.
     decide
         ``"points"``, or ``"grains"``: what the points of a grain say together is then the map's decision, certified by
         grain. It needs `grains`. Pooling makes a systematic error firmer, so that nothing is promised unless the scan
@@ -147,7 +151,7 @@ def map_scan(
             judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
             calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
     abstention = bundle.promised(abstention)
-    opened = open_scan(scan, shape)
+    opened = open_scan(scan, shape, scan_name)
     check_new(bundle, engine, opened)
     folder = Path(out)
     check_out(folder, opened, bundle)
@@ -177,7 +181,7 @@ def map_scan(
         abstention = held_promise(judge, rule, abstention, check, decision)
         fractions = _fractions(judge, rule, abstention, decision, check)
         meta = _meta(opened, judge, rule, calibration, abstention)
-        meta["scan"]["given_shape"] = None if isinstance(scan, Scan) else shape
+        meta["scan"] |= {"given_shape": opened.given_shape, "given_name": opened.given_name}
         meta["scan_check"] = check.to_dict(judge.classes)
         meta["timings"] = {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}
         phase_map = assembled(opened, judge, store, decision, meta)
@@ -308,6 +312,7 @@ def _meta(
             "name": bundle.path.name,
             "fingerprint": bundle.fingerprint,
             "created": bundle.manifest["created"],
+            "materials": materials_of(bundle.manifest.get("materials", [])),
         },
         "rule": rule,
         **({} if bundle.candidates is None else {"among": bundle.candidates.to_dict()}),
