@@ -69,6 +69,13 @@ def map_scan(
         ),
     ] = "never",
     shape: Shape = None,
+    report_patterns: Annotated[
+        float | None,
+        typer.Option(
+            "--report-patterns",
+            help="Share of the points whose patterns the report keeps; all, or 200 MB of them, if not given.",
+        ),
+    ] = None,
     scan_name: ScanName = None,
     dask: Dask = None,
     workers: Workers = None,
@@ -106,6 +113,7 @@ def map_scan(
             promise=promise,
             grains=grains,
             decide=decide,
+            report_patterns=report_patterns,
             shape=read_shape(shape),
             scan_name=scan_name,
             engine=engine,

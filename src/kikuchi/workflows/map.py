@@ -59,6 +59,7 @@ def map_scan(
     decide: Decide = "points",
     shape: tuple[int, int] | None = None,
     scan_name: str | None = None,
+    report_patterns: float | None = None,
     client: "Client | None" = None,
     progress: Progress = SILENT,
 ) -> PhaseMap:
@@ -106,6 +107,9 @@ def map_scan(
         Rows and columns of the grid, where the scan's file does not tell.
     scan_name
         Which scan of an HDF5 file that holds several; the first that has patterns where None.
+    report_patterns
+        Share of the points whose patterns the report keeps, in (0, 1]; None keeps all of a map of up to some fifty
+        thousand points, and as many as 200 MB hold of a larger one.
     decide
         ``"points"``, or ``"grains"``: what the points of a grain say together is then the map's decision, certified by
         grain. It needs `grains`. Pooling makes a systematic error firmer, so that nothing is promised unless the scan
@@ -127,6 +131,8 @@ def map_scan(
         learned from.
     """
     begin = time.perf_counter()
+    if report_patterns is not None and not 0 < report_patterns <= 1:
+        raise InputError(f"report_patterns {report_patterns} is no share", remedy="above 0, at most 1")
     bundle = Predictor.of(run)
     rule = bundle.check_rule(rule)
     if promise is not None:
@@ -207,6 +213,7 @@ def map_scan(
                 patterns=as_seen(opened, bundle),
                 threshold=shown,
                 fractions=fractions,
+                pattern_share=report_patterns,
             )
     return replace(phase_map, folder=folder)
 
