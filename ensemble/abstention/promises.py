@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from ensemble.abstention.answered_class import AnsweredVerdict, certify_answers
 from ensemble.abstention.risk_control import Certificate, answers_needed, as_percent
 from ensemble.abstention.stratified import NEVER, Answers, ClassVerdict, certify_materials, plan_thresholds
+from ensemble.choices import PromiseName
 from ensemble.errors import InputError
 from ensemble.validation import as_scores, as_share
 
-PROMISES = ("auto", "mixture", "material", "class")
+PROMISES: tuple[str, ...] = get_args(PromiseName)
 
 
 class Promise(NamedTuple):

@@ -10,6 +10,9 @@ Measured numbers are in ``reports/gallery/browser_speed.json``.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ensemble.abstention import AbstentionRule
 from ensemble.errors import InputError
@@ -21,7 +24,13 @@ from kikuchi.html.map_payload import map_payload, report_id
 from kikuchi.html.map_tables import origin_table, problem_table, tally_table
 from kikuchi.html.opening import composition, lead
 from kikuchi.html.page_colours import page_colours
-from kikuchi.html.point_detail import INLINE_BYTES, Patterns, detail_payload, pattern_payload
+from kikuchi.html.point_detail import (
+    INLINE_BYTES,
+    Patterns,
+    detail_payload,
+    kept_stride,
+    pattern_payload,
+)
 from kikuchi.html.promise_tables import check_tables, verdict_table, withdrawn
 from kikuchi.html.side_folder import empty_folder, folder_of
 from kikuchi.html.tables import Table, count, sentence
@@ -45,6 +54,7 @@ def write_map_report(
     explanations: Mapping[int, tuple[bytes | str | Path, str]] | None = None,
     evaluation_link: str | None = None,
     inline_bytes: int = INLINE_BYTES,
+    pattern_share: float | None = None,
 ) -> Path:
     """Write the interactive report of a map: one file that needs no network.
 
@@ -69,6 +79,10 @@ def write_map_report(
     inline_bytes
         Largest size, in bytes before compression, of patterns or of probabilities that stay in the page.
 
+    pattern_share
+        Share of the points whose patterns the report keeps, in (0, 1], those of every so many rows and columns; a click
+        elsewhere shows the nearest one. None keeps all of a map of some ten thousand points, and less of larger ones.
+
     Returns
     -------
     Path
@@ -89,7 +103,7 @@ def write_map_report(
     detail = detail_payload(
         phase_map.decision.probabilities, phase_map.member_probabilities, folder, name, inline_bytes
     )
-    thumbnails = pattern_payload(patterns, phase_map.n, folder, name, inline_bytes)
+    thumbnails = _patterns(patterns, phase_map, folder, name, inline_bytes, pattern_share)
     certificate = None if threshold is None else threshold.certificate
     payload = map_payload(phase_map, threshold) | {
         "id": name,
@@ -129,6 +143,26 @@ def write_map_report(
     )
     write_text(Path(out_file), html)
     return Path(out_file)
+
+
+def _patterns(
+    patterns: Patterns | None,
+    phase_map: PhaseMap,
+    folder: Path,
+    name: str,
+    inline_bytes: int,
+    share: float | None,
+) -> dict[str, Any] | None:
+    if patterns is None:
+        return None
+    first = patterns(np.arange(1)) if callable(patterns) else patterns[:1]
+    stride = kept_stride(phase_map.n, first.size, share)
+    kept = None
+    if stride > 1:
+        kept = np.flatnonzero((phase_map.row % stride == 0) & (phase_map.col % stride == 0))
+        if not len(kept):  # a crop that leaves these rows or columns out
+            stride, kept = 1, None
+    return pattern_payload(patterns, phase_map.n, folder, name, inline_bytes, kept, stride)
 
 
 def _subtitle(phase_map: PhaseMap) -> str:

@@ -3,7 +3,9 @@
 import csv
 import io
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +18,12 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi._support.text import decoded
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import member_weights
+from kikuchi.html.label_page import write_label_page
 from kikuchi.inference.logits_store import STORE, LogitsStore
 from kikuchi.inference.predictor import Predictor
 from kikuchi.maps.one_run import require_one_run
 from kikuchi.members import features_of
+from kikuchi.postprocessing.assemble import as_seen
 from kikuchi.postprocessing.boundaries import between_two
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.scans import (
@@ -55,7 +59,44 @@ CANDIDATES_EACH = 40
 _MAX_ROWS = 1_000_000
 
 
-def suggest(
+@dataclass(frozen=True)
+class LabelList:
+    """A list of patterns to label; a path wherever one is taken.
+
+    Attributes
+    ----------
+    path
+        The CSV to fill.
+    page
+        The same as a page with the patterns.
+    run
+        The bundle that it would teach.
+    patterns
+        How many are listed.
+    """
+
+    path: Path
+    page: Path
+    run: Path
+    patterns: int
+
+    def __fspath__(self) -> str:
+        """Return the path of the list."""
+        return str(self.path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return where the list is, as plain data."""
+        return {"labels": str(self.path), "page": str(self.page), "patterns": self.patterns}
+
+    def summary(self) -> str:
+        """Return what to do with the list."""
+        return (
+            f"wrote {self.path}, and {self.page} with the patterns: fill in space_group in either, then run:\n"
+            f"ensemble extend {self.run} {self.path} --out RUN2"
+        )
+
+
+def suggest_labels(
     map_dir: str | Path,
     scan: str | Path | Scan,
     run: str | Path | Bundle,
@@ -63,7 +104,7 @@ def suggest(
     *,
     points: int = 24,
     progress: Progress = SILENT,
-) -> Path:
+) -> LabelList:
     """Write the patterns of a map whose labels would teach the bundle most, as a list to index by hand.
 
     Of the patterns that can be read, those of the largest mutual information between label and members (all draws of
@@ -77,7 +118,8 @@ def suggest(
     scan, run
         What was mapped, and by which bundle.
     out
-        CSV with the columns `COLUMNS`; ``space_group`` is empty, for a person to fill, and ``material`` may be.
+        CSV with the columns `COLUMNS`; ``space_group`` is empty, for a person to fill, and ``material`` may be. Beside
+        it a page of the same name, ``.html``, shows the patterns and can fill and save the list.
     points
         How many patterns to suggest.
     progress
@@ -85,8 +127,8 @@ def suggest(
 
     Returns
     -------
-    pathlib.Path
-        The list.
+    LabelList
+        The list, which `kikuchi.extend` takes when it is filled.
 
     Raises
     ------
@@ -147,14 +189,17 @@ def suggest(
     path = Path(out)
     if path.exists():
         raise InputError("is there already, perhaps with labels", path=path, remedy="give another --out")
+    written = [
+        cells(row) | {name: cell(str(row[name]), exact=True) for name in ("scan", "scan_name")}
+        for row in rows
+    ]
     with atomic.replaced(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(
-            cells(row) | {name: cell(str(row[name]), exact=True) for name in ("scan", "scan_name")}
-            for row in rows
-        )
-    return path
+        writer.writerows(written)
+    page = path.with_suffix(".html")
+    write_label_page(written, as_seen(opened, bundle, side=128)(taken), path, page)
+    return LabelList(path, page, bundle.path, len(rows))
 
 
 def _features(scan: Scan, bundle: Bundle, points: np.ndarray) -> list[np.ndarray]:

@@ -47,7 +47,13 @@ async function showPoint(map, state, index) {
   // The old picture stays until the new one is there, so that arrow keys do not make the panel jump.
   const [detail, pattern] = await Promise.allSettled([probabilitiesOf(map, index), patternOf(map, index)]);
   if (state.pinned !== index) return;
-  if (pattern.status === "fulfilled" && pattern.value) picture.append(drawPattern(pattern.value, index));
+  if (pattern.status === "fulfilled" && pattern.value) {
+    picture.append(drawPattern(pattern.value, pattern.value.of));
+    if (pattern.value.of !== index) {
+      picture.append(element("p", { class: "note" },
+        `Pattern of the nearest point that the report keeps: ${pattern.value.of}, row ${map.rowOf(pattern.value.of)}, column ${map.colOf(pattern.value.of)} (ensemble map --report-patterns 1 keeps all).`));
+    }
+  }
   if (detail.status === "fulfilled") bars.append(...drawBars(map, index, detail.value));
   for (const part of [pattern, detail]) {
     if (part.status === "rejected") picture.append(element("p", { class: "notice failure" }, part.reason.message));
