@@ -45,4 +45,4 @@ def adapt(
         seed=seed,
         progress=progress(quiet),
     )
-    result(kikuchi.describe_bundle(bundle), bundle.manifest, as_json)
+    result(bundle, as_json)

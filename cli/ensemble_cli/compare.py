@@ -24,5 +24,4 @@ def compare(
     """Compare a map with the truth or another map: confusion, agreement, kappa, and both side by side."""
     import kikuchi
 
-    found = kikuchi.compare(first, second, out)
-    result(f"{found.text}\nlook at {out / 'comparison.html'}", found.data, as_json)
+    result(kikuchi.compare(first, second, out), as_json)

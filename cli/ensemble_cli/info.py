@@ -27,8 +27,6 @@ def info(
     import kikuchi
 
     if verify:
-        found = kikuchi.verify(path)
-        result(kikuchi.describe_verification(found), found, as_json)
-        return
-    facts = kikuchi.facts(path, read_shape(shape), scan_name)
-    result("\n".join(f"{name}: {value}" for name, value in facts.items()), facts, as_json)
+        result(kikuchi.verify(path), as_json)
+    else:
+        result(kikuchi.facts(path, read_shape(shape), scan_name), as_json)

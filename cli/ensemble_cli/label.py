@@ -23,8 +23,5 @@ def label(
     load_keras()
     import kikuchi
 
-    path = kikuchi.suggest(map_dir, scan, run, out, points=points, progress=progress(quiet))
-    page = path.with_suffix(".html")
-    text = f"wrote {path}, and {page} with the patterns: fill in space_group in either, then run:\n"
-    text += f"ensemble extend {run} {path} --out RUN2"
-    result(text, {"labels": str(path), "page": str(page)}, as_json)
+    found = kikuchi.suggest_labels(map_dir, scan, run, out, points=points, progress=progress(quiet))
+    result(found, as_json)

@@ -24,6 +24,7 @@ from ensemble_cli.options import (
     Workers,
     read_shape,
 )
+from kikuchi._support.choices import Decide, EngineName, GrainsBy, Stop
 
 
 @guarded
@@ -47,24 +48,24 @@ def map_scan(
     ] = None,
     kv: Annotated[float | None, typer.Option("--kv", help=KV_HELP)] = None,
     grains: Annotated[
-        str | None,
+        GrainsBy | None,
         typer.Option(
             "--grains",
-            help="orientations (the scan's own) or patterns: also show what the points of a grain say together.",
+            help="Also show what the points of a grain say together; orientations are the scan's own.",
         ),
     ] = None,
     decide: Annotated[
-        str, typer.Option("--decide", help="points or grains (with --grains): whose answer the map shows.")
+        Decide, typer.Option("--decide", help="Whose answer the map shows; grains goes with --grains.")
     ] = "points",
     engine: Annotated[
-        str,
-        typer.Option("--engine", help="What runs: auto, keras, onnx, int8, bf16, student or student-bf16."),
+        EngineName,
+        typer.Option("--engine", help="What runs the members; other than auto and keras see accelerate."),
     ] = "auto",
     stop: Annotated[
-        str,
+        Stop,
         typer.Option(
             "--stop",
-            help="never, exact (vote) or cascade: when a pattern needs no further member; see accelerate.",
+            help="When a pattern needs no further member: exact goes with --rule vote; see accelerate.",
         ),
     ] = "never",
     shape: Shape = None,
@@ -120,4 +121,4 @@ def map_scan(
             client=client,
             progress=progress(quiet),
         )
-    result(kikuchi.describe_map(phase_map, out), kikuchi.summarise(phase_map), as_json)
+    result(phase_map, as_json)

@@ -1,4 +1,4 @@
-"""The journey of `adapt`: a scan and the phases that may be in it become a bundle, and nothing is labelled."""
+"""The workflow of `adapt`: a scan and the phases that may be in it become a bundle, and nothing is labelled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +18,7 @@ from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import HeldOut, Part, joined
 from kikuchi.bundle.write import finish
 from kikuchi.inference.matching_runner import MatchingRunner
+from kikuchi.inference.predictor import Predictor
 from kikuchi.matching.matcher import Matches, fit_evidence
 from kikuchi.matching.phases import SIMULATORS, Candidate, candidates, check_distinct
 from kikuchi.matching.separability import Separability, separability
@@ -58,7 +59,7 @@ def adapt(
     scan_name: str | None = None,
     seed: int = 0,
     progress: Progress = SILENT,
-) -> Bundle:
+) -> Predictor:
     """Adapt to a scan whose phases are known by name: its geometry, a matcher, and networks beside it.
 
     Parameters
@@ -82,7 +83,7 @@ def adapt(
 
     Returns
     -------
-    Bundle
+    Predictor
         For this scan and others of the same microscope at the same settings.
 
     Raises
@@ -110,7 +111,7 @@ def adapt(
     }
     if _finished(folder, wanted):
         progress.say(f"{folder} is already adapted")
-        return Bundle.load(folder)
+        return Predictor.load(folder)
     progress.say(f"simulating {len(named)} phases at {voltage:g} kV")
     masters = [phase.master(voltage) for phase in named]
     check_distinct(named, masters)
@@ -121,7 +122,9 @@ def adapt(
     with locked(folder):
         atomic.write_json(folder / "fit.json", wanted)
         simulated = _by_every_simulator(named, textures, voltage)
-        return _written(folder, opened, named, masters, seen, fit, simulated, members, seed, progress)
+        return Predictor.of(
+            _written(folder, opened, named, masters, seen, fit, simulated, members, seed, progress)
+        )
 
 
 def _finished(folder: Path, wanted: dict[str, Any]) -> bool:

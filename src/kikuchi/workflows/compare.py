@@ -1,4 +1,4 @@
-"""The journey of `compare`: a map against the truth, or against another map of the same scan."""
+"""The workflow of `compare`: a map against the truth, or against another map of the same scan."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +36,24 @@ class Comparison:
         its interval and ``kinds``, what became of each kind of point that a simulation knows.
     text
         The same for people; its first line is the verdict.
+    folder
+        Where page and tables lie.
     """
 
     first: ToldMap
     second: ToldMap
     data: dict[str, Any]
     text: str
+    folder: Path | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as plain data."""
+        return dict(self.data)
+
+    def summary(self) -> str:
+        """Return the verdict, and where to look."""
+        look = "" if self.folder is None else f"\nlook at {self.folder / 'comparison.html'}"
+        return f"{self.text}{look}"
 
 
 def compare(first: str | Path, second: str | Path, out: str | Path = "comparison") -> Comparison:
@@ -61,6 +73,7 @@ def compare(first: str | Path, second: str | Path, out: str | Path = "comparison
     Returns
     -------
     Comparison
+        The numbers, and the same for people.
 
     Raises
     ------
@@ -77,8 +90,8 @@ def compare(first: str | Path, second: str | Path, out: str | Path = "comparison
         "only_first": len(one.index) - len(mine.index),
         "only_second": len(other.index) - len(mine.index),
     }
-    compared = Comparison(mine, theirs, data, _text(data, mine, theirs))
     folder = Path(out)
+    compared = Comparison(mine, theirs, data, _text(data, mine, theirs), folder)
     rows, columns = data["confusion"]["rows"], data["confusion"]["columns"]
     write_csv(
         folder / "confusion.csv",

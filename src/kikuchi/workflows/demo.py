@@ -59,6 +59,14 @@ class Demonstration:
     data: dict[str, Any]
     text: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison with the truth as plain data."""
+        return dict(self.data)
+
+    def summary(self) -> str:
+        """Return the comparison with the truth in words, and where to look."""
+        return self.text
+
 
 def demo(out: str | Path = "demo", *, seed: int = 0, progress: Progress = SILENT) -> Demonstration:
     """Simulate labelled scans and a dual-phase map, fit four members, map, and compare with the truth.
@@ -75,6 +83,7 @@ def demo(out: str | Path = "demo", *, seed: int = 0, progress: Progress = SILENT
     Returns
     -------
     Demonstration
+        The bundle, the map, and how they compare with the truth.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The journey of `fit`: labelled scans and a recipe become a bundle."""
+"""The workflow of `fit`: labelled scans and a recipe become a bundle."""
 
 import hashlib
 import math

@@ -3,7 +3,9 @@
 import csv
 import io
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +59,44 @@ CANDIDATES_EACH = 40
 _MAX_ROWS = 1_000_000
 
 
-def suggest(
+@dataclass(frozen=True)
+class LabelList:
+    """A list of patterns to label; a path wherever one is taken.
+
+    Attributes
+    ----------
+    path
+        The CSV to fill.
+    page
+        The same as a page with the patterns.
+    run
+        The bundle that it would teach.
+    patterns
+        How many are listed.
+    """
+
+    path: Path
+    page: Path
+    run: Path
+    patterns: int
+
+    def __fspath__(self) -> str:
+        """Return the path of the list."""
+        return str(self.path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return where the list is, as plain data."""
+        return {"labels": str(self.path), "page": str(self.page), "patterns": self.patterns}
+
+    def summary(self) -> str:
+        """Return what to do with the list."""
+        return (
+            f"wrote {self.path}, and {self.page} with the patterns: fill in space_group in either, then run:\n"
+            f"ensemble extend {self.run} {self.path} --out RUN2"
+        )
+
+
+def suggest_labels(
     map_dir: str | Path,
     scan: str | Path | Scan,
     run: str | Path | Bundle,
@@ -65,7 +104,7 @@ def suggest(
     *,
     points: int = 24,
     progress: Progress = SILENT,
-) -> Path:
+) -> LabelList:
     """Write the patterns of a map whose labels would teach the bundle most, as a list to index by hand.
 
     Of the patterns that can be read, those of the largest mutual information between label and members (all draws of
@@ -88,8 +127,8 @@ def suggest(
 
     Returns
     -------
-    pathlib.Path
-        The list.
+    LabelList
+        The list, which `kikuchi.extend` takes when it is filled.
 
     Raises
     ------
@@ -158,8 +197,9 @@ def suggest(
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(written)
-    write_label_page(written, as_seen(opened, bundle, side=128)(taken), path, path.with_suffix(".html"))
-    return path
+    page = path.with_suffix(".html")
+    write_label_page(written, as_seen(opened, bundle, side=128)(taken), path, page)
+    return LabelList(path, page, bundle.path, len(rows))
 
 
 def _features(scan: Scan, bundle: Bundle, points: np.ndarray) -> list[np.ndarray]:

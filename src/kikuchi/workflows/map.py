@@ -1,18 +1,20 @@
-"""The journey of `map`: a scan and a bundle become decisions on a grid, files and a report."""
+"""The workflow of `map`: a scan and a bundle become decisions on a grid, files and a report."""
 
 import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from ensemble.abstention import AbstentionRule, Decision
 from ensemble.abstention.promises import check_promise
 from ensemble.calibration import Calibration
+from ensemble.choices import PromiseName, Rule
 from ensemble.errors import InputError
 from ensemble.phase_fractions import Fractions, outcomes, phase_fractions
 from kikuchi._support.atomic import replaced_together
+from kikuchi._support.choices import Decide, EngineName, GrainsBy, Stop
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress, noted
 from kikuchi._support.versions import versions
@@ -37,8 +39,7 @@ from kikuchi.scans.readers.image_files import ImageFiles
 if TYPE_CHECKING:
     from distributed import Client
 
-#: What `map --decide` takes.
-DECIDE = ("points", "grains")
+DECIDE = get_args(Decide)
 
 
 def map_scan(
@@ -46,16 +47,16 @@ def map_scan(
     run: str | Path | Bundle = SHIPPED,
     out: str | Path = "maps",
     *,
-    rule: str | None = None,
+    rule: Rule | None = None,
     risk: float | None = None,
     confidence: float | None = None,
     familiar: float | None = None,
     among: str | Sequence[str | int] | None = None,
-    promise: str | None = None,
-    engine: str = "auto",
-    stop: str = "never",
-    grains: str | None = None,
-    decide: str = "points",
+    promise: PromiseName | None = None,
+    engine: EngineName = "auto",
+    stop: Stop = "never",
+    grains: GrainsBy | None = None,
+    decide: Decide = "points",
     shape: tuple[int, int] | None = None,
     scan_name: str | None = None,
     report_patterns: float | None = None,
@@ -117,6 +118,11 @@ def map_scan(
         Of a Dask cluster whose workers run the members, see `kikuchi.distributed.connected`. The map is the same.
     progress
         Listener of the work.
+
+    Returns
+    -------
+    PhaseMap
+        The decisions on the scan's grid.
 
     Raises
     ------
@@ -209,7 +215,7 @@ def map_scan(
                 fractions=fractions,
                 pattern_share=report_patterns,
             )
-    return phase_map
+    return replace(phase_map, folder=folder)
 
 
 def check_out(folder: Path, scan: Scan, bundle: Bundle) -> None:

@@ -191,6 +191,6 @@ def test_the_report_prints_the_promise_beside_the_measured_risk_and_its_limits(j
 
 
 def test_the_description_names_the_rule_the_single_member_and_the_report(judged):
-    text = kikuchi.describe_evaluation(*judged)
+    text = judged[0].summary()
     assert "rule average against the best single member (scratch-1)" in text
     assert str(judged[1] / "report.html") in text

@@ -156,7 +156,7 @@ def test_suggested_patterns_filled_by_hand_teach_the_class_that_nobody_knew(bund
     again = CliRunner().invoke(app, ["label", str(tmp_path / "scan"), *options])
     assert again.exit_code == 1 and "perhaps with labels" in again.output
     with pytest.raises(kikuchi.InputError, match="another scan"):
-        kikuchi.suggest(
+        kikuchi.suggest_labels(
             tmp_path / "map", scan_from_array(patterns[None], "other"), bundle, tmp_path / "x.csv"
         )
 
