@@ -5,7 +5,7 @@
 writes `grains.json` beside this script. Three materials are simulated kinematically and recorded faintly; every grain
 is 4 x 4 points of one orientation. The member is linear on principal components of the pixels, which know the grains
 they were fitted on, and on the radial spectrum, which knows the material: seconds a fit, and the statistics are what is
-judged. Split, grains by likeness, calibration and certificate are those of `ensemble fit`. Runs already in WORK are kept.
+judged. Split, grains by likeness, calibration and certificate are those of `ensemble fit`. Runs in WORK are kept.
 """
 
 import argparse
@@ -43,7 +43,7 @@ NEW = 1200
 SIZE = 32
 COMPONENTS = 60
 RISK = 0.05
-CONTRAST, DOSE = 0.1, 600.0
+CONTRAST, DOSE = 0.2, 3000.0
 
 
 @cache
