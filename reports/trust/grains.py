@@ -2,7 +2,7 @@
 
     python -m reports.trust.grains [--work WORK] [--fits 40] [--seed 2026]
 
-writes `grains.json` beside this script. Three materials are simulated kinematically and recorded faintly; every grain
+writes `grains.json` beside this script. Three materials are simulated kinematically, all by one microscope; every grain
 is 4 x 4 points of one orientation. The member is linear on principal components of the pixels, which know the grains
 they were fitted on, and on the radial spectrum, which knows the material: seconds a fit, and the statistics are what is
 judged. Split, grains by likeness, calibration and certificate are those of `ensemble fit`. Runs in WORK are kept.
@@ -43,7 +43,7 @@ NEW = 1200
 SIZE = 32
 COMPONENTS = 60
 RISK = 0.05
-CONTRAST, DOSE = 0.2, 3000.0
+CONTRAST, DOSE = 0.2, 2000.0
 
 
 @cache
@@ -53,8 +53,17 @@ def _masters() -> list[Any]:
 
 def recorded(number: int, rotations: np.ndarray, seed: list[int]) -> np.ndarray:
     """Patterns (n, 40, 40) of one material in given orientations."""
-    detector = Detector(shape=(40, 40))
-    microscope = Microscope(contrast=constant(CONTRAST), dose=constant(DOSE))
+    detector = Detector(shape=(40, 40), pcx=constant(0.5), pcy=constant(0.3), pcz=constant(0.6))
+    fixed = {"background_height": 0.8, "background_width": 0.45, "background_x": 0.5, "background_y": 0.45}
+    fixed |= {
+        "gradient_x": 0.0,
+        "gradient_y": 0.0,
+        "blur": 0.6,
+        "exposure": 0.7,
+        "contrast": CONTRAST,
+        "dose": DOSE,
+    }
+    microscope = Microscope(**{name: constant(value) for name, value in fixed.items()})
     n = len(rotations)
     phase = np.full(n, number)
     crystals = Crystals(phase, rotations, phase, rotations, np.zeros(n))

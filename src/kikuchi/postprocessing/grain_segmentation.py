@@ -174,7 +174,7 @@ def without_fragments(
 
 
 def _same_orientation(scan: Scan) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
-    if not carries_orientations(scan):
+    if scan.xmap is None or not carries_orientations(scan):
         why = "came without orientations to find grains by"
         if scan.simulated:
             why = (

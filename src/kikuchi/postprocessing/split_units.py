@@ -76,22 +76,27 @@ def divided(
         As `kikuchi.scans.split_dataset`; too few grains also where the recipe names a unit.
     """
     wanted = recipe.split
-    numbers = {
-        "train_per_class": wanted.train_per_class if train_per_class is None else train_per_class,
-        "validation_per_class": wanted.validation_per_class,
-    }
-    share = wanted.calibration_fraction
+    train = wanted.train_per_class if train_per_class is None else train_per_class
+
+    def split_by(groups: np.ndarray | None) -> Split:
+        return split_dataset(
+            data,
+            train_per_class=train,
+            validation_per_class=wanted.validation_per_class,
+            calibration_fraction=wanted.calibration_fraction,
+            seed=seed,
+            groups=groups,
+        )
+
     units, whole = _units(data, recipe)
     if whole:
         try:
-            split = split_dataset(data, **numbers, calibration_fraction=share, seed=seed, groups=units.group)
-            return split, units
+            return split_by(units.group), units
         except TooFewGroups as error:
             if wanted.unit != "auto":
                 raise
             units = _too_few(data, units, error)
-    split = split_dataset(data, **numbers, calibration_fraction=share, seed=seed)
-    return split, units
+    return split_by(None), units
 
 
 def _units(data: Dataset, recipe: Recipe) -> tuple[Units, bool]:
