@@ -15,7 +15,7 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND, choose_background, write_background
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.outputs import HeldOut, Part, joined
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part
 from kikuchi.bundle.write import finish
 from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.predictor import Predictor
@@ -235,7 +235,9 @@ def _written(
     runner = MatchingRunner(
         MatcherMember(seen.matcher, evidence, None), networks.runner, recipe.combine.draws
     )
-    outputs = joined([runner.said(_some(found, p), evidence, recorded[p]) for p in _parts(len(labels))])
+    outputs = MemberOutputs.join(
+        [runner.said(_some(found, p), evidence, recorded[p]) for p in _parts(len(labels))]
+    )
     held_out = HeldOut(outputs, labels, labels, part, np.arange(len(labels)))
     prepared = {m.size: prepare(recorded, recipe.preparation(m.size)) for m in (spec, *networks.specs)}
     write_background(folder / BACKGROUND, choose_background(prepared, labels, recipe.keep.background, seed))
