@@ -20,18 +20,16 @@ import pandas as pd
 
 import kikuchi
 from ensemble.errors import InputError
-from ensemble.metrics import bootstrap_interval
 from kikuchi._support.progress import SILENT
-from kikuchi.matching.dictionary import build_dictionary, fundamental_orientations
-from kikuchi.matching.matcher import flattened
-from kikuchi.matching.search import base_at
 from kikuchi.matching.storage import load_matcher
 from kikuchi.scans import Scan, open_scan, scan_from_array
 from kikuchi.simulate import Detector, Microscope, load_master, simulate_map
 from kikuchi.simulate.detector.distribution import between, log_between
+from kikuchi.simulate.scenes.microstructure import Microstructure
 from kikuchi.simulate.scenes.simulation import build_microstructure
 from kikuchi.simulate.scenes.spec import MapTable
 from reports._provenance import provenance
+from reports.adapt.contenders import by_hough, dictionary_alone, judged_overlaps, share, truth_of
 
 HERE = Path(__file__).parent
 ONLY = ""
@@ -45,6 +43,7 @@ MICROSCOPE = Microscope(contrast=between(0.03, 0.08), dose=log_between(1500, 600
 #: Phase by phase: EMsoft's master, which the patterns are made of, and the structure that is named.
 MAPS: dict[str, dict[str, Any]] = {
     "nickel superalloy": {
+        "every": 3,
         "phases": {"Ni": "Ni_nickel_sg225", "Ni3Al": "Ni3Al_gamma_prime_sg221"},
         "microstructure": {
             "shape": [69, 100], "step": 0.2, "grain_size": 4.0, "boundary_width": 0.2,
@@ -53,6 +52,7 @@ MAPS: dict[str, dict[str, Any]] = {
         },
     },
     "duplex steel": {
+        "every": 4,
         "phases": {"Austenite": "Fe_gamma_iron_sg225", "Fe": "Fe_alpha_iron_sg229"},
         "microstructure": {
             "file": "real/duplex_steel_map/sdss_ferrite_austenite.ang", "boundary_width": 1.5,
@@ -89,12 +89,6 @@ REAL: tuple[tuple[str, str, tuple[str, ...], str | None], ...] = (
 )
 
 
-def share(wrong: np.ndarray, groups: np.ndarray) -> dict[str, float]:
-    """Return an error rate with its 95 % interval over grains."""
-    found = bootstrap_interval(lambda w: w.mean(), wrong.astype(float), groups=groups, n_resamples=400)
-    return {"value": float(wrong.mean()), "low": float(found.low), "high": float(found.high)}
-
-
 def master_file(shared: Path, name: str) -> Path:
     """Return a file of the public database."""
     return shared / "masters" / f"{name}_{KV:.0f}kV.sht"
@@ -113,29 +107,30 @@ def recorded(name: str, entry: dict[str, Any], shared: Path, work: Path) -> Path
         if "file" in table:
             table["file"] = shared / table["file"]
         structure, step = build_microstructure(MapTable.model_validate(table), names, SEED)
+        every = entry.get("every", 1)
         simulate_map(
-            masters, structure, out, detector=DETECTOR, microscope=MICROSCOPE, seed=SEED, step_um=step
+            masters,
+            subsampled(structure, every),
+            out,
+            detector=DETECTOR,
+            microscope=MICROSCOPE,
+            seed=SEED,
+            step_um=step * every,
         )
     return out
 
 
-def dictionary_alone(run: Path, scan: Scan, background: np.ndarray | None) -> np.ndarray:
-    """Return the phase of the better best entry of a dictionary of each, told the pattern centre; (N,)."""
-    member = load_matcher(run / "members" / "matcher-1")
-    found = []
-    coarse = member.matcher.phases[0].coarse
-    features = np.concatenate(
-        [coarse.of_patterns(flattened(p, background)) for _, p in scan.iter_chunks(512)]
-    )
-    for phase in member.matcher.phases:
-        rotations = fundamental_orientations(phase.space_group, 3.0)
-        geometry = base_at(phase.base, coarse, phase.plane.middle)
-        found.append(build_dictionary(phase.texture, rotations, geometry, coarse).best(features, 1)[1][:, 0])
-    return np.argmax(found, axis=0)
+def subsampled(structure: Microstructure, every: int) -> Microstructure:
+    """Return every so many points of a map in both directions."""
+    rows, columns = np.indices(structure.shape)
+    kept = ((rows % every == 0) & (columns % every == 0)).ravel()
+    arrays = {name: value[kept] for name, value in vars(structure).items() if name != "shape"}
+    shape = tuple(-(-length // every) for length in structure.shape)
+    return replace(structure, shape=shape, **arrays)
 
 
 def map_part(shared: Path, work: Path) -> dict[str, Any]:
-    """Adapt to both maps and judge them."""
+    """Adapt to both maps and judge them, beside what laboratories have."""
     results = kept("maps")
     for name, entry in MAPS.items():
         if name in results or ONLY not in name:
@@ -148,27 +143,35 @@ def map_part(shared: Path, work: Path) -> dict[str, Any]:
         adapted = (time.perf_counter() - clock, time.process_time() - cpu)
         kikuchi.map_scan(file, bundle, out)
         whole = (time.perf_counter() - clock, time.process_time() - cpu)
-        table, truth = pd.read_csv(out / "map.csv"), pd.read_csv(file.with_name(f"{file.stem}.truth.csv"))
+        table, truth = pd.read_csv(out / "map.csv"), truth_of(file)
         known = truth["phase"].isin(names).to_numpy()
         pure = known & (truth["status_truth"] == "known").to_numpy()
         grain = truth["grain"].to_numpy()
-        best = table[[f"p_{n}" for n in names]].idxmax(axis=1).str[2:]
-        wrong = (best != truth["phase"]).to_numpy()
+        true = truth["phase"].to_numpy()
+        best = table[[f"p_{n}" for n in names]].idxmax(axis=1).str[2:].to_numpy()
         answered = (table["status"] == "solved").to_numpy() & known
-        scan = open_scan(file)
-        alone = np.array(names)[
-            dictionary_alone(run, scan, load_matcher(run / "members" / "matcher-1").background)
-        ]
-        by_dictionary = alone != truth["phase"].to_numpy()
+        wrong = best != true
+        background = load_matcher(run / "members" / "matcher-1").background
+        alone = np.array(names)[dictionary_alone(run, open_scan(file), background)]
+        given = {"matched and refined": best, "dictionary alone, told the same": alone} | by_hough(
+            file, names
+        )
         results[name] = {
             "points": int(known.sum()),
+            "every": entry["every"],
             "pure_points": int(pure.sum()),
-            "error": share(wrong[known], grain[known]),
-            "error_away_from_boundaries": share(wrong[pure], grain[pure]),
-            "dictionary_error_away_from_boundaries": share(by_dictionary[pure], grain[pure]),
+            "error_away_from_boundaries": {
+                who: share((what != true)[pure], grain[pure]) for who, what in given.items()
+            },
+            "error": {who: share((what != true)[known], grain[known]) for who, what in given.items()},
             "answered": float(answered.sum() / known.sum()),
             "answered_away_from_boundaries": float((answered & pure).sum() / pure.sum()),
             "wrong_among_answered": float((answered & wrong).sum() / max(1, answered.sum())),
+            "wrong_among_answered_away_from_boundaries": float(
+                (answered & wrong & pure).sum() / max(1, (answered & pure).sum())
+            ),
+            "status": table["status"].value_counts().to_dict(),
+            "overlaps": judged_overlaps(table, truth),
             "true_pattern_centre": [float(truth[c].median()) for c in ("pcx", "pcy", "pcz")],
             "adapted": bundle.manifest["adapted"],
             "promise": bundle.promised(bundle.abstentions[bundle.rule]).certificate.message,
@@ -179,6 +182,45 @@ def map_part(shared: Path, work: Path) -> dict[str, Any]:
                 "cpu": whole[1],
             },
         }
+        keep("maps", results)
+    return results
+
+
+def network_part(shared: Path, work: Path) -> dict[str, Any]:
+    """Adapt to both maps with two networks beside the matcher, and say whether they help."""
+    results = kept("networks")
+    for name, entry in MAPS.items():
+        if name in results or ONLY not in name:
+            continue
+        file = recorded(name, entry, shared, work)
+        names = list(entry["phases"])
+        cpu = time.process_time()
+        bundle = kikuchi.adapt(file, names, work / f"{file.stem}.networks", seed=SEED, members=2)
+        phase_map = kikuchi.map_scan(file, bundle, work / f"{file.stem}.networks.maps")
+        table, truth = pd.read_csv(work / f"{file.stem}.networks.maps" / "map.csv"), truth_of(file)
+        pure = (truth["phase"].isin(names) & (truth["status_truth"] == "known")).to_numpy()
+        true, grain = truth["phase"].to_numpy(), truth["grain"].to_numpy()
+        said = phase_map.member_probabilities
+        given = {
+            "matcher alone": said[0],
+            "networks alone": said[1:].mean(axis=0),
+            "both": phase_map.decision.probabilities,
+        }
+        answered = (table["status"] == "solved").to_numpy() & pure
+        wrong = np.array(names)[phase_map.decision.winner] != true
+        results[name] = {
+            "rule": bundle.rule,
+            "error_away_from_boundaries": {
+                who: share((np.array(names)[p.argmax(axis=1)] != true)[pure], grain[pure])
+                for who, p in given.items()
+            },
+            "answered_away_from_boundaries": float(answered.sum() / pure.sum()),
+            "wrong_among_answered_away_from_boundaries": float(
+                (answered & wrong).sum() / max(1, answered.sum())
+            ),
+            "cpu_seconds_of_this_run": time.process_time() - cpu,
+        }
+        keep("networks", results)
     return results
 
 
@@ -293,6 +335,7 @@ def keep(part: str, results: dict[str, Any]) -> None:
 
 PARTS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     "maps": map_part,
+    "networks": network_part,
     "real": real_part,
     "pairs": pair_part,
 }
