@@ -18,6 +18,7 @@ from kikuchi._support.keras_setup import wanted_backend
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.networks import require_networks
 from kikuchi.bundle.outputs import HeldOut, Part, joined, write_held_out
 from kikuchi.inference import STUDENTS, Engine, Runner
 from kikuchi.inference.exports import (
@@ -119,6 +120,7 @@ def accelerate(
         raise InputError("only a student learns from scans without labels", remedy="give --student too")
     require_exporters()
     bundle = Predictor.of(run)
+    require_networks(bundle, "has no faster engine", "map with it as it is")
     if student and len({spec.size for spec in bundle.members}) > 1:
         raise InputError("members of several input sizes have no common student", path=bundle.path)
     look = bundle.preparation(bundle.members[0])

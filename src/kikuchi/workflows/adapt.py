@@ -15,6 +15,7 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND, choose_background, write_background
 from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.checks import CHECKS, write_simulated_checks
 from kikuchi.bundle.outputs import HeldOut, Part, joined
 from kikuchi.bundle.write import finish
 from kikuchi.inference.matching_runner import MatchingRunner
@@ -236,6 +237,7 @@ def _written(
     )
     outputs = joined([runner.said(_some(found, p), evidence, recorded[p]) for p in _parts(len(labels))])
     held_out = HeldOut(outputs, labels, labels, part, np.arange(len(labels)))
+    write_simulated_checks(folder / CHECKS, held_out, flat, recorded, place)
     prepared = {m.size: prepare(recorded, recipe.preparation(m.size)) for m in (spec, *networks.specs)}
     write_background(folder / BACKGROUND, choose_background(prepared, labels, recipe.keep.background, seed))
     return finish(
