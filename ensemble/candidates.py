@@ -13,10 +13,13 @@ from ensemble.errors import InputError
 from ensemble.pooling import DropoutDraws
 from ensemble.softmax import softmax
 from ensemble.uncertainty import entropy
+from ensemble.validation import as_logits, as_numbers, as_scores
 
 _CHUNK = 65536
 _KNOTS = 200
 _EDGE = 1e-9
+# Sums of single precision may lie so far outside.
+_LOOSE = 1e-3
 
 
 def restricted_logits(
@@ -46,9 +49,7 @@ def restricted_logits(
     [[[1.0, 3.0]]]
 
     """
-    z = np.asarray(logits)
-    if z.ndim != 3:
-        raise InputError(f"logits must have shape (members, patterns, classes), not {z.shape}")
+    z = as_logits(logits)
     return z[..., _checked(columns, z.shape[-1])]
 
 
@@ -66,8 +67,14 @@ def restricted_draws(draws: DropoutDraws, columns: Sequence[int] | NDArray[np.in
         As in `restricted_logits`.
 
     """
-    kept = _checked(columns, draws.mean.shape[-1])
-    mean = np.asarray(draws.mean)[..., kept].astype(np.float64)
+    shape = (None, None, None)
+    every = as_scores(
+        draws.mean, "the mean probabilities of draws", shape, missing=True, low=0, high=1 + _LOOSE
+    )
+    as_scores(draws.entropy, "the entropies of draws", every.shape[:2], missing=True, low=-_LOOSE)
+    as_numbers(draws.votes, "the votes of draws", every.shape)
+    kept = _checked(columns, every.shape[-1])
+    mean = every[..., kept]
     total = mean.sum(axis=-1, keepdims=True)
     mean = np.divide(mean, total, out=np.full_like(mean, 1.0 / len(kept)), where=total > 0)
     mean[np.isnan(total[..., 0])] = np.nan
@@ -99,9 +106,7 @@ def mass_outside(logits: ArrayLike, columns: Sequence[int] | NDArray[np.integer]
     [0.5]
 
     """
-    z = np.asarray(logits)
-    if z.ndim != 3:
-        raise InputError(f"logits must have shape (members, patterns, classes), not {z.shape}")
+    z = as_logits(logits)
     kept = _checked(columns, z.shape[-1])
     others = np.setdiff1d(np.arange(z.shape[-1]), kept)
     out = np.zeros(z.shape[1])
@@ -146,8 +151,14 @@ def strangeness_among(
     [0.5, 1.7]
 
     """
-    u, o = np.asarray(unfamiliarity, dtype=np.float64), np.asarray(outside, dtype=np.float64)
-    ku, ko = np.asarray(known_unfamiliarity, dtype=np.float64), np.asarray(known_outside, dtype=np.float64)
+    u, ku = (
+        as_scores(values, "unfamiliarity", missing=True, infinite=True)
+        for values in (unfamiliarity, known_unfamiliarity)
+    )
+    o, ko = (
+        as_scores(values, "the probability outside", shape, missing=True, low=-_LOOSE, high=1 + _LOOSE)
+        for values, shape in ((outside, u.shape), (known_outside, ku.shape))
+    )
     finite = np.isfinite(ku) & np.isfinite(ko)
     if finite.sum() < 2:
         raise InputError("strangeness among candidates needs at least two held-out patterns of them")
@@ -168,7 +179,7 @@ def _log_odds(share: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _checked(columns: Sequence[int] | NDArray[np.integer], k: int) -> NDArray[np.intp]:
-    kept = np.asarray(columns)
+    kept = as_numbers(columns, "candidates")
     whole = kept.ndim == 1 and len(kept) and np.issubdtype(kept.dtype, np.integer)
     if not whole or kept.min() < 0 or kept.max() >= k or len(np.unique(kept)) != len(kept) or len(kept) < 2:
         raise InputError(f"candidates must be two or more different class indices from 0 to {k - 1}")

@@ -1,11 +1,12 @@
 """Many members, one answer: votes, averages, geometric averages and dropout draws."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ensemble.choices import Rule
 from ensemble.errors import InputError
 from ensemble.softmax import softmax, softmax_and_entropy
 from ensemble.uncertainty import entropy
@@ -19,7 +20,6 @@ from ensemble.validation import (
     as_weights,
 )
 
-Rule = Literal["vote", "average", "geometric", "mc-dropout"]
 RULES: tuple[str, ...] = get_args(Rule)
 
 _ENTROPY_TOLERANCE = 1e-3

@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,9 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from ensemble.abstention.answered_class import AnsweredVerdict, certify_answers
 from ensemble.abstention.risk_control import Certificate, answers_needed, as_percent
 from ensemble.abstention.stratified import NEVER, Answers, ClassVerdict, certify_materials, plan_thresholds
+from ensemble.choices import PromiseName
 from ensemble.errors import InputError
+from ensemble.validation import as_scores, as_share
 
-PROMISES = ("auto", "mixture", "material", "class")
+PROMISES: tuple[str, ...] = get_args(PromiseName)
 
 
 class Promise(NamedTuple):
@@ -146,9 +148,11 @@ def excess_risk(verdicts: Sequence[ClassVerdict], high: ArrayLike, answered: flo
     >>> round(excess_risk([silent], [0.1], 0.5), 4)
     0.002
     """
-    if answered <= 0:
+    if as_share(answered, "the answered share", zero=True, one=True) == 0:
         return 0.0
-    top = np.asarray(high, dtype=np.float64)
+    top = as_scores(high, "the upper ends of shares", low=0)
+    if any(v.index >= len(top) for v in verdicts):
+        raise InputError(f"shares of {len(top)} classes do not fit the verdicts")
     astray = sum(float(top[v.index]) * v.bound for v in verdicts if v.verdict != "kept")
     return min(1.0, astray / answered)
 

@@ -21,6 +21,9 @@ WRITTEN = {
     "summary.json",
     "report.html",
     "phase.png",
+    "first_choice.png",
+    "candidates.png",
+    "figures",
     "entropy.png",
     "confidence.png",
     "status.png",
@@ -231,6 +234,22 @@ def test_notes_of_a_scan_reach_everybody_and_a_shape_answers_them(workshop, tmp_
     said = run("map", scan, "--run", workshop / "run", "--out", out, "--shape", "3,4", "--quiet")
     assert "note:" not in said
     assert json.loads((out / "summary.json").read_text(encoding="utf-8"))["shape"] == [3, 4]
+    with h5py.File(workshop / "scans" / "Ni.h5") as file, h5py.File(tmp_path / "two.h5", "w") as two:
+        for name in ("Scan 1", "Scan 2"):
+            file.copy("Scan 1", two, name)
+        for name in ("manufacturer", "version"):
+            if name in file:
+                file.copy(name, two)
+    named = tmp_path / "named"
+    said = run(
+        "map", tmp_path / "two.h5", "--scan", "Scan 2", "--run", workshop / "run", "--out", named, "--quiet"
+    )
+    assert "note: of 2 scans in the file 'Scan 2' is read; not 'Scan 1'" in said
+    summary = json.loads((named / "summary.json").read_text(encoding="utf-8"))
+    assert summary["scan"]["given_name"] == "Scan 2" and "'Scan 2' is read" in summary["notes"][0]
+    assert "&#x27;Scan 2&#x27; is read" in (named / "report.html").read_text(encoding="utf-8").replace(
+        "&#39;", "&#x27;"
+    )
     assert open_mapped(scan, out).shape == (3, 4) and open_mapped(scan, tmp_path / "maps").shape == (1, 12)
 
 

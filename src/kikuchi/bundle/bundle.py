@@ -4,12 +4,13 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
 from ensemble.abstention import AbstentionRule, Decision, Familiarity, decide
 from ensemble.calibration import Calibration
+from ensemble.choices import Rule
 from ensemble.errors import InputError
 from ensemble.pooling import Combined, DropoutDraws, combine
 from kikuchi._support import atomic
@@ -259,13 +260,36 @@ class Bundle:
             certificate = replace(certificate, message=f"{certificate.message}; {SIMULATED_ALONE}")
         return replace(abstention, certificate=certificate)
 
-    def check_rule(self, rule: str | None) -> str:
+    def check_rule(self, rule: str | None) -> Rule:
         """Return the rule to use; an `InputError` for one this bundle was not calibrated for."""
-        if rule is None:
-            return self.rule
-        if rule not in self.calibrations:
+        if rule is not None and rule not in self.calibrations:
             raise InputError(f"unknown rule {rule!r}", remedy=f"one of {', '.join(self.calibrations)}")
-        return rule
+        return cast(Rule, rule or self.rule)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the manifest, ``bundle.json``, as plain data."""
+        return dict(self.manifest)
+
+    def summary(self) -> str:
+        """Return classes, members, rule and guarantee, a line each."""
+        calibration = self.calibrations[self.rule]
+        gained = ""
+        if "log_loss_after" in calibration.report:
+            before, after = (calibration.report[f"log_loss_{when}"] for when in ("before", "after"))
+            gained = f" (log-loss {before:.3f} -> {after:.3f})"
+        classes = f"space groups: {', '.join(map(str, self.classes))}"
+        if self.phases:
+            classes = "phases: " + ", ".join(f"{p.name} ({p.space_group})" for p in self.phases)
+        return "\n".join(
+            [
+                f"bundle {self.path}",
+                classes,
+                f"members: {', '.join(m.name for m in self.members)}",
+                f"patterns: {', '.join(f'{n} {name}' for name, n in self.manifest['splits'].items())}",
+                f"rule: {self.rule}, calibration: {calibration.method}{gained}",
+                f"promise: {self.promised(self.abstentions[self.rule]).certificate.message}",
+            ]
+        )
 
     @cached_property
     def held_out(self) -> HeldOut:

@@ -58,6 +58,8 @@ class Cargo:
         (sy, sx), where the preparation wants one.
     signal_shape
         Of a pattern.
+    scan_shape, scan_name
+        With which the scan was opened here, and must be there.
     """
 
     bundle: dict[str, bytes]
@@ -68,6 +70,8 @@ class Cargo:
     scan_fingerprint: str
     background: np.ndarray | None
     signal_shape: tuple[int, int]
+    scan_shape: tuple[int, int] | None = None
+    scan_name: str | None = None
 
 
 def cluster_executor(client: "Client") -> Executor:
@@ -115,6 +119,8 @@ def map_on_cluster(
         scan.fingerprint(),
         background,
         scan.signal_shape,
+        scan.given_shape,
+        scan.given_name,
     )
     workers = number_of_workers(client)
     # A member that may be spared waits for those before it.
@@ -201,9 +207,8 @@ class _Place:
         self._folder = tempfile.TemporaryDirectory(prefix=atomic.own_name("", mark="kikuchi-"))
         self.bundle = _unpacked(self.cargo, Path(self._folder.name))
         try:
-            scan = with_neighbours(
-                open_scan(self.cargo.scan), self.bundle.preparation(self.bundle.members[0])
-            )
+            opened = open_scan(self.cargo.scan, self.cargo.scan_shape, self.cargo.scan_name)
+            scan = with_neighbours(opened, self.bundle.preparation(self.bundle.members[0]))
             self.scan = scan if scan.fingerprint() == self.cargo.scan_fingerprint else None
         except (InputError, OSError):
             self.scan = None

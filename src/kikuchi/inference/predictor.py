@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ensemble.abstention import Decision, Familiarity
 from ensemble.early_exit import Cascade, Stopping, VoteStop, filled, stopped
 from ensemble.errors import InputError
 from kikuchi._support.archive import read_archive
+from kikuchi._support.choices import Stop
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.among import among_candidates
 from kikuchi.bundle.bundle import Bundle
@@ -27,7 +28,7 @@ from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, as_patterns, background_for, scan_from_array
 
 #: What `map --stop` takes.
-STOPS = ("never", "exact", "cascade")
+STOPS: tuple[str, ...] = get_args(Stop)
 
 #: Rules whose members may be spared; mc-dropout draws from every one.
 WITHOUT_DRAWS = ("average", "geometric", "vote")

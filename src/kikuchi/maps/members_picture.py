@@ -60,7 +60,7 @@ def members_picture(phase_map: MapData) -> "Figure":
     )
     figure = new_figure(
         across * (max(width, 1.3) + 0.15) + LEGEND_WIDTH,
-        max(down * (max(height, 0.5) + 0.6), legend_height(entries)) + 1.1,
+        max(down * (max(height, 0.5) + 0.6), legend_height(entries)) + 0.7,
     )
     axes = figure.subplots(down, across, squeeze=False).ravel()
     letters = int(max(width, 1.3) * 11)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LONGEST = 5.5
 NARROWEST = 3.0
 LEGEND_WIDTH = 2.7
-WORDS_HEIGHT = 1.2
+WORDS_HEIGHT = 0.7
 
 
 def phase_picture(phase_map: MapData) -> "Figure":
@@ -31,7 +31,7 @@ def phase_picture(phase_map: MapData) -> "Figure":
         f"{about(phase_map)} Colours: space group of the points with a solution. Greys: no solution, and why; "
         "ambiguous - known groups compete; unfamiliar - like nothing seen in training; unreadable - no usable pattern."
     )
-    return _map_and_legend(
+    return map_and_legend(
         phase_map, decision_pixels(phase_map), entries, f"Space groups · {phase_map.name}", caption
     )
 
@@ -43,7 +43,7 @@ def status_picture(phase_map: MapData) -> "Figure":
         f"{about(phase_map)} Solved - the ensemble answers; ambiguous - known groups compete; "
         "unfamiliar - like nothing seen in training; unreadable - no usable pattern."
     )
-    return _map_and_legend(
+    return map_and_legend(
         phase_map,
         status_pixels(phase_map),
         status_entries(counts, list(Status)),
@@ -90,9 +90,10 @@ def confidence_picture(phase_map: MapData) -> "Figure":
     )
 
 
-def _map_and_legend(
+def map_and_legend(
     phase_map: MapData, image: NDArray[np.uint8], entries: list, title: str, caption: str
 ) -> "Figure":
+    """Draw a map of painted points with its legend beside it."""
     width, height = map_size(phase_map, LONGEST)
     figure = new_figure(
         max(width, NARROWEST) + LEGEND_WIDTH, max(height, legend_height(entries)) + WORDS_HEIGHT

@@ -64,6 +64,11 @@ def tally(phase_map: MapData) -> Tally:
     )
 
 
+def mostly_answered(phase_map: MapData) -> bool:
+    """Whether at least half of the points have an answer: a map then opens on its answers, else on first choices."""
+    return bool(np.mean(phase_map.decision.status == Status.SOLVED) >= 0.5)
+
+
 def tally_rows(counts: Tally) -> list[dict[str, object]]:
     """Return the table, one row per space group.
 

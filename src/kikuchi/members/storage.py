@@ -28,6 +28,7 @@ def save_member(model: "keras.Model", spec: MemberSpec, folder: Path) -> None:
         Made if missing.
     """
     with atomic.replaced(folder / WEIGHTS) as partial:
+        atomic.require_room(folder / WEIGHTS, sum(weight.nbytes for weight in model.get_weights()))
         model.save_weights(partial)
     atomic.write_json(folder / DESCRIPTION, spec.to_dict())
 

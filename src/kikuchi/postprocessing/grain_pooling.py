@@ -21,10 +21,10 @@ from ensemble.abstention.rule import select
 from ensemble.abstention.splitting import split_groups
 from ensemble.errors import InputError
 from ensemble.grain_pooling import GrainPooling, fit_grain_pooling, majority
-from kikuchi._support.atomic import replaced
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import HeldOut
 from kikuchi.maps import PhaseMap
+from kikuchi.maps.picture_files import write_pictures
 from kikuchi.maps.pooled_picture import pooled_picture
 
 POOLED = "pooled_space_group"
@@ -228,9 +228,7 @@ def _evidence(bundle: Bundle, rule: str, abstention: AbstentionRule, held_out: H
 
 def write_pooled(phase_map: PhaseMap, folder: Path) -> None:
     """Write ``pooled.png``: both maps side by side."""
-    figure = pooled_picture(phase_map, pooled_phase_map(phase_map))
-    with replaced(folder / "pooled.png") as temporary:
-        figure.savefig(temporary)
+    write_pictures({"pooled": pooled_picture(phase_map, pooled_phase_map(phase_map))}, folder, more=True)
 
 
 def with_grains(

@@ -5,16 +5,17 @@ patterns of neighbours are.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.errors import InputError
+from kikuchi._support.choices import GrainsBy
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.scans import Preparation, Scan, background_for, prepare
 
-HOW = ("orientations", "patterns")
+HOW = get_args(GrainsBy)
 """Where grains come from."""
 
 MISORIENTATION = 5.0

@@ -17,10 +17,12 @@ from kikuchi._support import atomic
 from kikuchi._support.keras_setup import wanted_backend
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.result import Findings
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.networks import require_networks
 from kikuchi.bundle.outputs import HeldOut, Part, joined, write_held_out
 from kikuchi.inference import STUDENTS, Engine, Runner
+from kikuchi.inference.engine_summary import described, recommended
 from kikuchi.inference.exports import (
     MANIFEST,
     Shelf,
@@ -68,6 +70,27 @@ class _Source:
     hashes: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class Acceleration(Findings):
+    """What each engine costs and saves, read by the engine's name.
+
+    Of every engine: agreement of labels with Keras, log-loss and expected calibration error before and after
+    calibrating again, and by rule what the early stops cost and save.
+
+    Attributes
+    ----------
+    run
+        The bundle's folder.
+    """
+
+    run: Path
+
+    def summary(self) -> str:
+        """Return a few lines for each engine, and the command that uses the best of them."""
+        lines = [line for kind, measured in self.items() for line in described(kind, measured)]
+        return "\n".join([*lines, recommended(self.data, self.run)])
+
+
 def accelerate(
     run: str | Path | Bundle,
     dataset: str | Path | Dataset,
@@ -76,7 +99,7 @@ def accelerate(
     student: bool = False,
     unlabelled: Sequence[str | Path | Scan] = (),
     progress: Progress = SILENT,
-) -> dict[str, Any]:
+) -> Acceleration:
     """Make a bundle's faster engines, and say what each costs before anybody uses it.
 
     Members are exported to ONNX and quantised to 8 bits, and run on the held-out patterns; in bfloat16 too, where the
@@ -106,9 +129,8 @@ def accelerate(
 
     Returns
     -------
-    dict
-        By engine: agreement of labels with Keras, log-loss and expected calibration error before and after calibrating
-        again, the order of the members, and by rule what the early stops cost and save.
+    Acceleration
+        By engine what it costs and saves.
 
     Raises
     ------
@@ -151,7 +173,7 @@ def accelerate(
         report[kind] = _measure(bundle, runner, kind, source, agreement, progress)
     if student:
         report |= _distilled(bundle, single, source, scans, progress)
-    return report
+    return Acceleration(report, Path(run.path if isinstance(run, Bundle) else run))
 
 
 def require_exporters() -> None:

@@ -1,4 +1,4 @@
-"""The journey of `adapt`: a scan and the phases that may be in it become a bundle, and nothing is labelled."""
+"""The workflow of `adapt`: a scan and the phases that may be in it become a bundle, and nothing is labelled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +19,7 @@ from kikuchi.bundle.checks import CHECKS, write_simulated_checks
 from kikuchi.bundle.outputs import HeldOut, Part, joined
 from kikuchi.bundle.write import finish
 from kikuchi.inference.matching_runner import MatchingRunner
+from kikuchi.inference.predictor import Predictor
 from kikuchi.matching.matcher import Matches, fit_evidence
 from kikuchi.matching.overlap import second_crystal
 from kikuchi.matching.phases import SIMULATORS, Candidate, candidates, check_distinct
@@ -60,9 +61,11 @@ def adapt(
     *,
     members: int = 0,
     voltage_kv: float | None = None,
+    shape: tuple[int, int] | None = None,
+    scan_name: str | None = None,
     seed: int = 0,
     progress: Progress = SILENT,
-) -> Bundle:
+) -> Predictor:
     """Adapt to a scan whose phases are known by name: its geometry, a matcher, and networks beside it.
 
     Parameters
@@ -77,6 +80,8 @@ def adapt(
         Networks beside the matcher, fine-tuned on simulations of the phases as this scan records them.
     voltage_kv
         Accelerating voltage; the scan's own where None.
+    shape, scan_name
+        Rows and columns of the grid, and which scan of several in a file, as for `kikuchi.scans.open_scan`.
     seed
         Of everything that is drawn.
     progress
@@ -84,7 +89,7 @@ def adapt(
 
     Returns
     -------
-    Bundle
+    Predictor
         For this scan and others of the same microscope at the same settings.
 
     Raises
@@ -93,7 +98,7 @@ def adapt(
         The scan or a phase cannot be read, two phases are one, the voltage is not known, too few patterns are readable,
         or no phase fits them. Nothing is written then.
     """
-    opened = open_scan(scan)
+    opened = open_scan(scan, shape, scan_name)
     named = candidates(phases)
     voltage = voltage_kv if voltage_kv is not None else opened.voltage_kv
     if voltage is None:
@@ -112,7 +117,7 @@ def adapt(
     }
     if _finished(folder, wanted):
         progress.say(f"{folder} is already adapted")
-        return Bundle.load(folder)
+        return Predictor.load(folder)
     progress.say(f"simulating {len(named)} phases at {voltage:g} kV")
     masters = [phase.master(voltage) for phase in named]
     check_distinct(named, masters)
@@ -123,7 +128,9 @@ def adapt(
     with locked(folder):
         atomic.write_json(folder / "fit.json", wanted)
         simulated = _by_every_simulator(named, textures, voltage)
-        return _written(folder, opened, named, masters, seen, fit, simulated, members, seed, progress)
+        return Predictor.of(
+            _written(folder, opened, named, masters, seen, fit, simulated, members, seed, progress)
+        )
 
 
 def _finished(folder: Path, wanted: dict[str, Any]) -> bool:

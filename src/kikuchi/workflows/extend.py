@@ -1,9 +1,9 @@
-"""The journey of `extend`: a bundle and a few labelled patterns become a bundle that knows them too."""
+"""The workflow of `extend`: a bundle and a few labelled patterns become a bundle that knows them too."""
 
 import hashlib
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, read_exemplars, write
 from kikuchi.bundle.networks import require_networks
 from kikuchi.bundle.outputs import HeldOut, Part, joined
 from kikuchi.bundle.write import SPLITS, finish
-from kikuchi.incremental.comparison import Change, compared, read_changes, write_table
+from kikuchi.incremental.comparison import Change, compared, read_changes, table_of_changes, write_table
 from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, rehearse, said
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, build_member, copy_backbone, features_of, save_member
@@ -57,6 +57,14 @@ class Extension:
 
     bundle: Predictor
     changes: tuple[Change, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the new bundle's folder and the change of every class as plain data."""
+        return {"out": str(self.bundle.path), "changes": [asdict(change) for change in self.changes]}
+
+    def summary(self) -> str:
+        """Return what the new bundle is, and a table of what every class gained or lost."""
+        return f"{self.bundle.summary()}\n{table_of_changes(self.changes)}"
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,11 @@ def extend(
         Go on where labels contradict the scans' own phases or what the bundle was fitted on.
     progress
         Listener of the work.
+
+    Returns
+    -------
+    Extension
+        The new bundle, and what every class gained or lost.
 
     Raises
     ------

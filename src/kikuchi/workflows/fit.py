@@ -1,4 +1,4 @@
-"""The journey of `fit`: labelled scans and a recipe become a bundle."""
+"""The workflow of `fit`: labelled scans and a recipe become a bundle."""
 
 import hashlib
 import math
@@ -14,7 +14,7 @@ from ensemble.errors import InputError
 from kikuchi._support import atomic
 from kikuchi._support.links import refuse_links
 from kikuchi._support.lock import locked
-from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.progress import SILENT, Progress, Whole
 from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND, choose_background, write_background
 from kikuchi.bundle.checks import CHECKS, write_checks
@@ -136,40 +136,45 @@ def fit(
         if (folder / bundles.MANIFEST).is_file():
             progress.say(f"{folder} is already fitted")
             return Predictor.load(folder)
-        models = train_all(
-            specs,
-            recipe,
-            data,
-            split,
-            folder,
-            progress,
-            None if client is None else _executor(client),
-            stream,
-        )
-        names = [spec.name for spec, _ in specs]
-        for line in convergence(folder, names, recipe.train.min_delta, math.log(len(data.classes))):
-            progress.say(line)
-        progress.say(f"losses of all epochs: {draw_losses(folder, names)}")
-        members = tuple(spec for spec, _ in specs)
-        taught = _Taught(recipe, data, split, stream)
-        familiarity = _reference(models, members, taught)
-        _keep_background(members, taught, folder)
-        progress.say(f"held-out patterns count as independent by {how}")
-        held_out = _run_held_out(models, members, recipe, familiarity, data, split, part, group, progress)
-        _keep_exemplars(models, members, taught, held_out, folder)
-        atomic.write_json(folder / SPLITS, split.to_dict())
-        write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
-        return Predictor.of(
-            finish(
-                folder,
+        left = [s for s in specs if not (folder / "members" / s[0].name / "member.json").is_file()]
+        epochs = recipe.train.epochs
+        costs = {"training": (float(epochs), len(left)), "held-out patterns": (0.1 * epochs * len(specs), 1)}
+        # On a cluster members train side by side: their bar is the whole.
+        with Whole(progress, "the whole fit", {} if client else costs).begun() as progress:
+            models = train_all(
+                specs,
                 recipe,
-                members,
-                familiarity,
-                held_out,
-                _facts(data, split) | {"unit": how, "shares_grains": shares},
+                data,
+                split,
+                folder,
                 progress,
+                None if client is None else _executor(client),
+                stream,
             )
-        )
+            names = [spec.name for spec, _ in specs]
+            for line in convergence(folder, names, recipe.train.min_delta, math.log(len(data.classes))):
+                progress.say(line)
+            progress.say(f"losses of all epochs: {draw_losses(folder, names)}")
+            members = tuple(spec for spec, _ in specs)
+            taught = _Taught(recipe, data, split, stream)
+            familiarity = _reference(models, members, taught)
+            _keep_background(members, taught, folder)
+            progress.say(f"held-out patterns count as independent by {how}")
+            held_out = _run_held_out(models, members, recipe, familiarity, data, split, part, group, progress)
+            _keep_exemplars(models, members, taught, held_out, folder)
+            atomic.write_json(folder / SPLITS, split.to_dict())
+            write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
+            return Predictor.of(
+                finish(
+                    folder,
+                    recipe,
+                    members,
+                    familiarity,
+                    held_out,
+                    _facts(data, split) | {"unit": how, "shares_grains": shares},
+                    progress,
+                )
+            )
 
 
 def _executor(client: "Client") -> Executor:
