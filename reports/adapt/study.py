@@ -125,7 +125,7 @@ def subsampled(structure: Microstructure, every: int) -> Microstructure:
     rows, columns = np.indices(structure.shape)
     kept = ((rows % every == 0) & (columns % every == 0)).ravel()
     arrays = {name: value[kept] for name, value in vars(structure).items() if name != "shape"}
-    shape = tuple(-(-length // every) for length in structure.shape)
+    shape = (-(-structure.shape[0] // every), -(-structure.shape[1] // every))
     return replace(structure, shape=shape, **arrays)
 
 
