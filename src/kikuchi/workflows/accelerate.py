@@ -19,6 +19,7 @@ from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi._support.result import Findings
 from kikuchi.bundle.bundle import Bundle
+from kikuchi.bundle.networks import require_networks
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part, write_held_out
 from kikuchi.inference import STUDENTS, Engine, Runner
 from kikuchi.inference.engine_summary import described, recommended
@@ -141,6 +142,7 @@ def accelerate(
         raise InputError("only a student learns from scans without labels", remedy="give --student too")
     require_exporters()
     bundle = Predictor.of(run)
+    require_networks(bundle, "has no faster engine", "map with it as it is")
     if student and len({spec.size for spec in bundle.members}) > 1:
         raise InputError("members of several input sizes have no common student", path=bundle.path)
     look = bundle.preparation(bundle.members[0])

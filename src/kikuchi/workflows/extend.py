@@ -23,6 +23,7 @@ from kikuchi.bundle.background import (
 )
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, read_exemplars, write_exemplars
+from kikuchi.bundle.networks import require_networks
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part
 from kikuchi.bundle.write import SPLITS, finish
 from kikuchi.incremental.comparison import Change, compared, read_changes, table_of_changes, write_table
@@ -121,6 +122,7 @@ def extend(
         known, or the folder is not empty.
     """
     bundle = Predictor.of(run)
+    require_networks(bundle, "learns no labels", "adapt again with the new phase beside the old: --phase")
     data = dataset_with_neighbours(open_labelled(dataset), bundle.preparation(bundle.members[0]))
     folder = Path(out)
     exemplars = read_exemplars(bundle.path, len(bundle.members))
