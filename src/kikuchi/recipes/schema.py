@@ -302,6 +302,11 @@ def load_recipe(name: str | Path | Recipe) -> Recipe:
     name
         A preset (``"paper"``, ``"quick"``), a TOML file, or a recipe, which is given back.
 
+    Returns
+    -------
+    Recipe
+        The recipe, its files by path.
+
     Raises
     ------
     InputError

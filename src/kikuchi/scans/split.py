@@ -13,6 +13,11 @@ from kikuchi.scans.dataset import Dataset
 def pattern_hash(pattern: np.ndarray) -> str:
     """Hash of one raw pattern's size, data type and bytes, 32 hexadecimal digits.
 
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+
     Examples
     --------
     >>> a = np.arange(16, dtype=np.uint8).reshape(4, 4)
@@ -95,6 +100,11 @@ def split_dataset(
         Grain or block of each pattern, (N,): whole groups then go to one part, and what a group has beyond the
         patterns wanted for training or validation is left out. Where None, single patterns are drawn, and neighbours
         of one grain may both train and test.
+
+    Returns
+    -------
+    Split
+        Which patterns train, validate, calibrate and test.
 
     Raises
     ------
@@ -213,7 +223,13 @@ def _generator(seed: int, name: str) -> np.random.Generator:
 
 
 def hash_patterns(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Hash of every pattern, and which are the first of their content, neither constant nor unreadable."""
+    """Hash of every pattern, and which are the first of their content, neither constant nor unreadable.
+
+    Returns
+    -------
+    tuple[numpy.ndarray, numpy.ndarray]
+        Hashes (n,), and whether each pattern is usable, (n,).
+    """
     hashes = np.empty(dataset.n, dtype="U32")
     usable = np.zeros(dataset.n, dtype=bool)
     owner: dict[str, int] = {}
