@@ -2,9 +2,9 @@
 
     python -m reports.reliability.structures --masters FOLDER
 
-Two phases of iron are simulated from their structures, by Bloch waves as is the default and by bands alone as was. A small
-bundle is fitted on each, and both map patterns simulated from EMsoft's master patterns of the same phases, which none of
-them has seen: `Fe_alpha_iron_sg229_20kV.sht`, `Fe_gamma_iron_sg225_20kV.sht` of the public database.
+Two phases of iron are simulated from their structures, by Bloch waves as is the default and by bands alone as was. A
+small bundle is fitted on each, and both map patterns simulated from EMsoft's master patterns of the same phases, which
+none of them has seen: `Fe_alpha_iron_sg229_20kV.sht`, `Fe_gamma_iron_sg225_20kV.sht` of the public database.
 """
 
 import argparse
