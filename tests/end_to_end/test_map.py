@@ -259,8 +259,9 @@ def test_notes_of_a_scan_reach_everybody_and_a_shape_answers_them(workshop, tmp_
     [
         (lambda p: 255 - p, "look inverted"),
         (lambda p: np.minimum(p.astype(int) * 2, 255), "look overexposed"),
+        (lambda p: p.astype(int) * 2, "look cut to fewer bits"),
     ],
-    ids=["negatives", "overexposed"],
+    ids=["negatives", "overexposed", "wrapped"],
 )
 def test_patterns_recorded_wrongly_are_told_on_screen_in_the_summary_and_in_the_report(
     workshop, change, told, tmp_path
