@@ -17,7 +17,7 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.among import among_candidates
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import fit_decision, member_weights
-from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, nothing, read_held_out
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
 from kikuchi.inference.engine import MEASURED, STUDENTS
 from kikuchi.inference.exports import Shelf, engines_for, read_shelf
 from kikuchi.inference.matching_runner import MatchingRunner
@@ -92,10 +92,12 @@ class Predictor(Bundle):
                 remedy="give the background of the same detector and binning",
             )
         if not len(patterns):
-            return nothing(len(self.members), len(self.classes))
+            return MemberOutputs.empty(len(self.members), len(self.classes))
         runner = self.running(patterns=len(patterns))
         pieces = runner.pieces(slice(0, len(patterns)), patterns.shape[1:])
-        outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
+        outputs = MemberOutputs.join(
+            list(runner.stream((patterns[piece] for piece in pieces), static_background))
+        )
         return outputs if self.candidates is None else self.candidates.narrow(outputs)
 
     def runner(self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT) -> Runner:
