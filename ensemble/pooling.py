@@ -47,6 +47,16 @@ class DropoutDraws:
     entropy: NDArray[np.floating]
     votes: NDArray[np.integer]
 
+    def select(self, chosen: ArrayLike) -> "DropoutDraws":
+        """Return the draws for the chosen patterns: a mask (N,), or indices."""
+        c = np.asarray(chosen)
+        return DropoutDraws(self.mean[:, c], self.entropy[:, c], self.votes[:, c])
+
+    def of_members(self, chosen: ArrayLike | slice) -> "DropoutDraws":
+        """Return the draws of the chosen members: a mask (M,), indices, or a slice."""
+        c = chosen if isinstance(chosen, slice) else np.asarray(chosen)
+        return DropoutDraws(self.mean[c], self.entropy[c], self.votes[c])
+
 
 @dataclass(frozen=True)
 class Combined:

@@ -20,7 +20,7 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi._support.result import Findings
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.networks import require_networks
-from kikuchi.bundle.outputs import HeldOut, Part, joined, write_held_out
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part, write_held_out
 from kikuchi.inference import STUDENTS, Engine, Runner
 from kikuchi.inference.engine_summary import described, recommended
 from kikuchi.inference.exports import (
@@ -326,7 +326,7 @@ def _run(bundle: Bundle, runner: Runner, kind: str, source: _Source, progress: P
     if not np.array_equal(np.concatenate(places), source.positions):
         raise InputError("the dataset's patterns come in another order", remedy="fit the bundle again")
     own = bundle.held_out
-    held_out = HeldOut(joined(outputs), own.labels, own.material, own.part, own.group, own.looks)
+    held_out = HeldOut(MemberOutputs.join(outputs), own.labels, own.material, own.part, own.group, own.looks)
     folder = shelf_folder(bundle, kind)
     write_held_out(folder / HELD_OUT, held_out)
     with atomic.replaced(folder / STRANGE) as partial:

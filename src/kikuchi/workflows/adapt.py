@@ -16,7 +16,7 @@ from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND, choose_background, write_background
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.checks import CHECKS, write_simulated_checks
-from kikuchi.bundle.outputs import HeldOut, Part, joined
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part
 from kikuchi.bundle.write import finish
 from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.predictor import Predictor
@@ -242,7 +242,9 @@ def _written(
     runner = MatchingRunner(
         MatcherMember(seen.matcher, evidence, None), networks.runner, recipe.combine.draws
     )
-    outputs = joined([runner.said(_some(found, p), evidence, recorded[p]) for p in _parts(len(labels))])
+    outputs = MemberOutputs.join(
+        [runner.said(_some(found, p), evidence, recorded[p]) for p in _parts(len(labels))]
+    )
     held_out = HeldOut(outputs, labels, labels, part, np.arange(len(labels)))
     write_simulated_checks(folder / CHECKS, held_out, flat, recorded, place)
     prepared = {m.size: prepare(recorded, recipe.preparation(m.size)) for m in (spec, *networks.specs)}

@@ -122,7 +122,7 @@ def test_the_auxiliary_task_is_learned_resumed_and_left_out_of_the_member(tmp_pa
 def test_the_auxiliary_task_without_targets_is_refused():
     one = spec(size=32)
     x, y = batch(32)
-    with pytest.raises(InputError, match="look at"):
+    with pytest.raises(InputError, match="auxiliary task"):
         train_member(build_member(one), (x, y), (x, y), Training(auxiliary_weight=1.0), seed=1)
 
 
