@@ -86,7 +86,7 @@ class Familiarity:
             scales = np.asarray(arrays["scales"], dtype=np.float64)
             references = tuple(np.asarray(arrays[f"reference_{i}"]) for i in range(len(scales)))
             return cls(references, scales, int(arrays["k"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError(f"not a familiarity reference: {error!r}") from error
 
 

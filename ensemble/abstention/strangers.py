@@ -107,7 +107,7 @@ class StrangerGate:
                 false_alarm=float(d["false_alarm"]),
                 groups=int(d["groups"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError(f"not a gate for strangers: {error!r}") from error
 
 

@@ -303,7 +303,7 @@ def _read(path: Path) -> dict[tuple[str, int, int], Run]:
             Run(r["way"], int(r["count"]), int(r["repeat"]), *(float(r[name]) for name in floats))
             for r in rows
         ]
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise InputError("not a table of runs", path=path, remedy="delete it") from error
     return {(r.way, r.count, r.repeat): r for r in runs}
 
