@@ -108,8 +108,8 @@ def main() -> None:
         batch=64,
         learning_rate=0.001,
         patience=given.epochs,
-        mirror=True,
-        warm_down=True,
+        flip_augmentation=True,
+        cosine_decay=True,
         engine="torch",
     )
     history = train_member(

@@ -16,7 +16,7 @@ from ensemble.pooling import DropoutDraws
 from kikuchi._support import atomic
 from kikuchi._support.progress import Progress
 from kikuchi.bundle.bundle import MANIFEST, Bundle
-from kikuchi.bundle.outputs import MemberOutputs, joined
+from kikuchi.bundle.outputs import MemberOutputs
 from kikuchi.distributed.broadcast import held, shipped
 from kikuchi.distributed.cluster import number_of_workers
 from kikuchi.distributed.tasks import completed
@@ -184,7 +184,7 @@ def run_task(
         pieces = place.runner(None).pieces(part, place.cargo.signal_shape)
         content = PatternHash()
         raw = (content.add(place.read(piece, part, patterns)) for piece in pieces)
-        outputs = joined(list(place.runner(member).stream(raw, place.cargo.background)))
+        outputs = MemberOutputs.join(list(place.runner(member).stream(raw, place.cargo.background)))
         known = {} if place.scan is None else place.scan.problems
         problems = {i: why for i, why in known.items() if part.start <= i < part.stop}
         return outputs, problems, str(content)

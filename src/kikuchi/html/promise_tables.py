@@ -96,7 +96,7 @@ def check_tables(phase_map: PhaseMap) -> list[Table]:
             Table(
                 f"Is this scan like what was certified? {verdict.capitalize()}",
                 ["What deviates most", "By", "p"],
-                [[d["words"], f"{d['shift']:+.2f}", f"{d['p_value']:.2g}"] for d in gauge["deviations"][:3]],
+                [[d["words"], f"{d['shift']:+.2g}", f"{d['p_value']:.2g}"] for d in gauge["deviations"][:3]],
                 f"p = {gauge['p_value']:.2g} for all {len(gauge['deviations'])} features together, {units}; below "
                 f"{gauge['level']:g} no promise is made. By: in robust standard deviations of the held-out patterns.",
             )

@@ -110,7 +110,7 @@ def percent(fraction: float) -> str:
     rest = min(fraction, 1 - fraction)
     if rest < 1e-6:
         return "< 0.0001 %" if fraction < 0.5 else "> 99.9999 %"
-    decimals = 0 if rest >= 0.1 else math.ceil(-math.log10(rest) - 1e-9) - 1
+    decimals = 0 if rest >= 0.1 else min(4, math.ceil(-math.log10(rest) - 1e-9) - 1)
     return f"{100 * fraction:.{decimals}f} %"
 
 

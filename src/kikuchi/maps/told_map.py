@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ensemble.abstention import STATUS_NAMES
 from ensemble.errors import InputError, printable
+from kikuchi.maps.map_data import MapData, solved_space_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,6 +112,23 @@ def read_told(path: str | Path) -> ToldMap:
     return ToldMap(_name(path), place, index, answer, first, known.to_numpy(np.int8), confidence, False, kind)
 
 
+def told_of(phase_map: MapData) -> ToldMap:
+    """Return what a map in memory says, as `read_told` reads it from its folder."""
+    d = phase_map.decision
+    numbers = np.asarray(phase_map.classes, dtype=np.int16)
+    answer = solved_space_groups(phase_map)
+    return ToldMap(
+        phase_map.name,
+        np.stack([phase_map.row, phase_map.col], axis=1).astype(np.intp),
+        np.arange(phase_map.n),
+        answer,
+        np.where(d.winner >= 0, numbers[d.winner], 0).astype(np.int16),
+        np.asarray(d.status, dtype=np.int8),
+        np.asarray(d.confidence, dtype=np.float64),
+        False,
+    )
+
+
 def common_points(first: ToldMap, second: ToldMap) -> tuple[ToldMap, ToldMap]:
     """Return the points that both have, in the order of the first: by row and column, else by their index.
 
@@ -184,7 +202,7 @@ def _phases(path: Path) -> dict[str, int]:
     try:
         told = json.loads(summary.read_text(encoding="utf-8"))
         return {str(p["name"]): int(p["space_group"]) for p in told.get("phases", [])}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ArithmeticError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

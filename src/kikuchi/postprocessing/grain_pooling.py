@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from ensemble.abstention import AbstentionRule, Certificate, Decision, Status
 from ensemble.abstention.risk_control import certify, threshold_sequence
-from ensemble.abstention.rule import select
 from ensemble.abstention.splitting import split_groups
 from ensemble.errors import InputError
 from ensemble.grain_pooling import GrainPooling, fit_grain_pooling, majority
@@ -214,14 +213,11 @@ def decided_by_grains(
 def _evidence(bundle: Bundle, rule: str, abstention: AbstentionRule, held_out: HeldOut) -> NDArray[Any]:
     """Calibrated probabilities of held-out patterns, NaN where they are unreadable or unfamiliar."""
     p = bundle.calibrated(held_out.outputs, rule)[1]
-    chosen = select(
+    chosen = abstention.gate(
         p,
-        abstention.set_thresholds,
-        0.0,
-        abstention.familiarity_threshold,
-        abstention.quality_threshold,
-        held_out.outputs.unfamiliarity,
-        held_out.outputs.quality,
+        unfamiliarity=held_out.outputs.unfamiliarity,
+        quality=held_out.outputs.quality,
+        confident=False,
     )
     return np.where((chosen.readable & chosen.familiar)[:, None], p, np.nan)
 

@@ -220,7 +220,12 @@ def pretrain(
         preparation=stream.preparation,
     )
     schedule = Training(
-        epochs=epochs, batch=64, learning_rate=learning_rate, patience=epochs, warm_down=True, mirror=True
+        epochs=epochs,
+        batch=64,
+        learning_rate=learning_rate,
+        patience=epochs,
+        cosine_decay=True,
+        flip_augmentation=True,
     )
 
     def on_epoch(epoch: Epoch) -> None:

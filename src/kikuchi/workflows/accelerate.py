@@ -19,7 +19,8 @@ from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi._support.result import Findings
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.outputs import HeldOut, Part, joined, write_held_out
+from kikuchi.bundle.networks import require_networks
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part, write_held_out
 from kikuchi.inference import STUDENTS, Engine, Runner
 from kikuchi.inference.engine_summary import described, recommended
 from kikuchi.inference.exports import (
@@ -140,6 +141,7 @@ def accelerate(
         raise InputError("only a student learns from scans without labels", remedy="give --student too")
     require_exporters()
     bundle = Predictor.of(run)
+    require_networks(bundle, "has no faster engine", "map with it as it is")
     if student and len({spec.size for spec in bundle.members}) > 1:
         raise InputError("members of several input sizes have no common student", path=bundle.path)
     look = bundle.preparation(bundle.members[0])
@@ -315,7 +317,7 @@ def _run(bundle: Bundle, runner: Runner, kind: str, source: _Source, progress: P
     if not np.array_equal(np.concatenate(places), source.positions):
         raise InputError("the dataset's patterns come in another order", remedy="fit the bundle again")
     own = bundle.held_out
-    held_out = HeldOut(joined(outputs), own.labels, own.material, own.part, own.group, own.looks)
+    held_out = HeldOut(MemberOutputs.join(outputs), own.labels, own.material, own.part, own.group, own.looks)
     folder = shelf_folder(bundle, kind)
     write_held_out(folder / HELD_OUT, held_out)
     with atomic.replaced(folder / STRANGE) as partial:

@@ -15,11 +15,13 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND, choose_background, write_background
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.outputs import HeldOut, Part, joined
+from kikuchi.bundle.checks import CHECKS, write_simulated_checks
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part
 from kikuchi.bundle.write import finish
 from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.predictor import Predictor
 from kikuchi.matching.matcher import Matches, fit_evidence
+from kikuchi.matching.overlap import second_crystal
 from kikuchi.matching.phases import SIMULATORS, Candidate, candidates, check_distinct
 from kikuchi.matching.separability import Separability, separability
 from kikuchi.matching.storage import MatcherMember, save_matcher
@@ -38,6 +40,10 @@ HELD_OUT_EACH = 600
 _FITS = 0.1
 
 _CHUNK = 128
+
+#: Simulations of one crystal that say which share of a second one noise alone makes, and the least that counts.
+_PURE = 300
+_LEAST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -222,6 +228,7 @@ def _written(
     told = separability(logits, labels, which, [p.name for p in named], simulated.names, seed)
     for line in told.lines():
         progress.say(line)
+    fit = fit | {"overlap": _overlap(seen, flat, place, found, rng)}
     spec = MemberSpec("matcher-1", "matcher", "matching", min(seen.matcher.spectrum.shape), k, 0.0, seed)
     place_of = folder / "members" / spec.name
     save_matcher(place_of, MatcherMember(seen.matcher, evidence, seen.background), masters)
@@ -235,8 +242,11 @@ def _written(
     runner = MatchingRunner(
         MatcherMember(seen.matcher, evidence, None), networks.runner, recipe.combine.draws
     )
-    outputs = joined([runner.said(_some(found, p), evidence, recorded[p]) for p in _parts(len(labels))])
+    outputs = MemberOutputs.join(
+        [runner.said(_some(found, p), evidence, recorded[p]) for p in _parts(len(labels))]
+    )
     held_out = HeldOut(outputs, labels, labels, part, np.arange(len(labels)))
+    write_simulated_checks(folder / CHECKS, held_out, flat, recorded, place)
     prepared = {m.size: prepare(recorded, recipe.preparation(m.size)) for m in (spec, *networks.specs)}
     write_background(folder / BACKGROUND, choose_background(prepared, labels, recipe.keep.background, seed))
     return finish(
@@ -265,6 +275,19 @@ def _matched(seen: Survey, patterns: np.ndarray, place: np.ndarray, progress: Pr
         np.concatenate([f.rotations for f in found]),
         np.concatenate([f.ceiling for f in found]),
     )
+
+
+def _overlap(
+    seen: Survey, flat: np.ndarray, place: np.ndarray, found: Matches, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Find from which share on a second phase is none that noise makes: 99 % of patterns of one crystal show less."""
+    some = rng.permutation(len(flat))[:_PURE]
+    first = found.scores[some].argmax(axis=1)
+    second = second_crystal(seen.matcher, flat[some], place[some], first, found.rotations[some, first])
+    return {
+        "least_share": max(_LEAST_SHARE, float(np.quantile(second.share, 0.99))),
+        "patterns_of_one_crystal": len(some),
+    }
 
 
 def _parts(n: int) -> list[slice]:
@@ -330,6 +353,11 @@ def _facts(
             "test": int(counts[Part.TEST]),
         },
         "dataset": scan.fingerprint(),
-        "adapted": {"scan": scan.name, "geometry": fit, "separability": told.to_dict()},
+        "adapted": {
+            "scan": scan.name,
+            "overlap": fit.pop("overlap"),
+            "geometry": fit,
+            "separability": told.to_dict(),
+        },
         "seed": seed,
     }

@@ -18,8 +18,9 @@ from kikuchi.evaluation.tables import write_csv
 from kikuchi.html.comparison_page import write_comparison_page
 from kikuchi.html.tables import percent
 from kikuchi.maps.comparison_picture import comparison_picture
+from kikuchi.maps.map_data import MapData
 from kikuchi.maps.picture_files import write_pictures
-from kikuchi.maps.told_map import ToldMap, common_points, read_told
+from kikuchi.maps.told_map import ToldMap, common_points, read_told, told_of
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,15 @@ class Comparison:
         return f"{self.text}{look}"
 
 
-def compare(first: str | Path, second: str | Path, out: str | Path = "comparison") -> Comparison:
+def compare(
+    first: str | Path | MapData, second: str | Path | MapData, out: str | Path = "comparison"
+) -> Comparison:
     """Compare a map with the truth, or with another map of the same scan.
 
     Parameters
     ----------
     first
-        A folder that `kikuchi.map_scan` wrote, or its ``map.csv``.
+        A map as `kikuchi.map_scan` returns it, the folder that it wrote, or its ``map.csv``.
     second
         Another one, or the truth: a CSV with ``space_group`` and ``row`` and ``col`` (or ``index``) of each point, such
         as the ``.truth.csv`` that `kikuchi.simulate` writes.
@@ -80,10 +83,10 @@ def compare(first: str | Path, second: str | Path, out: str | Path = "comparison
     InputError
         One of them cannot be read, the first is no map, they share no point, or the folder cannot be written.
     """
-    one, other = read_told(first), read_told(second)
+    one, other = (told_of(m) if isinstance(m, MapData) else read_told(m) for m in (first, second))
     if one.is_truth:
         raise InputError(
-            "has no column status: it is no map", path=first, remedy="give the map first, then the truth"
+            f"{one.name} has no column status: it is no map", remedy="give the map first, then the truth"
         )
     mine, theirs = common_points(one, other)
     data = measure(mine, theirs) | {

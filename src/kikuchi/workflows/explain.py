@@ -16,6 +16,7 @@ from kikuchi._support.result import Findings
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import member_weights
+from kikuchi.bundle.networks import require_networks
 from kikuchi.explain import Background, Ensemble, choose
 from kikuchi.explain.ground_truth import Truth
 from kikuchi.explain.inputs import background_of, patterns_of_members, per_class, read_map, stored_background
@@ -166,6 +167,9 @@ def explain_map(
 
     way = check_method(method, keras.backend.backend())
     bundle = Predictor.of(run)
+    require_networks(
+        bundle, "has nothing inside to explain", "read map.csv: second_phase, p_ and orientations"
+    )
     compared = chosen_pair(bundle, pair)
     opened = with_neighbours(
         scan if isinstance(scan, Scan) else open_mapped(scan, Path(map_dir)),
@@ -276,6 +280,9 @@ def explain_members(
 
     way = check_method(method, keras.backend.backend())
     bundle = Predictor.of(run)
+    require_networks(
+        bundle, "has nothing inside to explain", "read map.csv: second_phase, p_ and orientations"
+    )
     compared = chosen_pair(bundle, pair)
     stored = stored_background(bundle)
     if compared is None or stored is None:

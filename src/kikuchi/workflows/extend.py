@@ -23,7 +23,8 @@ from kikuchi.bundle.background import (
 )
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, read_exemplars, write_exemplars
-from kikuchi.bundle.outputs import HeldOut, Part, joined
+from kikuchi.bundle.networks import require_networks
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part
 from kikuchi.bundle.write import SPLITS, finish
 from kikuchi.incremental.comparison import Change, compared, read_changes, table_of_changes, write_table
 from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, rehearse, said
@@ -122,6 +123,7 @@ def extend(
         known, or the folder is not empty.
     """
     bundle = Predictor.of(run)
+    require_networks(bundle, "learns no labels", "adapt again with the new phase beside the old: --phase")
     data = dataset_with_neighbours(open_labelled(dataset), bundle.preparation(bundle.members[0]))
     folder = Path(out)
     exemplars = read_exemplars(bundle.path, len(bundle.members))
@@ -297,7 +299,7 @@ def _judged(
     groups = bundle.held_out.group.max(initial=0) + 1 + new.groups
     materials = len(bundle.manifest["materials"])
     return HeldOut(
-        outputs=joined([outputs, rehearsed.crossed]),
+        outputs=MemberOutputs.join([outputs, rehearsed.crossed]),
         labels=np.concatenate([column[kept.labels], column[before.labels], new.labels]),
         material=np.concatenate([kept.material, before.material, materials + new.material]),
         part=np.concatenate([kept.part, before.part, _parts(new, seed)]),
@@ -330,7 +332,7 @@ def _before(
     none = np.zeros(len(new.labels), int)
     return (
         HeldOut(
-            joined([kept.outputs, before.outputs, outputs]),
+            MemberOutputs.join([kept.outputs, before.outputs, outputs]),
             np.concatenate([kept.labels, before.labels, none - 1]),
             np.concatenate([kept.material, before.material, none]),
             np.concatenate([kept.part, before.part, none]),

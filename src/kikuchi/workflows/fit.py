@@ -19,7 +19,7 @@ from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND, choose_background, write_background
 from kikuchi.bundle.checks import CHECKS, write_checks
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, spread, write_exemplars
-from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs
 from kikuchi.bundle.write import SPLITS, finish
 from kikuchi.html.loss_picture import draw_losses
 from kikuchi.inference import KerasEngine, Runner
@@ -338,7 +338,7 @@ def _run_held_out(
             step(len(positions))
     positions = np.concatenate(places)
     return HeldOut(
-        outputs=joined(outputs),
+        outputs=MemberOutputs.join(outputs),
         labels=data.labels(split.classes)[positions],
         material=data.material[positions],
         part=part[positions],

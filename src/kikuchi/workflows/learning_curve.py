@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi.evaluation.learning_curves import Curve, LearningCurves, Run
 from kikuchi.members import MemberSpec, features_of, fit_head, predict, train_member
 from kikuchi.postprocessing.split_units import divided
+from kikuchi.recipes.old_keys import renamed_recipe
 from kikuchi.recipes.schema import MemberGroup, Recipe, load_recipe
 from kikuchi.scans import Dataset, Split, dataset_with_neighbours, load_dataset
 from kikuchi.training.train_ensemble import begun
@@ -102,7 +104,7 @@ def learning_curve(
             "seed": seed,
         }
         path = folder / "settings.json"
-        if path.is_file() and atomic.read_json(path, remedy="give another --out") != wanted:
+        if path.is_file() and _settings(path) != wanted:
             raise InputError("holds the curve of something else", path=folder, remedy="give another --out")
         atomic.write_json(path, wanted)
         done = _read(folder / "learn_curve.csv")
@@ -189,6 +191,12 @@ class _Bench:
         fit_head(model, spec, self._features["train"][chosen], self.labels["train"][chosen])
         kernel, bias = (np.asarray(w) for w in model.get_layer("head").get_weights())
         return {p: self._features[p] @ kernel + bias for p in ("calibration", "test")}
+
+
+def _settings(path: Path) -> Any:
+    """Read whose curve a folder holds."""
+    found = atomic.read_json(path, remedy="give another --out")
+    return found | {"recipe": renamed_recipe(found.get("recipe"))} if isinstance(found, dict) else found
 
 
 def _follow(
@@ -290,7 +298,7 @@ def _read(path: Path) -> dict[tuple[str, int, int], Run]:
             Run(r["way"], int(r["count"]), int(r["repeat"]), *(float(r[name]) for name in floats))
             for r in rows
         ]
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise InputError("not a table of runs", path=path, remedy="delete it") from error
     return {(r.way, r.count, r.repeat): r for r in runs}
 

@@ -50,3 +50,15 @@ def test_legend_counts_differences(browser, page, make_map):
     assert counts == {name: number for name, number in expected.items() if number}
     assert sum(counts.values()) == 140
     assert np.sum(list(expected.values())) == 140
+
+
+def test_a_map_in_memory_says_what_its_table_says(tmp_path, make_map):
+    phase_map = make_map(10, 14).phase_map
+    (tmp_path / "written").mkdir()
+    write_csv(phase_map, tmp_path / "written" / "map.csv")
+    data = compare(phase_map, tmp_path / "written", tmp_path / "out").data
+    solved = int((phase_map.decision.status == 0).sum())
+    assert data["answered"]["both"] == solved
+    assert data["agreement"] == data["first_choice"]["agreement"] == 1.0
+    counts = np.array(data["confusion"]["counts"])
+    assert counts.sum() == np.trace(counts) == 140

@@ -160,7 +160,9 @@ def test_a_map_of_which_little_is_answered_opens_on_first_choices_faded_by_confi
 
 def test_candidate_sets_are_a_layer_with_the_counts_of_the_sets(shown, drawn):
     decision, classes = drawn.phase_map.decision, drawn.phase_map.classes
+    assert shown.driver.find_element("id", "answered-switch").is_displayed()
     shown.put("layer", "candidates", "change")
+    assert not shown.driver.find_element("id", "answered-switch").is_displayed()
     counts = shown.legend()
     for pair in ((0, 1), (0, 2), (1, 2)):
         held = (decision.status == 1) & decision.candidates[:, list(pair)].all(axis=1)

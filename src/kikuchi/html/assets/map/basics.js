@@ -32,7 +32,7 @@ function formatPercent(share) {
   if (share >= 1) return "100 %";
   const rest = Math.min(share, 1 - share);
   if (rest < 1e-6) return share < 0.5 ? "< 0.0001 %" : "> 99.9999 %";
-  return `${(100 * share).toFixed(rest >= 0.1 ? 0 : Math.ceil(-Math.log10(rest) - 1e-9) - 1)} %`;
+  return `${(100 * share).toFixed(rest >= 0.1 ? 0 : Math.min(4, Math.ceil(-Math.log10(rest) - 1e-9) - 1))} %`;
 }
 const formatCount = (value) => grouped.format(value);
 const formatPoints = (count) => `${formatCount(count)} point${count === 1 ? "" : "s"}`;
