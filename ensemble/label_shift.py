@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
-from ensemble.validation import as_labels, as_probabilities
+from ensemble.validation import (
+    as_count,
+    as_groups,
+    as_labels,
+    as_numbers,
+    as_probabilities,
+    as_scores,
+    as_share,
+)
 
 #: Gap between the intervals of the two estimates that is no contradiction yet: where a class is absent both are points.
 TOLERATED = 0.02
@@ -89,7 +97,8 @@ def em_shares(
 
     Returns
     -------
-    Shares of largest likelihood, shape (K,).
+    numpy.ndarray
+        Shares of largest likelihood, shape (K,).
 
     Examples
     --------
@@ -100,8 +109,8 @@ def em_shares(
     """
     p = as_probabilities(probabilities)
     base = _as_shares(prior, p.shape[1])
-    w = np.ones(len(p)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if w.shape != (len(p),) or not (w >= 0).all() or not w.sum() > 0:
+    w = np.ones(len(p)) if weights is None else as_scores(weights, "weights of patterns", (len(p),), low=0)
+    if not w.sum() > 0:
         raise InputError("weights must be one number for each pattern, not negative, not all 0")
     w = w / w.sum()
     likelihood = np.divide(p, base, out=np.zeros_like(p), where=base > 0)
@@ -130,7 +139,8 @@ def bbse_shares(confusion: ArrayLike, answers: ArrayLike) -> NDArray[np.float64]
 
     Returns
     -------
-    Non-negative shares that sum to 1, of least squares, shape (K,).
+    numpy.ndarray
+        Non-negative shares that sum to 1, of least squares, shape (K,).
 
     Examples
     --------
@@ -141,14 +151,9 @@ def bbse_shares(confusion: ArrayLike, answers: ArrayLike) -> NDArray[np.float64]
     """
     from scipy.optimize import nnls
 
-    counts = np.asarray(confusion, dtype=np.float64)
-    seen = np.asarray(answers, dtype=np.float64)
-    if (
-        counts.ndim != 2
-        or seen.shape != (counts.shape[1],)
-        or not seen.sum() > 0
-        or (counts.sum(axis=1) == 0).any()
-    ):
+    counts = as_scores(confusion, "the confusion", (None, None), low=0)
+    seen = as_scores(answers, "the answers of the scan", (counts.shape[1],), low=0)
+    if not counts.size or not seen.sum() > 0 or (counts.sum(axis=1) == 0).any():
         raise InputError("the confusion needs counts of every class, and the scan needs answers")
     given = counts / counts.sum(axis=1, keepdims=True)
     # The row of ones holds the sum at 1.
@@ -169,7 +174,8 @@ def reweighted(probabilities: ArrayLike, prior: ArrayLike, shares: ArrayLike) ->
 
     Returns
     -------
-    Shape (N, K), rows summing to 1.
+    numpy.ndarray
+        Shape (N, K), rows summing to 1.
 
     Examples
     --------
@@ -218,6 +224,11 @@ def estimate_label_shift(
     seed
         Of the draws.
 
+    Returns
+    -------
+    LabelShift
+        Shares of the classes with their intervals.
+
     Raises
     ------
     InputError
@@ -230,10 +241,13 @@ def estimate_label_shift(
         raise InputError(
             f"probabilities of {q.shape} points and of {p.shape} held-out patterns do not fit together"
         )
-    unit = np.arange(h) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    block = np.arange(len(q)) if blocks is None else np.unique(np.asarray(blocks), return_inverse=True)[1]
-    if unit.shape != (h,) or block.shape != (len(q),):
-        raise InputError("one group for each held-out pattern and one block for each point of the scan")
+    as_share(confidence, "the confidence")
+    as_count(n_draws, "the number of draws")
+    as_count(seed, "the seed", least=0)
+    if not h:
+        raise InputError("no held-out pattern says how the classes are confused")
+    unit = np.arange(h) if groups is None else as_groups(groups, h)
+    block = np.arange(len(q)) if blocks is None else as_groups(blocks, len(q), "blocks")
     each = 1.0 / np.bincount(unit)[unit]
     prior = np.bincount(y, each, k)
     missing = np.flatnonzero(prior == 0)
@@ -346,7 +360,7 @@ def _few_steps(
 
 
 def _as_shares(values: ArrayLike, k: int) -> NDArray[np.float64]:
-    shares = np.asarray(values, dtype=np.float64)
+    shares = as_numbers(values, "shares").astype(np.float64)
     if shares.shape != (k,) or not (shares >= 0).all() or not abs(shares.sum() - 1.0) < 1e-3:
         raise InputError(f"shares must be {k} numbers, not negative, that sum to 1")
     return shares

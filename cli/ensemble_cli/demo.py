@@ -17,5 +17,4 @@ def demo(
     load_keras()
     import kikuchi
 
-    found = kikuchi.demo(out, seed=seed, progress=progress(quiet))
-    result(found.text, found.data, as_json)
+    result(kikuchi.demo(out, seed=seed, progress=progress(quiet)), as_json)

@@ -152,8 +152,8 @@ def train(work: Path, number: int, until: int, epochs: int) -> None:
         batch=64,
         learning_rate=0.0015,
         patience=epochs,
-        mirror=True,
-        warm_down=True,
+        flip_augmentation=True,
+        cosine_decay=True,
         engine="torch",
     )
     try:

@@ -162,7 +162,6 @@ def test_a_store_of_one_engine_is_not_gone_on_with_by_another(quickened, worksho
     [
         (("--stop", "exact", "--rule", "average"), "vote"),
         (("--stop", "cascade", "--rule", "mc-dropout"), "average"),
-        (("--stop", "soon"), "never, exact, cascade"),
     ],
 )
 def test_stops_that_do_not_go_with_the_rule_are_refused(quickened, workshop, tmp_path, options, remedy):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.errors import InputError
+from kikuchi._support.threads import hold_libraries
 
 #: Backends that members are trained, run and explained with.
 BACKENDS = ("tensorflow", "torch")
@@ -45,6 +46,7 @@ def import_keras() -> Any:
             )
         if importlib.util.find_spec(backend) is None:
             raise InputError(f"the backend {backend} is not installed", path=source, remedy=remedy)
+    hold_libraries()
     import keras
 
     # A keras.json of channels_first, as old tutorials have it, is meant for other networks than these.

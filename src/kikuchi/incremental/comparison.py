@@ -113,8 +113,8 @@ def read_changes(folder: Path) -> tuple[Change, ...]:
         ) from error
 
 
-def describe_changes(changes: tuple[Change, ...]) -> str:
-    """Say for people what was gained and what was forgotten, one line a class."""
+def table_of_changes(changes: tuple[Change, ...]) -> str:
+    """Return what was gained and what was forgotten as a table of text, one line a class."""
     lines = ["space group  patterns  right before -> after  answered before -> after  wrong among answers"]
     for c in changes:
         cells = [

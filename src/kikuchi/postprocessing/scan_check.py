@@ -152,7 +152,7 @@ def check_scan(
     main = np.argsort(-np.nansum(values, axis=0))[:6] if read.any() else np.arange(1)
     blocks, side = independent_blocks(values[:, main], scan.row, scan.col)
     rng = np.random.default_rng(0)
-    known = _units(bundle.held_out.select(bundle.held_out.part == 1), rng)
+    known = _units(bundle.held_out.certification, rng)
     shift = _shift(bundle, rule, abstention, decision, blocks, known)
     gauge = _gauge(bundle, rule, outputs, decision, scan, blocks, known, shift)
     return ScanCheck(blocks, side, gauge, shift)
@@ -241,7 +241,7 @@ def expected_risk(
     """
     if shift is None or not shift.identified:
         return None
-    test = bundle.held_out.select(bundle.held_out.part == 2)
+    test = bundle.held_out.test
     if not len(test.labels):
         return None
     d = bundle.decide(test.outputs, rule=rule, abstention=abstention)
@@ -306,7 +306,7 @@ def _gauge(
     try:
         if _whole_scans(bundle.held_out):
             # Each held-out scan or crystal is one draw, and so is this one.
-            first = _units(bundle.held_out.select(bundle.held_out.part == 0), np.random.default_rng(1))
+            first = _units(bundle.held_out.calibration, np.random.default_rng(1))
             before = bundle.decide(first.outputs, rule=rule)
             base = said_features(first.outputs, before, before.status != Status.UNREADABLE)
             return rank_unit(base, own, np.median(new, axis=0), names, level=LEVEL)

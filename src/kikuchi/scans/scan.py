@@ -79,6 +79,9 @@ class Scan:
         The detector's background (sy, sx), if stored.
     metadata
         Everything else that the file tells, and ``note``, see there.
+    given_shape, given_name
+        Rows and columns, and the name among several scans of a file, with which it was opened: who opens it again, as
+        workers do, gives them too. None where nothing was given.
     """
 
     name: str
@@ -98,6 +101,8 @@ class Scan:
     space_groups: np.ndarray | None = None
     static_background: np.ndarray | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    given_shape: tuple[int, int] | None = None
+    given_name: str | None = None
 
     def __post_init__(self) -> None:
         # Names and notes come from files, and go to terminals, pages and other programs.

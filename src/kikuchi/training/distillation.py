@@ -113,7 +113,7 @@ def distil(
         return seen, np.concatenate([_answers(engines, seen[: len(patterns)], threads=1), said])
 
     schedule = Training(
-        epochs=epochs, batch=_BATCH, learning_rate=_LEARNING_RATE, patience=epochs, warm_down=True
+        epochs=epochs, batch=_BATCH, learning_rate=_LEARNING_RATE, patience=epochs, cosine_decay=True
     )
     work = folder / "training" / _key(bundle.fingerprint, patterns, new, epochs, seed)
     work.mkdir(parents=True, exist_ok=True)

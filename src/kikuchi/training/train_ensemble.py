@@ -12,11 +12,11 @@ from kikuchi.members import (
     Epoch,
     MemberSpec,
     Training,
+    auxiliary_cells,
     build_member,
     checkpoint,
     features_of,
     fit_head,
-    guide_cells,
     load_backbone_weights,
     load_member,
     save_member,
@@ -152,12 +152,12 @@ def train_one(
     if isinstance(parts.train, tuple):
         train = parts.train
     else:
-        guided = training.guidance > 0 and not spec.frozen
-        cells = guide_cells(model.get_layer("backbone"), spec.size) if guided else None
+        with_task = training.auxiliary_weight > 0 and not spec.frozen
+        cells = auxiliary_cells(model.get_layer("backbone"), spec.size) if with_task else None
         train = parts.train.for_member(spec.seed, cells)
     validation = parts.validation
     if spec.frozen:
-        history = train_frozen(model, spec, fixed(train), validation, mirror=training.mirror)
+        history = train_frozen(model, spec, fixed(train), validation, flip=training.flip_augmentation)
         on_epoch(history.epochs[0])
     else:
         history = train_member(

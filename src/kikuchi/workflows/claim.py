@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from ensemble.errors import InputError
 from kikuchi._support import atomic, lock
+from kikuchi.recipes.old_keys import renamed_recipe
 from kikuchi.recipes.schema import Recipe
 
 #: In the folder of a fit: what is being fitted there.
@@ -71,9 +72,10 @@ def claim(
 
 
 def _resolved(told: Any) -> Any:
-    """Return a recipe with the paths in it absolute; anything else as it is."""
+    """Return a recipe with the paths in it absolute and the key names of now; anything else as it is."""
     if not isinstance(told, dict):
         return told
+    told = renamed_recipe(told)
     groups, stream = told.get("member"), told.get("stream")
     if isinstance(groups, list):
         told = told | {"member": [_absolute(group, "weights") for group in groups]}

@@ -215,7 +215,10 @@ def open_tiff_stack(path: Path, stack: Stack, shape: tuple[int, int] | None = No
 
     with tifffile.TiffFile(path) as tiff:
         page: Any = tiff.pages[int(stack.pages[0])]
-        signal_shape, dtype = (int(page.imagelength), int(page.imagewidth)), np.dtype(page.dtype)
+        sides, dtype = (page.imagelength, page.imagewidth), np.dtype(page.dtype)
+    if not all(isinstance(side, int) for side in sides):  # a damaged tag may hold several numbers
+        raise InputError("has no size", path=path, remedy="export it again")
+    signal_shape = (int(sides[0]), int(sides[1]))
     if dtype.kind not in "uif":
         raise InputError("has an unknown pixel type", path=path, remedy="export as 8 or 16 bit")
     check_pattern_size(*signal_shape, path)
