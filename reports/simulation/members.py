@@ -2,14 +2,14 @@
 
     python -m reports.simulation.members WORK [--members 1 2 3] [--epochs 24] [--stages 8 16]
 
-Members start from the shipped trunk (`weights = "kikuchi"`), each drawn towards random weights of its own by a share of
-its own (Ash & Adams, NeurIPS 2020), with a head, a data order and a choice of crystals of its own: each leaves out
-another third of the library, but for the package's structures. Every master comes twice, once with its intensities
-bent by a random exponent: how bright zone axes are is what programs agree on least. Of an epoch's patterns half are
-recorded as real scans are, three tenths as well with their spectrum pulled towards the mean one, and a fifth as scans
-are whose background nobody took off: faint, on screens with stains stronger than the bands. Public masters take no
-part: they are the simulator that nothing here was trained on. Members take turns, stage by stage, so that all of them exist at any time;
-resumable after every epoch.
+Members start from the shipped trunk (`weights = "kikuchi"`), each drawn towards random weights of its own by
+a share of its own (Ash & Adams, NeurIPS 2020), with a head, a data order and a choice of crystals of its own:
+each leaves out another third of the library, but for the package's structures. Every master comes twice, once
+with its intensities bent by a random exponent: how bright zone axes are is what programs agree on least. Of
+an epoch's patterns half are recorded as real scans are, three tenths as well with their spectrum pulled
+towards the mean one, and a fifth as scans are whose background nobody took off: faint, on screens with stains
+stronger than the bands. Public masters take no part: they are the simulator that nothing here was trained on.
+Members take turns, stage by stage, so that all of them exist at any time; resumable after every epoch.
 """
 
 import argparse
