@@ -353,6 +353,7 @@ def _facts(
             "test": int(counts[Part.TEST]),
         },
         "dataset": scan.fingerprint(),
+        "simulators": {"of_members_and_held_out": list(told.simulators), "of_held_out_alone": []},
         "adapted": {
             "scan": scan.name,
             "overlap": fit.pop("overlap"),
