@@ -269,8 +269,9 @@ def fit_abstention(
 
     Returns
     -------
-    The rule, with its certificate. It holds for patterns exchangeable with these, and survives no change of
-    sample, voltage or detector.
+    AbstentionRule
+        The rule, with its certificate. It holds for patterns exchangeable with these, and survives no change of
+        sample, voltage or detector.
 
     Raises
     ------

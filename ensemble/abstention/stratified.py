@@ -77,6 +77,11 @@ def binomial_p_value(errors: ArrayLike, n: ArrayLike, risk: float) -> NDArray[np
     risk
         In (0, 1).
 
+    Returns
+    -------
+    numpy.ndarray
+        In [0, 1].
+
     Examples
     --------
     149 answers without an error reject 2 %, 148 do not:
@@ -108,6 +113,11 @@ def hochberg(p_values: ArrayLike, level: float = 0.05) -> NDArray[np.bool_]:
         Independent (or positively dependent), shape (S,).
     level
         Largest probability of any false rejection.
+
+    Returns
+    -------
+    numpy.ndarray
+        True where a hypothesis is rejected, shape (K,).
 
     Examples
     --------
@@ -194,7 +204,13 @@ def _check_classes(n_classes: int, answers: Answers) -> None:
 
 
 def count_answers(answers: Answers, thresholds: NDArray[np.floating]) -> _Count:
-    """Count units, answers and errors of each material at a vector of thresholds (K,)."""
+    """Count units, answers and errors of each material at a vector of thresholds (K,).
+
+    Returns
+    -------
+    tuple
+        Counts, shape (K,) each.
+    """
     materials, first, which = np.unique(answers.material, return_index=True, return_inverse=True)
     said = answers.answerable & (answers.confidence >= thresholds[answers.answer])
     wrong = said & (answers.answer != answers.label)
@@ -226,7 +242,8 @@ def plan_thresholds(
 
     Returns
     -------
-    Shape (J, K); `NEVER` where a class is silenced, the same in every row.
+    numpy.ndarray
+        Shape (J, K); `NEVER` where a class is silenced, the same in every row.
 
     Notes
     -----
@@ -283,7 +300,8 @@ def certify_materials(
 
     Returns
     -------
-    A verdict for each of the K classes, in order.
+    tuple[ClassVerdict, ...]
+        A verdict for each of the K classes, in order.
 
     Raises
     ------

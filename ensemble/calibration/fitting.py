@@ -132,7 +132,8 @@ def fit_calibration(
 
     Returns
     -------
-    The calibration. Where fitting failed to lower the log-loss, it warns and returns ``"none"``.
+    Calibration
+        The calibration. Where fitting failed to lower the log-loss, it warns and returns ``"none"``.
 
     Raises
     ------
