@@ -36,7 +36,8 @@ def restricted_logits(
 
     Returns
     -------
-    Shape (M, N, len(columns)).
+    numpy.ndarray
+        Shape (M, N, len(columns)).
 
     Raises
     ------
@@ -47,7 +48,6 @@ def restricted_logits(
     --------
     >>> restricted_logits([[[1.0, 2.0, 3.0]]], [0, 2]).tolist()
     [[[1.0, 3.0]]]
-
     """
     z = as_logits(logits)
     return z[..., _checked(columns, z.shape[-1])]
@@ -66,6 +66,10 @@ def restricted_draws(draws: DropoutDraws, columns: Sequence[int] | NDArray[np.in
     columns
         As in `restricted_logits`.
 
+    Returns
+    -------
+    DropoutDraws
+        Draws of these classes alone, renormalised.
     """
     shape = (None, None, None)
     every = as_scores(
@@ -98,13 +102,13 @@ def mass_outside(logits: ArrayLike, columns: Sequence[int] | NDArray[np.integer]
 
     Returns
     -------
-    Shape (N,), in [0, 1]; NaN where a member gave NaN. Higher = stranger to the candidates.
+    numpy.ndarray
+        Shape (N,), in [0, 1]; NaN where a member gave NaN. Higher = stranger to the candidates.
 
     Examples
     --------
     >>> mass_outside([[[0.0, 0.0, 0.0, 0.0]]], [1, 3]).tolist()
     [0.5]
-
     """
     z = as_logits(logits)
     kept = _checked(columns, z.shape[-1])
@@ -135,7 +139,8 @@ def strangeness_among(
 
     Returns
     -------
-    Shape (N,), in the unit of the unfamiliarity; higher = stranger; NaN where either is.
+    numpy.ndarray
+        Shape (N,), in the unit of the unfamiliarity; higher = stranger; NaN where either is.
 
     Raises
     ------
@@ -149,7 +154,6 @@ def strangeness_among(
     >>> known = np.linspace(0, 1, 101)
     >>> strangeness_among([0.5, 0.5], [0.5, 0.999], known, 0.98 * known).round(1).tolist()
     [0.5, 1.7]
-
     """
     u, ku = (
         as_scores(values, "unfamiliarity", missing=True, infinite=True)

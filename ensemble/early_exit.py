@@ -152,6 +152,11 @@ def filled(logits: ArrayLike) -> NDArray[np.float32]:
     logits
         Shape (M, N, K), NaN where a member did not run; a pattern that none ran on stays NaN.
 
+    Returns
+    -------
+    numpy.ndarray
+        Logits (M, N, K) without gaps.
+
     Examples
     --------
     >>> ran = np.log([[[0.75, 0.25]]])
@@ -183,8 +188,9 @@ def best_order(logits: ArrayLike) -> tuple[int, ...]:
 
     Returns
     -------
-    Indices of the members. All orders are tried for up to six members; with more, members come by how often they
-    vote with the winner.
+    tuple[int, ...]
+        Indices of the members. All orders are tried for up to six members; with more, members come by how often they
+        vote with the winner.
     """
     given = as_logits(logits)
     given = given[:, ~np.isnan(given).any(axis=(0, 2))]

@@ -97,7 +97,8 @@ def em_shares(
 
     Returns
     -------
-    Shares of largest likelihood, shape (K,).
+    numpy.ndarray
+        Shares of largest likelihood, shape (K,).
 
     Examples
     --------
@@ -138,7 +139,8 @@ def bbse_shares(confusion: ArrayLike, answers: ArrayLike) -> NDArray[np.float64]
 
     Returns
     -------
-    Non-negative shares that sum to 1, of least squares, shape (K,).
+    numpy.ndarray
+        Non-negative shares that sum to 1, of least squares, shape (K,).
 
     Examples
     --------
@@ -172,7 +174,8 @@ def reweighted(probabilities: ArrayLike, prior: ArrayLike, shares: ArrayLike) ->
 
     Returns
     -------
-    Shape (N, K), rows summing to 1.
+    numpy.ndarray
+        Shape (N, K), rows summing to 1.
 
     Examples
     --------
@@ -220,6 +223,11 @@ def estimate_label_shift(
         Of the Bayesian bootstrap (Rubin 1981).
     seed
         Of the draws.
+
+    Returns
+    -------
+    LabelShift
+        Shares of the classes with their intervals.
 
     Raises
     ------

@@ -115,7 +115,8 @@ def combine(
 
     Returns
     -------
-    The pooled probabilities and uncertainties. Memory beyond the input and the output does not grow with N.
+    Combined
+        The pooled probabilities and uncertainties. Memory beyond the input and the output does not grow with N.
 
     Raises
     ------
@@ -163,7 +164,13 @@ def combine(
 
 
 def member_weights(weights: ArrayLike | None, members: int) -> NDArray[np.float64]:
-    """Weights of the members, checked and summing to 1; equal where none are given."""
+    """Weights of the members, checked and summing to 1; equal where none are given.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (M,), summing to 1.
+    """
     return as_weights(weights, members)
 
 
@@ -181,7 +188,8 @@ def log_loss_weights(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64
 
     Returns
     -------
-    Shape (M,), summing to 1.
+    numpy.ndarray
+        Shape (M,), summing to 1.
     """
     from ensemble.metrics.proper import log_loss
 

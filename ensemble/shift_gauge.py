@@ -100,7 +100,8 @@ def compare_units(
 
     Returns
     -------
-    The gauge; `alike` is None where either side has fewer than 5 units.
+    Gauge
+        The gauge; `alike` is None where either side has fewer than 5 units.
 
     Raises
     ------
@@ -159,9 +160,10 @@ def rank_unit(
 
     Returns
     -------
-    The gauge, with the conformal p-value (1 + number of held-out units at least as deviant) / (1 + H) of the largest
-    deviation over the features; it is exact where the scan's unit is exchangeable with the held-out ones. `alike` is
-    None where H is too small for any p-value to reach the level.
+    Gauge
+        The gauge, with the conformal p-value (1 + number of held-out units at least as deviant) / (1 + H) of
+        the largest deviation over the features; it is exact where the scan's unit is exchangeable with the
+        held-out ones. `alike` is None where H is too small for any p-value to reach the level.
 
     Raises
     ------

@@ -27,7 +27,8 @@ def softmax(logits: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    Probabilities, shape (..., K), in [0, 1], summing to 1. Rows that hold NaN or ``+inf`` are NaN.
+    numpy.ndarray
+        Probabilities, shape (..., K), in [0, 1], summing to 1. Rows that hold NaN or ``+inf`` are NaN.
 
     Examples
     --------
@@ -51,7 +52,8 @@ def log_softmax(logits: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    Log-probabilities in nats, shape (..., K), at most 0.
+    numpy.ndarray
+        Log-probabilities in nats, shape (..., K), at most 0.
 
     Examples
     --------

@@ -32,9 +32,10 @@ def correlation_length(values: ArrayLike, row: ArrayLike, col: ArrayLike) -> int
 
     Returns
     -------
-    Smallest lag, 1 at least, at which the autocorrelation along rows and along columns, averaged over the quantities
-    in proportion to their variance, is below 0.1; half the longer side of the map where it never is; 1 where nothing
-    varies.
+    int
+        Smallest lag, 1 at least, at which the autocorrelation along rows and along columns, averaged over the
+        quantities in proportion to their variance, is below 0.1; half the longer side of the map where it
+        never is; 1 where nothing varies.
 
     Raises
     ------

@@ -66,7 +66,8 @@ def thinned(labels: ArrayLike, weights: ArrayLike, rng: np.random.Generator) -> 
 
     Returns
     -------
-    Which units are kept, shape (n,): all of the class of largest weight.
+    numpy.ndarray
+        Which units are kept, shape (n,): all of the class of largest weight.
 
     Examples
     --------
@@ -112,7 +113,8 @@ def certify_answers(
 
     Returns
     -------
-    A verdict for each class, in order. A class that may be absent from the scan is never kept.
+    tuple[AnsweredVerdict, ...]
+        A verdict for each class, in order. A class that may be absent from the scan is never kept.
     """
     as_count(n_classes, "the number of classes")
     for values in (planning.answer, planning.label, testing.answer, testing.label):

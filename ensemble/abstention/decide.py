@@ -87,6 +87,11 @@ def decide(
     quality
         Shape (N,); at or below the rule's threshold, or NaN, is unreadable. All readable where None.
 
+    Returns
+    -------
+    Decision
+        The decision for each of the N patterns.
+
     Raises
     ------
     InputError

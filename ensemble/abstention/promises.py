@@ -60,7 +60,8 @@ def promise_materials(
 
     Returns
     -------
-    `complete` where every class is kept.
+    Promise
+        `complete` where every class is kept.
     """
     scale = len(testing.answer) / max(len(planning.answer), 1)
     path = plan_thresholds(planning, len(names), risk, confidence, scale)
@@ -101,6 +102,11 @@ def promise_classes(
         As in `promise_materials`.
     shares
         Lower and upper ends of the shares of the classes in the scan, (K,) each; the held-out mixture where None.
+
+    Returns
+    -------
+    Promise
+        Thresholds, certificate and the verdict of each class.
     """
     verdicts = certify_answers(planning, testing, len(names), risk, confidence, shares=shares)
     kept = [v for v in verdicts if v.kept]
@@ -138,7 +144,8 @@ def excess_risk(verdicts: Sequence[ClassVerdict], high: ArrayLike, answered: flo
 
     Returns
     -------
-    To be added to the certified risk; 0 where every class is kept or nothing is answered.
+    float
+        To be added to the certified risk; 0 where every class is kept or nothing is answered.
 
     Examples
     --------

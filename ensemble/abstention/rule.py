@@ -168,7 +168,7 @@ class AbstentionRule:
                 if len(fields["class_thresholds"]) != k or len(fields["verdicts"]) != k:
                     raise ValueError("thresholds of classes that are not there")
             return cls(**fields)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError(f"not an abstention rule: {error!r}") from error
 
 
@@ -269,8 +269,9 @@ def fit_abstention(
 
     Returns
     -------
-    The rule, with its certificate. It holds for patterns exchangeable with these, and survives no change of
-    sample, voltage or detector.
+    AbstentionRule
+        The rule, with its certificate. It holds for patterns exchangeable with these, and survives no change of
+        sample, voltage or detector.
 
     Raises
     ------

@@ -107,7 +107,7 @@ class StrangerGate:
                 false_alarm=float(d["false_alarm"]),
                 groups=int(d["groups"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError(f"not a gate for strangers: {error!r}") from error
 
 
@@ -127,8 +127,10 @@ def false_alarm_threshold(
 
     Returns
     -------
-    The hierarchical conformal quantile (Lee, Barber & Willett, arXiv:2306.06342): the chance that a pattern of a new
-    familiar group exceeds it is at most `false_alarm`. Infinite where the groups are fewer than 1 / false_alarm - 1.
+    float
+        The hierarchical conformal quantile (Lee, Barber & Willett, arXiv:2306.06342): the chance that a
+        pattern of a new familiar group exceeds it is at most `false_alarm`. Infinite where the groups are
+        fewer than 1 / false_alarm - 1.
 
     Raises
     ------
@@ -176,6 +178,11 @@ def fit_stranger_gate(
         Share of familiar patterns of new groups that may be called strange.
     seed
         Of the division.
+
+    Returns
+    -------
+    StrangerGate
+        Weights and threshold.
 
     Raises
     ------
@@ -239,7 +246,9 @@ def overlap_features(probabilities: ArrayLike, mutual_information: ArrayLike) ->
 
     Returns
     -------
-    Shape (N, 3): log-odds of the second against the first, log of what the others have, mutual information.
+    numpy.ndarray
+        Shape (N, 3): log-odds of the second against the first, log of what the others have, mutual
+        information.
 
     Examples
     --------

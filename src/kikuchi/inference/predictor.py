@@ -25,7 +25,7 @@ from kikuchi.inference.runner import Runner
 from kikuchi.inference.student import student_of
 from kikuchi.matching.storage import load_matcher
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, as_patterns, background_for, scan_from_array
+from kikuchi.scans import Scan, as_patterns, background_for, recording_warnings, scan_from_array
 
 #: What `map --stop` takes.
 STOPS: tuple[str, ...] = get_args(Stop)
@@ -180,7 +180,7 @@ class Predictor(Bundle):
         -------
         numpy.ndarray
             (N, K), columns as in `classes`; NaN for patterns that `map` calls unreadable (constant, noise, too many
-            pixels missing or saturated).
+            pixels missing or saturated). Patterns that look inverted or overexposed are warned of, as by `map`.
 
         Raises
         ------
@@ -197,6 +197,9 @@ class Predictor(Bundle):
                 )
             given = None if static_background is False else static_background
             patterns = scan_from_array(as_patterns(patterns), static_background=given)
+        if patterns.n:
+            for text in recording_warnings(patterns):
+                warnings.warn(text, stacklevel=2)
         background = background_for(patterns, preparation) if patterns.n else None
         outputs = self.member_outputs(patterns.read(slice(None)), background)
         probabilities = self.calibrated(outputs, rule)[1]

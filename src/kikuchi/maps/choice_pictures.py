@@ -27,12 +27,24 @@ _FIRST = (
 
 
 def opening_picture(phase_map: MapData) -> "Figure":
-    """Draw the answers; where less than half is answered, the first choices beside them."""
+    """Draw the answers; where less than half is answered, the first choices beside them.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     return phase_picture(phase_map) if mostly_answered(phase_map) else _both(phase_map)
 
 
 def first_choice_picture(phase_map: MapData) -> "Figure":
-    """Draw the group put first at every point, faded by confidence where it is no answer."""
+    """Draw the group put first at every point, faded by confidence where it is no answer.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     return map_and_legend(
         phase_map,
         first_choice_pixels(phase_map),
@@ -43,7 +55,13 @@ def first_choice_picture(phase_map: MapData) -> "Figure":
 
 
 def candidates_picture(phase_map: MapData) -> "Figure":
-    """Draw which set of groups holds the right one at every point: two groups as stripes of both colours."""
+    """Draw which set of groups holds the right one at every point: two groups as stripes of both colours.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     d = phase_map.decision
     sets, which, counts = np.unique(d.candidates, axis=0, return_inverse=True, return_counts=True)
     which = which.ravel()

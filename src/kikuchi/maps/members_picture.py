@@ -47,7 +47,13 @@ def outvoted_share(votes: NDArray[np.integer]) -> NDArray[np.float64]:
 
 
 def members_picture(phase_map: MapData) -> "Figure":
-    """Draw the map of every member, and the share of members outvoted at every point."""
+    """Draw the map of every member, and the share of members outvoted at every point.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     d, m = phase_map.decision, len(phase_map.members)
     counts = tally(phase_map)
     panels = m + 1

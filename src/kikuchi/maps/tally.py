@@ -47,7 +47,13 @@ class Tally:
 
 
 def tally(phase_map: MapData) -> Tally:
-    """Count the points of a map."""
+    """Count the points of a map.
+
+    Returns
+    -------
+    Tally
+        Points by class and by status.
+    """
     d, k = phase_map.decision, len(phase_map.classes)
 
     def count(indices: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -202,7 +202,7 @@ def _phases(path: Path) -> dict[str, int]:
     try:
         told = json.loads(summary.read_text(encoding="utf-8"))
         return {str(p["name"]): int(p["space_group"]) for p in told.get("phases", [])}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ArithmeticError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

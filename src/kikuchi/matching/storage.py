@@ -167,7 +167,7 @@ def load_matcher(folder: Path) -> MatcherMember:
         evidence = Evidence(float(settings["slope"]), tuple(float(b) for b in settings["bias"]))
         if len(evidence.bias) != len(groups):
             raise ValueError("biases of other classes")
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise InputError(f"not a matcher: {error}", path=path, remedy=_REMEDY) from None
     return MatcherMember(matcher, evidence, arrays.get("background"))
 

@@ -38,7 +38,7 @@ def read_spec(folder: Path) -> MemberSpec:
     path = folder / DESCRIPTION
     try:
         return MemberSpec.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, OverflowError, TypeError, ValueError) as error:
         raise InputError("not a member's description", path=path, remedy="copy the bundle again") from error
 
 

@@ -257,6 +257,11 @@ def load_dataset(path: str | Path) -> Dataset:
         the TOML), and if wanted ``pattern_centre``, ``phase``, ``shape`` (rows and columns of the scan's grid) and
         ``scan_name`` (which scan of several in one file).
 
+    Returns
+    -------
+    Dataset
+        The dataset, its scans open.
+
     Raises
     ------
     InputError

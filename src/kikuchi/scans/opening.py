@@ -80,6 +80,11 @@ def open_mapped(path: str | Path, map_folder: Path) -> Scan:
     map_folder
         The folder that `map` wrote.
 
+    Returns
+    -------
+    Scan
+        The scan, on its grid.
+
     Raises
     ------
     InputError
@@ -117,6 +122,11 @@ def scan_from_array(
         The truth of every pattern, if known, (N,) each, in scan order.
     static_background
         The detector's background (sy, sx), if known; a kikuchipy signal has it as ``static_background``.
+
+    Returns
+    -------
+    Scan
+        The scan, of the patterns as they are.
 
     Raises
     ------

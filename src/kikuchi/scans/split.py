@@ -10,8 +10,17 @@ from ensemble.errors import InputError
 from kikuchi.scans.dataset import Dataset
 
 
+class TooFewGroups(InputError):
+    """A material has too few grains or blocks for every part to get some of its own."""
+
+
 def pattern_hash(pattern: np.ndarray) -> str:
     """Hash of one raw pattern's size, data type and bytes, 32 hexadecimal digits.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
 
     Examples
     --------
@@ -96,6 +105,11 @@ def split_dataset(
         patterns wanted for training or validation is left out. Where None, single patterns are drawn, and neighbours
         of one grain may both train and test.
 
+    Returns
+    -------
+    Split
+        Which patterns train, validate, calibrate and test.
+
     Raises
     ------
     InputError
@@ -143,7 +157,7 @@ def _split(
                 _generator(seed, material.name),
             )
             if own is None:
-                raise InputError(
+                raise TooFewGroups(
                     f"space group {material.space_group}, material {material.name!r}: "
                     f"{len(np.unique(groups[positions]))} independent grains or blocks cannot fill training, "
                     "validation, calibration, certificate and test, each with grains of its own",
@@ -213,7 +227,13 @@ def _generator(seed: int, name: str) -> np.random.Generator:
 
 
 def hash_patterns(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Hash of every pattern, and which are the first of their content, neither constant nor unreadable."""
+    """Hash of every pattern, and which are the first of their content, neither constant nor unreadable.
+
+    Returns
+    -------
+    tuple[numpy.ndarray, numpy.ndarray]
+        Hashes (n,), and whether each pattern is usable, (n,).
+    """
     hashes = np.empty(dataset.n, dtype="U32")
     usable = np.zeros(dataset.n, dtype=bool)
     owner: dict[str, int] = {}

@@ -29,12 +29,12 @@ from kikuchi.maps import NO_HEXAGONAL_CTF, PhaseMap, is_hexagonal, write_map
 from kikuchi.postprocessing.assemble import as_seen, assembled
 from kikuchi.postprocessing.grain_pooling import decided_by_grains, with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
+from kikuchi.postprocessing.order_parameter import with_order_parameter
 from kikuchi.postprocessing.overlaps import with_overlaps
 from kikuchi.postprocessing.scan_check import ScanCheck, check_scan, class_promise, held_promise
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, open_scan, recording_warnings, with_neighbours
-from kikuchi.scans.independence import SHARES_GRAINS
 from kikuchi.scans.readers.image_files import ImageFiles
 
 if TYPE_CHECKING:
@@ -104,6 +104,10 @@ def map_scan(
     grains
         ``"orientations"`` or ``"patterns"``: also say what the points of a grain say together, in columns of their own
         and in ``pooled.png``. The decisions stay what they are.
+    decide
+        ``"points"``, or ``"grains"``: what the points of a grain say together is then the map's decision, certified by
+        grain. It needs `grains`. Pooling makes a systematic error firmer, so that nothing is promised unless the scan
+        is like what was certified and the promise for each material is kept.
     shape
         Rows and columns of the grid, where the scan's file does not tell.
     scan_name
@@ -111,10 +115,6 @@ def map_scan(
     report_patterns
         Share of the points whose patterns the report keeps, in (0, 1]; None keeps all of a map of up to some fifty
         thousand points, and as many as 200 MB hold of a larger one.
-    decide
-        ``"points"``, or ``"grains"``: what the points of a grain say together is then the map's decision, certified by
-        grain. It needs `grains`. Pooling makes a systematic error firmer, so that nothing is promised unless the scan
-        is like what was certified and the promise for each material is kept.
     client
         Of a Dask cluster whose workers run the members, see `kikuchi.distributed.connected`. The map is the same.
     progress
@@ -195,6 +195,7 @@ def map_scan(
         if is_hexagonal(phase_map):
             meta["notes"].append(NO_HEXAGONAL_CTF)
         phase_map = with_overlaps(phase_map, judge, opened, progress)
+        phase_map = with_order_parameter(phase_map, judge)
         if not judge.phases:  # phases by name are finer than any level of symmetry
             phase_map = with_levels(phase_map, judge, rule, abstention)
         if grain_of is not None:
@@ -305,8 +306,8 @@ def _meta(
             "the promised risk does not carry over"
         )
     warnings += recording_warnings(scan)
-    if bundle.manifest.get("shares_grains"):
-        warnings.append(f"the bundle's {SHARES_GRAINS}")
+    if bundle.shared_grains:
+        warnings.append(bundle.shared_grains)
     return {
         # The same in every file of a map: who finds two in one folder has files of two runs before him.
         "run_id": uuid.uuid4().hex,

@@ -89,7 +89,7 @@ def verify(path: str | Path) -> Verification:
         expected = stored[:, rows]
         again = _said_again(bundle, kept)
         difference = np.abs(again - expected)
-    except (IndexError, KeyError, ValueError) as error:
+    except (IndexError, KeyError, OverflowError, ValueError) as error:
         raise InputError(
             "not the patterns of this bundle", path=bundle.path / CHECKS, remedy=_REMEDY
         ) from error

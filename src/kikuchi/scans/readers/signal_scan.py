@@ -260,7 +260,7 @@ def _pattern_centre(pc: np.ndarray) -> tuple[float, float, float] | None:
 def _finite(value: Any) -> float | None:
     try:
         return float(value) if np.isfinite(value) else None
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
 
 

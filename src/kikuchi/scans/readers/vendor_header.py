@@ -97,7 +97,7 @@ def _value(group: Any, name: str) -> Any:
 def _number(group: Any, name: str) -> float | None:
     try:
         number = float(_value(group, name))
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
     return number if np.isfinite(number) else None
 
