@@ -225,8 +225,8 @@ def _written(
     first = part == Part.CALIBRATION
     evidence = fit_evidence(found.scores[first], labels[first], seen.matcher.spectrum.size)
     logits = evidence.logits(found.scores, seen.matcher.spectrum.size)
-    told = separability(logits, labels, which, [p.name for p in named], simulated.names, seed)
-    for line in told.lines():
+    record = separability(logits, labels, which, [p.name for p in named], simulated.names, seed)
+    for line in record.lines():
         progress.say(line)
     fit = fit | {"overlap": _overlap(seen, flat, place, found, rng)}
     spec = MemberSpec("matcher-1", "matcher", "matching", min(seen.matcher.spectrum.shape), k, 0.0, seed)
@@ -255,7 +255,7 @@ def _written(
         (spec, *networks.specs),
         _familiarity(networks.familiarity),
         held_out,
-        _facts(scan, named, masters, fit, told, part, seed),
+        _facts(scan, named, masters, fit, record, part, seed),
         progress,
     )
 
@@ -332,7 +332,7 @@ def _facts(
     named: Sequence[Candidate],
     masters: Sequence[MasterPattern],
     fit: dict[str, Any],
-    told: Separability,
+    record: Separability,
     part: np.ndarray,
     seed: int,
 ) -> dict[str, Any]:
@@ -357,7 +357,7 @@ def _facts(
             "scan": scan.name,
             "overlap": fit.pop("overlap"),
             "geometry": fit,
-            "separability": told.to_dict(),
+            "separability": record.to_dict(),
         },
         "seed": seed,
     }
