@@ -48,7 +48,7 @@ class LabelShift:
         Share of each class among the scan's readable, familiar points, shape (K,), summing to 1 (EM).
     low, high
         Interval of each share, shape (K,): over whole blocks of the map and the held-out units, and over both
-        estimates.
+        estimates; an end within half a block of 0 or 1 is there.
     bbse
         Shares by the confusion of the hard answers, shape (K,).
     prior
@@ -63,6 +63,9 @@ class LabelShift:
         In words, where it cannot; empty where it can.
     confidence
         Of the intervals, all classes together.
+    merged
+        Sets of class indices that cannot be told apart, where the mixture can be told once each set is taken as one
+        class: the intervals of their classes then reach from 0 to what the set has, and those of the others hold.
     """
 
     shares: tuple[float, ...]
@@ -75,6 +78,12 @@ class LabelShift:
     identified: bool
     why: str
     confidence: float
+    merged: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def bounded(self) -> bool:
+        """Whether `low` and `high` hold: the mixture is identified, or it is but for classes that are merged."""
+        return self.identified or bool(self.merged)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain JSON."""
@@ -263,6 +272,19 @@ def estimate_label_shift(
     confusion = cells.sum(axis=0).reshape(k, k)
     bbse = bbse_shares(confusion, table.sum(axis=0))
     singular = float(np.linalg.svd(confusion / confusion.sum(axis=1, keepdims=True), compute_uv=False)[-1])
+    if singular < LEAST_SINGULAR and k > 2:
+        told = _told_in_part(p, y, q, confusion, unit, block, confidence, n_draws, seed)
+        if told is not None:
+            merged, part = told
+            low, high = np.zeros(k), np.zeros(k)
+            for one, classes in enumerate(merged):
+                high[list(classes)] = part.high[one]
+                low[list(classes)] = part.low[one] if len(classes) == 1 else 0.0
+            sets = tuple(c for c in merged if len(c) > 1)
+            return LabelShift(
+                tuple(shares.tolist()), tuple(low.tolist()), tuple(high.tolist()), tuple(bbse.tolist()),
+                tuple(prior.tolist()), n_units, singular, False, _confused(singular), confidence, sets,
+            )  # fmt: skip
     rng = np.random.default_rng(seed)
     draws = np.empty((2, n_draws, k))
     for i in range(n_draws):
@@ -275,6 +297,8 @@ def estimate_label_shift(
         draws[1, i] = _few_steps(q[sample], prior, of_block[block[sample]], shares)
     tail = (1.0 - confidence) / (2.0 * k)
     low, high = np.quantile(draws, [tail, 1.0 - tail], axis=1)
+    # Expectation maximisation comes as near to 0 and 1 as one likes, and never there: less than half a block is none.
+    low, high = np.where(low < 0.5 / n_units, 0.0, low), np.where(high > 1.0 - 0.5 / n_units, 1.0, high)
     why = _why(n_units, singular, shares, bbse, low, high)
     return LabelShift(
         shares=tuple(shares.tolist()),
@@ -290,6 +314,51 @@ def estimate_label_shift(
     )
 
 
+def _confused(singular: float) -> str:
+    return f"two classes are confused too often (smallest singular value of the confusion {singular:.2f})"
+
+
+def _told_in_part(
+    p: NDArray[np.float64],
+    y: NDArray[np.intp],
+    q: NDArray[np.float64],
+    confusion: NDArray[np.float64],
+    unit: NDArray[np.integer],
+    block: NDArray[np.integer],
+    confidence: float,
+    n_draws: int,
+    seed: int,
+) -> tuple[list[tuple[int, ...]], LabelShift] | None:
+    """Merge the classes most alike in what is said of them until the rest can be told; None where nothing is left.
+
+    Merging follows the held-out patterns alone, so that the scan does not choose what is estimated of it.
+    """
+    sets: list[tuple[int, ...]] = [(c,) for c in range(len(confusion))]
+    table = confusion
+    while len(sets) > 2:
+        given = table / table.sum(axis=1, keepdims=True)
+        apart = np.abs(given[:, None] - given[None]).sum(axis=2)
+        np.fill_diagonal(apart, np.inf)
+        a, b = sorted(int(i) for i in np.unravel_index(np.argmin(apart), apart.shape))
+        sets[a] = tuple(sorted(sets[a] + sets.pop(b)))
+        onto = np.array([[c in one for one in sets] for c in range(len(confusion))], dtype=float)
+        table = onto.T @ confusion @ onto
+        rates = table / table.sum(axis=1, keepdims=True)
+        if np.linalg.svd(rates, compute_uv=False)[-1] >= LEAST_SINGULAR:
+            found = estimate_label_shift(
+                p @ onto,
+                onto.argmax(axis=1)[y],
+                q @ onto,
+                groups=unit,
+                blocks=block,
+                confidence=confidence,
+                n_draws=n_draws,
+                seed=seed,
+            )
+            return (sets, found) if found.identified else None
+    return None
+
+
 def _why(
     units: int,
     singular: float,
@@ -301,7 +370,7 @@ def _why(
     if units < LEAST_UNITS:
         return f"the map is worth {units} independent blocks, fewer than {LEAST_UNITS}"
     if singular < LEAST_SINGULAR:
-        return f"two classes are confused too often (smallest singular value of the confusion {singular:.2f})"
+        return _confused(singular)
     apart = (low[0] > high[1] + TOLERATED) | (low[1] > high[0] + TOLERATED)
     if apart.any():
         worst = int(np.argmax(np.abs(shares - bbse) * apart))

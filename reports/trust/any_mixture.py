@@ -61,7 +61,7 @@ def one_map(p: np.ndarray, number: int, seed: int) -> list[dict]:
     for risk in RISKS:
         for promise in ("mixture", "material", "class"):
             # Where the mixture cannot be told, any is possible.
-            shares = (shift.low, shift.high) if shift.identified else ((0.0,) * K, (1.0,) * K)
+            shares = (shift.low, shift.high) if shift.bounded else ((0.0,) * K, (1.0,) * K)
             rule = fit_abstention(
                 held,
                 y,

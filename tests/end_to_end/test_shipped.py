@@ -36,7 +36,7 @@ def test_it_knows_all_groups_of_its_point_group_and_is_small():
     assert len(bundle.members) >= 5
     # What it adds to a wheel, which is a deflated archive.
     size = sum(len(zlib.compress(file.read_bytes())) for file in SHIPPED_FOLDER.rglob("*") if file.is_file())
-    assert size <= 12e6
+    assert size <= 20e6  # of the 25 MB that a wheel may have
 
 
 def test_a_scan_is_mapped_without_a_bundle_of_ones_own(scan, tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ensemble.abstention.answered_class import certify_answers, thinned
+from ensemble.abstention.multiple_testing import binomial_p_value, hochberg
 from ensemble.abstention.promises import check_promise, excess_risk, promise_classes, promise_materials
 from ensemble.abstention.strangers import (
     StrangerGate,
@@ -15,9 +16,7 @@ from ensemble.abstention.stratified import (
     NEVER,
     Answers,
     ClassVerdict,
-    binomial_p_value,
     certify_materials,
-    hochberg,
     plan_thresholds,
 )
 from ensemble.candidates import mass_outside, restricted_draws, restricted_logits, strangeness_among

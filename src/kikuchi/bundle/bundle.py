@@ -23,6 +23,7 @@ from kikuchi.crystallography.named_phase import NamedPhase
 from kikuchi.members import MemberSpec, load_member, read_spec
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Preparation
+from kikuchi.scans.independence import SHARES_GRAINS
 
 if TYPE_CHECKING:
     import keras
@@ -121,7 +122,7 @@ class Bundle:
         manifest = atomic.read_json(folder / MANIFEST, remedy=_DAMAGED)
         _check_manifest(manifest, folder)
         try:
-            recipe = Recipe.model_validate(manifest["recipe"])
+            recipe = Recipe.model_validate(_as_meant(manifest["recipe"]))
             abstention = atomic.read_json(folder / ABSTENTION, remedy=_DAMAGED)
             calibration = atomic.read_json(folder / CALIBRATION, remedy=_DAMAGED)
             members = tuple(read_spec(folder / "members" / name) for name in manifest["members"])
@@ -192,6 +193,11 @@ class Bundle:
         record = [material.get("simulated") is True for material in self.manifest["materials"]]
         return self.path == SHIPPED_FOLDER or "adapted" in self.manifest or (bool(record) and all(record))
 
+    @property
+    def shared_grains(self) -> str:
+        """What every report of a bundle says whose parts share grains; empty where they do not."""
+        return f"the bundle's {SHARES_GRAINS}" if self.manifest.get("shares_grains") else ""
+
     def model(self, name: str) -> "keras.Model":
         """Return a member's network, built and filled once."""
         if name not in self._models:
@@ -250,6 +256,8 @@ class Bundle:
         """
         certificate = abstention.certificate
         doubts = self.manifest.get("adapted", {}).get("separability", {}).get("doubts", [])
+        if self.manifest.get("withheld"):
+            doubts = [*doubts, str(self.manifest["withheld"])]
         if doubts:
             certificate = replace(certificate, certified=False, certified_risk=1.0, message="; ".join(doubts))
         elif (
@@ -328,6 +336,12 @@ def _check_manifest(manifest: Any, folder: Path) -> None:
             raise InputError("missing from the bundle", path=file, remedy=_DAMAGED)
         if atomic.sha256(file) != digest:
             raise InputError("altered since the bundle was written", path=file, remedy=_DAMAGED)
+
+
+def _as_meant(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe of a bundle as it was read when it was written: without a unit, single patterns were split."""
+    split = recipe.get("split", {})
+    return recipe | {"split": {"unit": "pattern"} | split} if isinstance(split, dict) else recipe
 
 
 def _folder_of(path: str | Path) -> Path:

@@ -113,6 +113,9 @@ def check_tables(phase_map: PhaseMap) -> list[Table]:
             if g["high"] > _SMALL
         ]
         why = "" if mixture["identified"] else f"Not to be relied on: {mixture['why']}. "
+        if as_one := mixture.get("taken_as_one"):
+            told = "; ".join(" and ".join(map(str, one)) for one in as_one)
+            why = f"{mixture['why'].capitalize()}: {told} are taken as one, and the intervals hold for that. "
         tables.append(
             Table(
                 "How the scan is mixed, estimated from what is said of all its points",

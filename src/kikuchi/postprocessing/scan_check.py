@@ -106,12 +106,14 @@ class ScanCheck:
             gauge = self.gauge.to_dict() | {"deviations": deviations}
         shift = None
         if self.shift is not None:
-            of_class = ("shares", "low", "high", "bbse", "prior")
+            of_class = ("shares", "low", "high", "bbse", "prior", "merged")
             shift = {name: value for name, value in self.shift.to_dict().items() if name not in of_class} | {
+                "taken_as_one": [[classes[k] for k in one] for one in self.shift.merged],
                 "space_groups": [
-                    {"space_group": g} | {name: _finite(getattr(self.shift, name)[k]) for name in of_class}
+                    {"space_group": g}
+                    | {name: _finite(getattr(self.shift, name)[k]) for name in of_class if name != "merged"}
                     for k, g in enumerate(classes)
-                ]
+                ],
             }
         return {
             "block_side": self.side,
@@ -171,7 +173,7 @@ def class_promise(bundle: Bundle, rule: str, check: ScanCheck) -> AbstentionRule
         Of the scan.
     """
     k, shift = len(bundle.classes), check.shift
-    known = shift is not None and shift.identified
+    known = shift is not None and shift.bounded
     shares = (shift.low, shift.high) if shift is not None and known else (np.zeros(k), np.ones(k))
     found = fit_decision(bundle.held_out, rule, bundle.recipe, names=bundle.class_names, shares=shares)[1]
     if known:
@@ -216,7 +218,7 @@ def held_promise(
     if not apart:
         return abstention
     shift = check.shift
-    high = shift.high if shift is not None and shift.identified else np.ones(len(verdicts))
+    high = shift.high if shift is not None and shift.bounded else np.ones(len(verdicts))
     excess = excess_risk(verdicts, high, float((decision.status == Status.SOLVED).mean()))
     risk = certificate.certified_risk + excess
     named = ", ".join(bundle.class_names[v.index] for v in apart)

@@ -89,14 +89,15 @@ class SplitTable(_Table):
     calibration_fraction
         Of the rest, the share that calibrates and certifies; what is left is the test.
     unit
-        What goes to one part as a whole: single patterns, or the grains, blocks or scans that the certificate counts
-        (`kikuchi.scans.independence`), so that no grain both trains and tests.
+        What goes to one part as a whole, and what the certificate counts (`kikuchi.postprocessing.split_units`):
+        "auto" takes grains wherever the scans show any, by their orientations or the likeness of patterns; "grain",
+        "block" and "scan" insist on it; "pattern" draws single patterns, as before, which every report then says.
     """
 
     train_per_class: int = Field(400, ge=0)
     validation_per_class: int = Field(100, ge=1)
     calibration_fraction: Share = 0.5
-    unit: Literal["pattern", "auto", "grain", "block", "scan"] = "pattern"
+    unit: Literal["auto", "pattern", "grain", "block", "scan"] = "auto"
 
 
 class StreamTable(_Table):

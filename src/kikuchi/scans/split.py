@@ -10,6 +10,10 @@ from ensemble.errors import InputError
 from kikuchi.scans.dataset import Dataset
 
 
+class TooFewGroups(InputError):
+    """A material has too few grains or blocks for every part to get some of its own."""
+
+
 def pattern_hash(pattern: np.ndarray) -> str:
     """Hash of one raw pattern's size, data type and bytes, 32 hexadecimal digits.
 
@@ -153,7 +157,7 @@ def _split(
                 _generator(seed, material.name),
             )
             if own is None:
-                raise InputError(
+                raise TooFewGroups(
                     f"space group {material.space_group}, material {material.name!r}: "
                     f"{len(np.unique(groups[positions]))} independent grains or blocks cannot fill training, "
                     "validation, calibration, certificate and test, each with grains of its own",

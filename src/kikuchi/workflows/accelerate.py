@@ -38,7 +38,7 @@ from kikuchi.inference.predictor import HELD_OUT, STRANGE, WITHOUT_DRAWS, Predic
 from kikuchi.inference.quantisation import CALIBRATION_PATTERNS, quantise
 from kikuchi.inference.student import FEATURES, NAME
 from kikuchi.members.storage import DESCRIPTION
-from kikuchi.postprocessing.split_units import split_groups_of
+from kikuchi.postprocessing.split_units import divided
 from kikuchi.scans import (
     Dataset,
     Scan,
@@ -46,7 +46,6 @@ from kikuchi.scans import (
     dataset_with_neighbours,
     load_dataset,
     open_scan,
-    split_dataset,
     with_neighbours,
 )
 from kikuchi.training.distillation import distil, patterns_of, student_runner
@@ -196,15 +195,7 @@ def _source(bundle: Bundle, dataset: str | Path | Dataset) -> _Source:
     """Split the dataset as the fit did, and make sure that it is the one."""
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
     data = dataset_with_neighbours(data, bundle.preparation(bundle.members[0]))
-    wanted = bundle.recipe.split
-    split = split_dataset(
-        data,
-        train_per_class=wanted.train_per_class,
-        validation_per_class=wanted.validation_per_class,
-        calibration_fraction=wanted.calibration_fraction,
-        seed=bundle.manifest["seed"],
-        groups=split_groups_of(data, bundle.recipe),
-    )
+    split, _ = divided(data, bundle.recipe, bundle.manifest["seed"])
     if dataset_fingerprint(data, split) != bundle.manifest["dataset"]:
         raise InputError(
             "not the dataset that the bundle was fitted on", path=data.path, remedy="give the one of its fit"

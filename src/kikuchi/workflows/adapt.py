@@ -26,6 +26,7 @@ from kikuchi.matching.phases import SIMULATORS, Candidate, candidates, check_dis
 from kikuchi.matching.separability import Separability, separability
 from kikuchi.matching.storage import MatcherMember, save_matcher
 from kikuchi.matching.survey import EXPLAINED_LEAST, Survey, survey
+from kikuchi.matching.telling_planes import telling_planes
 from kikuchi.matching.texture import Texture, texture_of
 from kikuchi.members import MemberSpec
 from kikuchi.recipes.schema import Recipe
@@ -225,8 +226,8 @@ def _written(
     first = part == Part.CALIBRATION
     evidence = fit_evidence(found.scores[first], labels[first], seen.matcher.spectrum.size)
     logits = evidence.logits(found.scores, seen.matcher.spectrum.size)
-    record = separability(logits, labels, which, [p.name for p in named], simulated.names, seed)
-    for line in record.lines():
+    separable = separability(logits, labels, which, [p.name for p in named], simulated.names, seed)
+    for line in (*separable.lines(), *_planes(named)):
         progress.say(line)
     fit = fit | {"overlap": _overlap(seen, flat, place, found, rng)}
     spec = MemberSpec("matcher-1", "matcher", "matching", min(seen.matcher.spectrum.shape), k, 0.0, seed)
@@ -255,7 +256,7 @@ def _written(
         (spec, *networks.specs),
         _familiarity(networks.familiarity),
         held_out,
-        _facts(scan, named, masters, fit, record, part, seed),
+        _facts(scan, named, masters, fit, separable, part, seed),
         progress,
     )
 
@@ -275,6 +276,20 @@ def _matched(seen: Survey, patterns: np.ndarray, place: np.ndarray, progress: Pr
         np.concatenate([f.rotations for f in found]),
         np.concatenate([f.ceiling for f in found]),
     )
+
+
+def _planes(named: Sequence[Candidate]) -> list[str]:
+    """Say which planes carry the difference of every two phases whose structures are known."""
+    lines = []
+    for i, one in enumerate(named):
+        for other in named[:i]:
+            if one.structure is None or other.structure is None:
+                continue
+            for a, b in ((one, other), (other, one)):
+                found = telling_planes(a.structure, b.structure)  # type: ignore[arg-type]
+                if found:
+                    lines.append(f"  planes of {a.name} beyond {b.name}: {', '.join(map(str, found))}")
+    return lines
 
 
 def _overlap(
@@ -332,7 +347,7 @@ def _facts(
     named: Sequence[Candidate],
     masters: Sequence[MasterPattern],
     fit: dict[str, Any],
-    record: Separability,
+    separable: Separability,
     part: np.ndarray,
     seed: int,
 ) -> dict[str, Any]:
@@ -353,11 +368,12 @@ def _facts(
             "test": int(counts[Part.TEST]),
         },
         "dataset": scan.fingerprint(),
+        "simulators": {"of_members_and_held_out": list(separable.simulators), "of_held_out_alone": []},
         "adapted": {
             "scan": scan.name,
             "overlap": fit.pop("overlap"),
             "geometry": fit,
-            "separability": record.to_dict(),
+            "separability": separable.to_dict(),
         },
         "seed": seed,
     }

@@ -172,7 +172,7 @@ def _judge(
         "calibration": {c.name: before_and_after(c, labels) for c in (chosen, single)},
         "unfamiliar": unfamiliar(bundle, patterns, chosen.decision.status == 0),
         "diversity": _diversity([c for c in everybody if c.kind == MEMBER], labels),
-        "warnings": patterns.warnings,
+        "warnings": [*patterns.warnings, *([bundle.shared_grains] if bundle.shared_grains else [])],
         "bundle": {
             "name": bundle.path.name,
             "fingerprint": bundle.fingerprint,

@@ -31,6 +31,7 @@ from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, rehearse, said
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, build_member, copy_backbone, features_of, save_member
 from kikuchi.members.posterior import set_posterior
+from kikuchi.postprocessing.split_units import grain_finder
 from kikuchi.scans import Dataset, dataset_with_neighbours, hash_patterns, pattern_quality
 from kikuchi.scans.dataset import contradictions, refuse_or_say
 from kikuchi.scans.independence import pattern_groups
@@ -225,8 +226,11 @@ def _look(bundle: Bundle, data: Dataset, classes: tuple[int, ...], force: bool, 
         for size in {m.size for m in bundle.members}
     }
     quality = np.concatenate([pattern_quality(raw) for _, _, raw in data.iter_patterns(positions)])
+    look = bundle.recipe.preparation(bundle.members[0].size)
+    # Counted as the bundle's own held-out patterns are.
+    by_grain = bundle.manifest.get("unit") == "grain"
     groups, _ = pattern_groups(
-        data, bundle.recipe.abstain.groups, bundle.recipe.preparation(bundle.members[0].size)
+        data, "grains where alike" if by_grain else bundle.recipe.abstain.groups, look, grain_finder(look)
     )
     return _New(
         labels=labels[positions],

@@ -26,7 +26,7 @@ from kikuchi.inference import KerasEngine, Runner
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, features_of, predict
 from kikuchi.members.history import convergence
-from kikuchi.postprocessing.split_units import recipe_groups, split_groups_of
+from kikuchi.postprocessing.split_units import Units, divided
 from kikuchi.recipes.schema import Recipe, load_recipe
 from kikuchi.scans import (
     Dataset,
@@ -35,10 +35,8 @@ from kikuchi.scans import (
     dataset_with_neighbours,
     load_dataset,
     prepare,
-    split_dataset,
 )
 from kikuchi.scans.dataset import contradictions, refuse_or_say
-from kikuchi.scans.independence import SHARES_GRAINS
 from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import Executor, train_all
@@ -111,20 +109,10 @@ def fit(
             progress.say(f"{material.name}: {material.scan.note}")
     folder = Path(out)
     specs = recipe.member_specs(len(data.classes), seed)
-    split = split_dataset(
-        data,
-        train_per_class=recipe.split.train_per_class,
-        validation_per_class=recipe.split.validation_per_class,
-        calibration_fraction=recipe.split.calibration_fraction,
-        seed=seed,
-        groups=split_groups_of(data, recipe),
-    )
+    split, units = divided(data, recipe, seed)
     _require_held_out(data, split)
-    group, how = recipe_groups(data, recipe)
-    shares = recipe.split.unit == "pattern" and how not in ("pattern", "scan") and recipe.stream is None
-    if shares:
-        progress.say(f"note: {SHARES_GRAINS}")
-    _say_units(data, split, group, how, progress)
+    _say_units(data, split, units, progress)
+    group, how = units.group, units.how
     part = _parts(data, split, group, how)
     with locked(folder):
         if (folder / "fit.json").is_file():
@@ -171,7 +159,7 @@ def fit(
                     members,
                     familiarity,
                     held_out,
-                    _facts(data, split) | {"unit": how, "shares_grains": shares},
+                    _facts(data, split) | units.facts(data, split),
                     progress,
                 )
             )
@@ -200,14 +188,23 @@ def _require_held_out(data: Dataset, split: Split) -> None:
                 )
 
 
-def _say_units(data: Dataset, split: Split, group: np.ndarray, how: str, progress: Progress) -> None:
-    """Say how many independent units certify each class, where these are fewer than patterns."""
-    if how == "pattern":
+def _say_units(data: Dataset, split: Split, units: Units, progress: Progress) -> None:
+    """Say how many independent units each class has, and how many of them certify, where not every pattern is one."""
+    for note in (units.shared, units.withheld):
+        if note:
+            progress.say(f"note: {note}")
+    if units.how == "pattern":
         return
     labels = data.labels(split.classes)[split.calibration]
-    counts = [len(np.unique(group[split.calibration][labels == k])) for k in range(len(split.classes))]
-    listed = ", ".join(f"{c}: {n}" for c, n in zip(split.classes, counts, strict=True))
-    progress.say(f"held out to calibrate and certify, counted by {how}: {listed}")
+    own = units.group[split.calibration]
+    told = [
+        f"{c}: {n}, of which {len(np.unique(own[labels == k]))}"
+        for k, (c, n) in enumerate(units.of_classes(data, split.classes).items())
+    ]
+    progress.say(
+        f"independent by {units.how}, of which held out to calibrate and certify: {'; '.join(told)}; "
+        "nothing finer than these numbers carry is promised"
+    )
 
 
 def _parts(data: Dataset, split: Split, group: np.ndarray, how: str) -> np.ndarray:

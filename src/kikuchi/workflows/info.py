@@ -75,13 +75,24 @@ def _bundle_facts(folder: Path) -> dict[str, Any]:
         "architectures": sorted({f"{m.architecture} {m.size}x{m.size}" for m in bundle.members}),
         "materials": [m["name"] for m in bundle.manifest["materials"]],
         "patterns": bundle.manifest["splits"],
+        **({"simulators": _simulators(bundle.manifest)} if "simulators" in bundle.manifest else {}),
         "rule": bundle.rule,
         "calibration": bundle.calibrations[bundle.rule].method,
         "promise": certificate.message,
+        "independent_by": bundle.manifest.get("unit"),
+        **({"independent_units": units} if (units := bundle.manifest.get("independent_units")) else {}),
+        **({"note": bundle.shared_grains} if bundle.shared_grains else {}),
         "created": bundle.manifest["created"],
         "seed": bundle.manifest["seed"],
         "fingerprint": bundle.fingerprint,
     }
+
+
+def _simulators(manifest: dict[str, Any]) -> str:
+    """Say by which simulations members and promise were made, and which of these no member has seen."""
+    told = manifest["simulators"]
+    alone = ", ".join(told["of_held_out_alone"]) or "none"
+    return f"{', '.join(told['of_members_and_held_out'])}; held out and never trained on: {alone}"
 
 
 def _store_facts(folder: Path) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.evaluation.learning_curves import Curve, LearningCurves, Run
 from kikuchi.members import MemberSpec, features_of, fit_head, predict, train_member
-from kikuchi.postprocessing.split_units import split_groups_of
+from kikuchi.postprocessing.split_units import divided
 from kikuchi.recipes.old_keys import renamed_recipe
 from kikuchi.recipes.schema import MemberGroup, Recipe, load_recipe
-from kikuchi.scans import Dataset, Split, dataset_with_neighbours, load_dataset, split_dataset
+from kikuchi.scans import Dataset, Split, dataset_with_neighbours, load_dataset
 from kikuchi.training.train_ensemble import begun
 from kikuchi.workflows.fit import HELD_OUT_LEAST, dataset_fingerprint
 
@@ -93,14 +93,9 @@ def learning_curve(
     steps = _affordable(data, chosen, sorted(set(counts)), progress)
     if repeats < 1 or not 0 < target < 1:
         raise InputError(f"{repeats} repeats, target {target}", remedy="at least 1, and between 0 and 1")
-    split = split_dataset(
-        data,
-        train_per_class=steps[-1],
-        validation_per_class=chosen.split.validation_per_class,
-        calibration_fraction=chosen.split.calibration_fraction,
-        seed=seed,
-        groups=split_groups_of(data, chosen),
-    )
+    split, units = divided(data, chosen, seed, train_per_class=steps[-1])
+    if units.shared:
+        progress.say(f"note: {units.shared}")
     folder = Path(out)
     with locked(folder):
         wanted = {

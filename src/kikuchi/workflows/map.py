@@ -41,7 +41,6 @@ from kikuchi.postprocessing.scan_check import ScanCheck, check_scan, class_promi
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, open_scan, recording_warnings, with_neighbours
-from kikuchi.scans.independence import SHARES_GRAINS
 from kikuchi.scans.readers.image_files import ImageFiles
 
 if TYPE_CHECKING:
@@ -313,8 +312,8 @@ def _meta(
             "the promised risk does not carry over"
         )
     warnings += recording_warnings(scan)
-    if bundle.manifest.get("shares_grains"):
-        warnings.append(f"the bundle's {SHARES_GRAINS}")
+    if bundle.shared_grains:
+        warnings.append(bundle.shared_grains)
     return {
         # The same in every file of a map: who finds two in one folder has files of two runs before him.
         "run_id": uuid.uuid4().hex,

@@ -30,6 +30,7 @@ from kikuchi.simulate.scenes.microstructure import voronoi_grains
 from kikuchi.workflows.adapt import _checked
 from kikuchi.workflows.explain import explain_members
 from kikuchi.workflows.extend import extend
+from kikuchi.workflows.info import facts
 from kikuchi.workflows.verify import verify
 
 NAMES = ("TiC", "Austenite")  # both 225
@@ -122,6 +123,7 @@ def test_the_bundle_opens_again_and_the_same_command_is_done_at_once(adapted, sc
     assert again.fingerprint == adapted.fingerprint
     assert [p.name for p in Bundle.load(folder / "run").phases] == list(NAMES)
     assert again.members[0].kind == "matcher"
+    assert facts(folder / "run")["simulators"].endswith("; held out and never trained on: none")
 
 
 @pytest.mark.slow
