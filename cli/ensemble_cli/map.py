@@ -1,5 +1,6 @@
 """`ensemble map`: phase and uncertainty maps of a scan."""
 
+import importlib.util
 from pathlib import Path
 from typing import Annotated
 
@@ -83,7 +84,9 @@ def map_scan(
     quiet: Quiet = False,
 ) -> None:
     """Map a scan: which space group, how sure, and where nobody should answer."""
-    load_keras()
+    # Exports run without Keras, whose import costs more than a map of some hundred points.
+    if phase or dask or workers or engine not in ("auto", "onnx") or not _exported(run):
+        load_keras()
     import kikuchi
     from kikuchi.distributed import connected
 
@@ -122,3 +125,12 @@ def map_scan(
             progress=progress(quiet),
         )
     result(phase_map, as_json)
+
+
+def _exported(run: str) -> bool:
+    """Whether a bundle's members lie beside it as ONNX files, and something is installed that runs them."""
+    from kikuchi.bundle.bundle import SHIPPED, SHIPPED_FOLDER
+
+    folder = SHIPPED_FOLDER if run == SHIPPED else Path(run)
+    installed = all(importlib.util.find_spec(name) is not None for name in ("onnx", "onnxruntime"))
+    return installed and (folder / "engines" / "onnx" / "engines.json").is_file()

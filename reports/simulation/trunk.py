@@ -79,9 +79,11 @@ def masters_of(work: Path, of_held_out: bool) -> tuple[list[MasterPattern], list
     return found[0], found[1]
 
 
-def bent(master: MasterPattern, rng: np.random.Generator) -> MasterPattern:
+def bent(
+    master: MasterPattern, rng: np.random.Generator, least: float = 0.4, most: float = 1.25
+) -> MasterPattern:
     """Return a master pattern whose intensities, from least to most, are raised to a random power."""
-    exponent = np.exp(rng.uniform(np.log(0.4), np.log(1.25)))
+    exponent = np.exp(rng.uniform(np.log(least), np.log(most)))
     low = min(master.north.min(), master.south.min())
     high = max(master.north.max(), master.south.max())
 

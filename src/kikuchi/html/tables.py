@@ -101,7 +101,7 @@ def percent(fraction: float) -> str:
     Examples
     --------
     >>> percent(0.125), percent(0.01666), percent(0.99934), percent(0.0), percent(float("nan"))
-    ('12 %', '1.7 %', '99.93 %', '0 %', '–')
+    ('12 %', '1.7 %', '99.934 %', '0 %', '–')
     """
     if not np.isfinite(fraction):
         return _NOTHING

@@ -25,7 +25,7 @@ function formatNumber(value) {
   if (value !== 0 && Math.abs(value) < 1e-3) return value > 0 ? "< 0.001" : "> −0.001";
   return significant.format(value);
 }
-/** A share or a probability in per cent: two digits of it or, near 1, of what is missing (99.93 %). */
+/** A share or a probability in per cent: two digits of it or, near 1, of what is missing (99.934 %). */
 function formatPercent(share) {
   if (!Number.isFinite(share)) return "–";
   if (share <= 0) return "0 %";
