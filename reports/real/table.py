@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -71,12 +72,19 @@ def draw(first: np.ndarray, sizes: np.ndarray, file: Path) -> None:
     """Draw the Inconel map: what is put first at every point, and how many candidates there are."""
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
-    for axes, values, title in ((left, first, "first choice"), (right, sizes, "candidates")):
-        picture = axes.imshow(values.reshape(50, 50), cmap="tab10" if axes is left else "viridis")
+    for axes, values, title in zip(
+        figure.subplots(1, 2), (first, sizes), ("first choice", "candidates"), strict=True
+    ):
+        low, high = int(values.min()), int(values.max())
+        picture = axes.imshow(
+            values.reshape(50, 50),
+            cmap=colormaps["viridis"].resampled(high - low + 1),
+            vmin=low - 0.5,
+            vmax=high + 0.5,
+        )
         axes.set_title(f"Inconel 718: {title}")
         axes.set_axis_off()
-        figure.colorbar(picture, ax=axes)
+        figure.colorbar(picture, ax=axes, ticks=range(low, high + 1))
     figure.savefig(file, dpi=110)
 
 
