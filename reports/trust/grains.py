@@ -1,6 +1,6 @@
 """Does a promise hold on new grains? Fits on simulated scans of 10, 40 and 150 grains, split by grain and by pattern.
 
-    python -m reports.trust.grains [--work WORK] [--fits 40] [--seed 2026]
+    python -m reports.trust.grains [--work WORK] [--fits 40] [--by-pattern 12] [--seed 2026]
 
 writes `grains.json` beside this script. Two materials are simulated kinematically, all by one microscope; every grain
 is 4 x 4 points of one orientation. The member is linear on principal components of the pixels, which know the grains
@@ -249,13 +249,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, default=Path("build/grains"))
     parser.add_argument("--fits", type=int, default=40)
+    parser.add_argument("--by-pattern", type=int, default=12, help="fits that are also split by pattern")
     parser.add_argument("--seed", type=int, default=2026)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     begin = time.process_time()
     rows = []
-    for unit in ("auto", "pattern"):
-        for number in range(args.fits):
+    for unit, fits in (("auto", args.fits), ("pattern", args.by_pattern)):
+        for number in range(fits):
             grains = GRAINS[number % len(GRAINS)]
             place = args.work / f"{grains}_{number}_{unit}.json"
             if not place.is_file():

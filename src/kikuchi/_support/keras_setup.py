@@ -22,10 +22,10 @@ def wanted_backend() -> tuple[str, str]:
     home = os.environ.get("KERAS_HOME")
     file = (Path(home) if home else Path("~/.keras").expanduser()) / "keras.json"
     try:
-        told = json.loads(file.read_bytes())
+        record = json.loads(file.read_bytes())
     except (OSError, ValueError):  # as Keras does
-        told = None
-    found = told.get("backend") if isinstance(told, dict) else None
+        record = None
+    found = record.get("backend") if isinstance(record, dict) else None
     return (str(found), str(file)) if found else ("tensorflow", "Keras' default")
 
 

@@ -19,6 +19,7 @@ from kikuchi.evaluation.calibration_scores import before_and_after
 from kikuchi.evaluation.classes import confusion, decided, per_class, per_material
 from kikuchi.evaluation.ood_scores import unfamiliar
 from kikuchi.evaluation.predictors import BEST_SINGLE, MEMBER, RULE, Contender, best_single, contenders
+from kikuchi.evaluation.promise_parts import promise_parts
 from kikuchi.evaluation.report import write_page
 from kikuchi.evaluation.scores import score_all
 from kikuchi.evaluation.selective_scores import NO_TRANSFER, enrichment, promise, statuses
@@ -167,6 +168,9 @@ def _judge(
             c.name: promise(c, labels) | {"certificate": bundle.promised(c.abstention).certificate.to_dict()}
             for c in compared
         },
+        "promise_parts": promise_parts(
+            chosen, patterns, classes, bundle.promised(chosen.abstention).certificate
+        ),
         "remark": NO_TRANSFER,
         "risk_coverage": {c.name: _curve(c, labels) for c in compared},
         "calibration": {c.name: before_and_after(c, labels) for c in (chosen, single)},
