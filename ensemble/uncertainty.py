@@ -88,7 +88,7 @@ def decompose(probabilities: ArrayLike, weights: ArrayLike | None = None) -> Dec
 
     Examples
     --------
-    Two confident experts who disagree are unsure for want of knowledge, two shruggers by nature:
+    Two confident members that disagree give epistemic uncertainty, two undecided ones aleatoric:
 
     >>> d = decompose([[[1.0, 0.0]], [[0.0, 1.0]]])
     >>> [x.round(3).item() for x in d]

@@ -1,4 +1,4 @@
-"""`ensemble demo`: the whole journey on this machine."""
+"""`ensemble demo`: all main workflows on this machine."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def demo(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Simulate, fit, map and report: the whole journey in a few minutes, with nothing but this machine."""
+    """Simulate, fit, map and report in a few minutes, with nothing but this machine."""
     load_keras()
     import kikuchi
 

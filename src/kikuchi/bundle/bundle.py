@@ -190,8 +190,8 @@ class Bundle:
     @property
     def simulated_alone(self) -> bool:
         """Whether no recorded pattern fitted, calibrated or certified it; False where its manifest does not tell."""
-        told = [material.get("simulated") is True for material in self.manifest["materials"]]
-        return self.path == SHIPPED_FOLDER or "adapted" in self.manifest or (bool(told) and all(told))
+        record = [material.get("simulated") is True for material in self.manifest["materials"]]
+        return self.path == SHIPPED_FOLDER or "adapted" in self.manifest or (bool(record) and all(record))
 
     @property
     def shared_grains(self) -> str:

@@ -1,4 +1,4 @@
-"""What `ensemble map` left behind, and the patterns to compare with: what the explaining journey starts from."""
+"""What `ensemble map` left behind, and the patterns to compare with: the inputs of `explain`."""
 
 from dataclasses import replace
 from pathlib import Path

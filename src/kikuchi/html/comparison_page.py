@@ -115,24 +115,26 @@ def _payload(first: ToldMap, second: ToldMap, data: Mapping[str, Any]) -> dict[s
         ],
         "differences": [{"label": label, "colour": colour} for label, colour in DIFFERENCES],
         "difference": pack(differences(first, second), "u1"),
-        "sides": [_side(told, groups) for told in (first, second)],
+        "sides": [_side(record, groups) for record in (first, second)],
     }
 
 
-def _side(told: ToldMap, groups: list[int]) -> dict[str, Any]:
-    solved = (told.status == 0) & (told.answer > 0)
-    answer = np.where(solved, _codes(told.answer, groups), len(groups) + np.maximum(told.status, 1) - 1)
-    first = np.where(told.first > 0, _codes(told.first, groups), len(groups) + np.maximum(told.status, 1) - 1)
+def _side(record: ToldMap, groups: list[int]) -> dict[str, Any]:
+    solved = (record.status == 0) & (record.answer > 0)
+    answer = np.where(solved, _codes(record.answer, groups), len(groups) + np.maximum(record.status, 1) - 1)
+    first = np.where(
+        record.first > 0, _codes(record.first, groups), len(groups) + np.maximum(record.status, 1) - 1
+    )
     return {
-        "name": told.name,
-        "truth": told.is_truth,
+        "name": record.name,
+        "truth": record.is_truth,
         "answer": pack(answer, "u1"),
         "first": pack(first, "u1"),
-        "confidence": quantise(-np.log10(np.clip(1 - told.confidence, 1e-7, 1))),
-        "kinds": None if told.kind is None else sorted({str(k) for k in told.kind}),
+        "confidence": quantise(-np.log10(np.clip(1 - record.confidence, 1e-7, 1))),
+        "kinds": None if record.kind is None else sorted({str(k) for k in record.kind}),
         "kind": None
-        if told.kind is None
-        else pack(np.unique(told.kind.astype(str), return_inverse=True)[1], "u1"),
+        if record.kind is None
+        else pack(np.unique(record.kind.astype(str), return_inverse=True)[1], "u1"),
     }
 
 

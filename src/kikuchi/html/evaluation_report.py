@@ -58,8 +58,8 @@ def write_evaluation_report(
     return Path(out_file)
 
 
-def _verdict(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if told is None else {**told, "table": Table(**told["table"])}
+def _verdict(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if record is None else {**record, "table": Table(**record["table"])}
 
 
 def picture_uri(figure: "Figure | bytes") -> str:

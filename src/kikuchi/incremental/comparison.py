@@ -104,9 +104,9 @@ def read_changes(folder: Path) -> tuple[Change, ...]:
         The file is missing or broken.
     """
     path = folder / "extension.json"
-    told = atomic.read_json(path, remedy="extend again into another --out")
+    record = atomic.read_json(path, remedy="extend again into another --out")
     try:
-        return tuple(Change(**row) for row in told)
+        return tuple(Change(**row) for row in record)
     except TypeError as error:
         raise InputError(
             "not the changes of an extension", path=path, remedy="extend again into another --out"

@@ -281,12 +281,12 @@ def check_new(bundle: Bundle, engine: str, scan: Scan) -> None:
         )
 
 
-def spoken_for(outputs: MemberOutputs) -> MemberOutputs:
+def with_filled_logits(outputs: MemberOutputs) -> MemberOutputs:
     """Let the members that ran speak for those that were spared, see `ensemble.early_exit.filled`."""
     return replace(outputs, logits=filled(outputs.logits))
 
 
-def spared(decision: Decision, outputs: MemberOutputs) -> Decision:
+def without_skipped_votes(decision: Decision, outputs: MemberOutputs) -> Decision:
     """Take the votes of members that did not run out of a decision: -1, as for a member that said nothing."""
     ran = ~np.isnan(np.asarray(outputs.logits)).any(axis=-1)
     return replace(decision, votes=np.where(ran, decision.votes, -1).astype(decision.votes.dtype))

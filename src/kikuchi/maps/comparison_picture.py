@@ -33,7 +33,7 @@ def differences(first: ToldMap, second: ToldMap) -> NDArray[np.int8]:
     --------
     A truth has no reason not to answer: where it has no crystal, it does not answer.
     """
-    one, other = (np.where(told.status == 0, told.answer, 0) for told in (first, second))
+    one, other = (np.where(record.status == 0, record.answer, 0) for record in (first, second))
     code = np.full(len(one), 4, np.int8)
     code[(one > 0) & (other == 0)] = 2
     code[(one == 0) & (other > 0)] = 3
@@ -91,10 +91,10 @@ def comparison_picture(first: ToldMap, second: ToldMap) -> "Figure":
     return figure
 
 
-def _painted(told: ToldMap) -> NDArray[np.uint8]:
+def _painted(record: ToldMap) -> NDArray[np.uint8]:
     reasons = [STATUS_TONES[status].colour for status in Status]
     groups = rgb_of([SPACE_GROUP_COLOURS[g] for g in range(1, 231)])
-    painted = rgb_of(reasons)[told.status]
-    solved = (told.status == 0) & (told.answer > 0)
-    painted[solved] = groups[told.answer[solved].astype(int) - 1]
+    painted = rgb_of(reasons)[record.status]
+    solved = (record.status == 0) & (record.answer > 0)
+    painted[solved] = groups[record.answer[solved].astype(int) - 1]
     return painted

@@ -140,13 +140,15 @@ def common_points(first: ToldMap, second: ToldMap) -> tuple[ToldMap, ToldMap]:
     if first.place is not None and second.place is not None:
         width = 1 + max(int(first.place[:, 1].max(initial=0)), int(second.place[:, 1].max(initial=0)))
         keys = [
-            told.place[:, 0] * width + told.place[:, 1] for told in (first, second) if told.place is not None
+            record.place[:, 0] * width + record.place[:, 1]
+            for record in (first, second)
+            if record.place is not None
         ]
     else:
         keys = [first.index, second.index]
-    for told, key in zip((first, second), keys, strict=True):
+    for record, key in zip((first, second), keys, strict=True):
         if len(np.unique(key)) < len(key):
-            raise InputError(f"{told.name} names a point twice")
+            raise InputError(f"{record.name} names a point twice")
     shared, mine, theirs = np.intersect1d(keys[0], keys[1], return_indices=True)
     if not len(shared):
         raise InputError(f"{first.name} and {second.name} share no point", remedy="give maps of one scan")
@@ -200,8 +202,8 @@ def _phases(path: Path) -> dict[str, int]:
     """Space groups of phases by name, as the map's summary has them."""
     summary = (path if path.is_dir() else path.parent) / "summary.json"
     try:
-        told = json.loads(summary.read_text(encoding="utf-8"))
-        return {str(p["name"]): int(p["space_group"]) for p in told.get("phases", [])}
+        record = json.loads(summary.read_text(encoding="utf-8"))
+        return {str(p["name"]): int(p["space_group"]) for p in record.get("phases", [])}
     except (OSError, ArithmeticError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 

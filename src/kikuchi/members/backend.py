@@ -43,7 +43,7 @@ class Steps(Protocol):
         """Take up the member's weights and an optimizer's state; False where it is that of other steps."""
 
 
-def steps_of(model: "keras.Model", training: "Training", *, taught: bool = False) -> Steps:
+def steps_of(model: "keras.Model", training: "Training", *, soft: bool = False) -> Steps:
     """Return what trains a member.
 
     Parameters
@@ -70,7 +70,7 @@ def steps_of(model: "keras.Model", training: "Training", *, taught: bool = False
         from kikuchi.members.torch_backend import TorchSteps
 
         return TorchSteps(model, training, mixed=_bfloat16_is_fast())
-    return KerasSteps(model, training, taught=taught)
+    return KerasSteps(model, training, soft=soft)
 
 
 def _bfloat16_is_fast() -> bool:
@@ -118,14 +118,14 @@ class KerasSteps:
         See `steps_of`.
     """
 
-    def __init__(self, model: "keras.Model", training: "Training", *, taught: bool = False) -> None:
+    def __init__(self, model: "keras.Model", training: "Training", *, soft: bool = False) -> None:
         import keras
 
-        self._has_task, self._taught = training.auxiliary_weight > 0, taught
+        self._has_task, self._soft = training.auxiliary_weight > 0, soft
         self._trained = training_half(model, training)
         self._task_variables = auxiliary_variables(self._trained)
         # Entropy and accuracy by name, whatever else is in the loss.
-        if taught:
+        if soft:
             mean = keras.metrics.MeanMetricWrapper
             entropy = _teachers_entropy
             metrics = [mean(_teachers_entropy, name="entropy"), mean(_teachers_agreement, name="accuracy")]
@@ -157,11 +157,11 @@ class KerasSteps:
     ) -> tuple[float, float]:
         """Learn from one batch."""
         self._trained.reset_metrics()
-        truth: Any = labels.astype(np.float32 if self._taught else np.int32)
-        told = self._trained.train_on_batch(
+        truth: Any = labels.astype(np.float32 if self._soft else np.int32)
+        record = self._trained.train_on_batch(
             patterns[..., None], [truth, targets] if self._has_task else truth, return_dict=True
         )
-        found = {name.removeprefix("head_"): float(value) for name, value in told.items()}
+        found = {name.removeprefix("head_"): float(value) for name, value in record.items()}
         return found["entropy"], found["accuracy"]
 
     def end(self) -> None:

@@ -25,8 +25,8 @@ _FORGOTTEN = 1e-4
 #: Patterns with their class indices or what teachers say of them, or a function that gives fresh ones for each epoch;
 #: with the auxiliary task with what the parts of the screen look at, (n, cells, cells, channels).
 Patterns = tuple[np.ndarray, np.ndarray]
-Taught = Patterns | tuple[np.ndarray, np.ndarray, np.ndarray]
-Source = Taught | Callable[[int], Taught]
+EpochData = Patterns | tuple[np.ndarray, np.ndarray, np.ndarray]
+Source = EpochData | Callable[[int], EpochData]
 
 
 def train_member(
@@ -75,7 +75,7 @@ def train_member(
     soft = validation[1].ndim > 1
     if validation[1].ndim > 2 and training.flip_augmentation:
         raise InputError("what teachers say of a pattern is not what they say of its mirror image")
-    steps = steps_of(model, training, taught=soft)
+    steps = steps_of(model, training, soft=soft)
     history = History()
     best: list[np.ndarray] | None = None
     if work is not None:
@@ -90,14 +90,14 @@ def train_member(
         rng = np.random.default_rng([seed, epoch])
         lowered = 0.5 * (1 + np.cos(np.pi * (epoch - 1) / training.epochs)) if training.cosine_decay else 1.0
         steps.begin(seed, epoch, training.learning_rate * lowered)
-        taught = source.take(epoch)
-        loss, accuracy = _one_pass(steps, taught, training, rng)
+        data = source.take(epoch)
+        loss, accuracy = _one_pass(steps, data, training, rng)
         steps.end()
-        if _momentum(model) ** (epoch * len(taught[0]) / training.batch) > _FORGOTTEN:
-            batches = min(_BATCHES_TO_AVERAGE, -(-len(taught[0]) // training.batch))
+        if _momentum(model) ** (epoch * len(data[0]) / training.batch) > _FORGOTTEN:
+            batches = min(_BATCHES_TO_AVERAGE, -(-len(data[0]) // training.batch))
             # Filled up as in training: a batch of one pattern has hardly any variance.
-            some = np.resize(rng.permutation(len(taught[0])), (batches, training.batch))
-            recompute_batch_norm(model, (taught[0][chosen] for chosen in some))
+            some = np.resize(rng.permutation(len(data[0])), (batches, training.batch))
+            recompute_batch_norm(model, (data[0][chosen] for chosen in some))
         logits, _ = predict(model, validation[0])
         validation_loss, validation_accuracy = _score(logits, validation[1])
         if not np.isfinite(loss):
@@ -169,11 +169,11 @@ class _Ahead:
         self._train = train
         self._last = last
         self._pool = ThreadPoolExecutor(1) if callable(train) else None
-        self._next: Future[Taught] | None = None
+        self._next: Future[EpochData] | None = None
         if callable(train) and self._pool is not None and first <= last:
             self._next = self._pool.submit(train, first)
 
-    def take(self, epoch: int) -> Taught:
+    def take(self, epoch: int) -> EpochData:
         if not callable(self._train) or self._pool is None:
             return self._train  # type: ignore[return-value]
         assert self._next is not None
@@ -184,10 +184,10 @@ class _Ahead:
 
 
 def _one_pass(
-    steps: Steps, taught: Taught, training: Training, rng: np.random.Generator
+    steps: Steps, data: EpochData, training: Training, rng: np.random.Generator
 ) -> tuple[float, float]:
     """Show every training pattern once; return the mean loss and accuracy over the pass."""
-    patterns, labels, *targets = taught
+    patterns, labels, *targets = data
     if bool(targets) != (training.auxiliary_weight > 0):
         raise InputError(
             "the auxiliary task needs training data with its targets, and no other training takes them"

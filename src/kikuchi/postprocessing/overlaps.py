@@ -34,11 +34,11 @@ def with_overlaps(phase_map: PhaseMap, bundle: Bundle, scan: Scan, progress: Pro
     scan
         As mapped.
     """
-    told = bundle.manifest.get("adapted", {}).get("overlap")
-    if told is None or phase_map.orientations is None or bundle.candidates is not None:
+    record = bundle.manifest.get("adapted", {}).get("overlap")
+    if record is None or phase_map.orientations is None or bundle.candidates is not None:
         return phase_map
     wanted = np.flatnonzero(worth_a_look(phase_map))
-    least = float(told["least_share"])
+    least = float(record["least_share"])
     names = np.array(phase_map.words, dtype=object)
     second = np.full(phase_map.n, "", dtype=object)
     share = np.full(phase_map.n, np.nan, np.float32)

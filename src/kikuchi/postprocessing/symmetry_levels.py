@@ -118,5 +118,5 @@ def with_levels(phase_map: PhaseMap, bundle: Bundle, rule: str, abstention: Abst
     levels = fit_bundle_levels(bundle, rule, abstention)
     columns = phase_map.columns | levels.columns(phase_map.decision)
     words, codes = coded_words(columns["answer_level"])
-    told = levels.summary() | {"points": dict(zip(words, np.bincount(codes).tolist(), strict=True))}
-    return replace(phase_map, columns=columns, meta=phase_map.meta | {"levels": told})
+    record = levels.summary() | {"points": dict(zip(words, np.bincount(codes).tolist(), strict=True))}
+    return replace(phase_map, columns=columns, meta=phase_map.meta | {"levels": record})

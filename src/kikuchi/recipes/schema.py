@@ -291,7 +291,7 @@ class Recipe(_Table):
         return Preparation(**self.prepare | {"size": size})
 
     def training(self) -> Training:
-        """Return the schedule as the members' room takes it."""
+        """Return the schedule of training, as `kikuchi.members` takes it."""
         return Training(**self.train.model_dump())
 
 

@@ -196,10 +196,10 @@ def contradictions(dataset: Dataset) -> list[str]:
     """
     found = []
     for material in dataset.materials:
-        told = material.scan.space_groups
-        if told is None:
+        record = material.scan.space_groups
+        if record is None:
             continue
-        own = np.asarray(told)[material.indices]
+        own = np.asarray(record)[material.indices]
         others = own[(own > 0) & (own != material.space_group)]
         if len(others):
             numbers = ", ".join(str(g) for g in np.unique(others))

@@ -91,8 +91,8 @@ def open_mapped(path: str | Path, map_folder: Path) -> Scan:
         As `open_scan`; a map that cannot be read is told of by whoever reads it.
     """
     try:
-        told = read_json(map_folder / "summary.json", remedy="map the scan again")["scan"]
-        shape, name = told.get("given_shape"), told.get("given_name")
+        record = read_json(map_folder / "summary.json", remedy="map the scan again")["scan"]
+        shape, name = record.get("given_shape"), record.get("given_name")
     except (InputError, KeyError, TypeError, AttributeError):  # the map is of before or broken
         return open_scan(path)
     whole = isinstance(shape, list) and len(shape) == 2 and all(type(length) is int for length in shape)

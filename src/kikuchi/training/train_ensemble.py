@@ -107,12 +107,12 @@ def train_all(
         for spec, group in todo:
             with progress.bar(f"training {spec.name}", recipe.train.epochs) as step:
 
-                def told(epoch: Epoch, spec: MemberSpec = spec, step: Callable[[int], None] = step) -> None:
+                def record(epoch: Epoch, spec: MemberSpec = spec, step: Callable[[int], None] = step) -> None:
                     step(1)
                     progress.say(epoch_line(spec.name, epoch))
 
                 place = folder / "members" / spec.name
-                train_one(begun(spec, group), spec, parts[spec.size], recipe.training(), place, told)
+                train_one(begun(spec, group), spec, parts[spec.size], recipe.training(), place, record)
     elif todo:
         executor(todo, parts, recipe.training(), folder, progress)
     return [load_member(folder / "members" / spec.name)[0] for spec, _ in specs]

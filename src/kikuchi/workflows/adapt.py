@@ -226,8 +226,8 @@ def _written(
     first = part == Part.CALIBRATION
     evidence = fit_evidence(found.scores[first], labels[first], seen.matcher.spectrum.size)
     logits = evidence.logits(found.scores, seen.matcher.spectrum.size)
-    told = separability(logits, labels, which, [p.name for p in named], simulated.names, seed)
-    for line in (*told.lines(), *_planes(named)):
+    separable = separability(logits, labels, which, [p.name for p in named], simulated.names, seed)
+    for line in (*separable.lines(), *_planes(named)):
         progress.say(line)
     fit = fit | {"overlap": _overlap(seen, flat, place, found, rng)}
     spec = MemberSpec("matcher-1", "matcher", "matching", min(seen.matcher.spectrum.shape), k, 0.0, seed)
@@ -256,7 +256,7 @@ def _written(
         (spec, *networks.specs),
         _familiarity(networks.familiarity),
         held_out,
-        _facts(scan, named, masters, fit, told, part, seed),
+        _facts(scan, named, masters, fit, separable, part, seed),
         progress,
     )
 
@@ -347,7 +347,7 @@ def _facts(
     named: Sequence[Candidate],
     masters: Sequence[MasterPattern],
     fit: dict[str, Any],
-    told: Separability,
+    separable: Separability,
     part: np.ndarray,
     seed: int,
 ) -> dict[str, Any]:
@@ -368,12 +368,12 @@ def _facts(
             "test": int(counts[Part.TEST]),
         },
         "dataset": scan.fingerprint(),
-        "simulators": {"of_members_and_held_out": list(told.simulators), "of_held_out_alone": []},
+        "simulators": {"of_members_and_held_out": list(separable.simulators), "of_held_out_alone": []},
         "adapted": {
             "scan": scan.name,
             "overlap": fit.pop("overlap"),
             "geometry": fit,
-            "separability": told.to_dict(),
+            "separability": separable.to_dict(),
         },
         "seed": seed,
     }

@@ -126,7 +126,7 @@ def measure(first: ToldMap, second: ToldMap) -> dict[str, Any]:
     n = len(first.index)
     classes = np.unique(np.concatenate([first.first, first.answer, second.first, second.answer]))
     classes = classes[classes > 0]
-    answers = [np.where(told.status == 0, told.answer, 0) for told in (first, second)]
+    answers = [np.where(record.status == 0, record.answer, 0) for record in (first, second)]
     both = (answers[0] > 0) & (answers[1] > 0)
     chosen = (first.first > 0) & (second.first > 0)
     data: dict[str, Any] = {
@@ -169,9 +169,11 @@ def _confusion(first: ToldMap, second: ToldMap, classes: NDArray[np.int16]) -> d
     """Count what the second says (rows) against what the first says (columns), reasons after the groups."""
     k, reasons = len(classes), STATUS_NAMES[1:]
 
-    def coded(told: ToldMap) -> NDArray[np.intp]:
-        group = np.searchsorted(classes, np.maximum(told.answer, classes[0] if k else 0))
-        return np.where((told.status == 0) & (told.answer > 0), group, k + np.maximum(told.status, 1) - 1)
+    def coded(record: ToldMap) -> NDArray[np.intp]:
+        group = np.searchsorted(classes, np.maximum(record.answer, classes[0] if k else 0))
+        return np.where(
+            (record.status == 0) & (record.answer > 0), group, k + np.maximum(record.status, 1) - 1
+        )
 
     words = [*map(str, classes.tolist()), *reasons]
     size = len(words)

@@ -1,4 +1,4 @@
-"""The whole journey on this machine: simulate, fit, map, and compare with the truth that was simulated."""
+"""The workflow of `demo`: simulate, fit, map, and compare with the truth that was simulated."""
 
 from dataclasses import dataclass
 from importlib import resources

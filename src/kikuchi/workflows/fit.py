@@ -144,12 +144,12 @@ def fit(
                 progress.say(line)
             progress.say(f"losses of all epochs: {draw_losses(folder, names)}")
             members = tuple(spec for spec, _ in specs)
-            taught = _Taught(recipe, data, split, stream)
-            familiarity = _reference(models, members, taught)
-            _keep_background(members, taught, folder)
+            trained_on = _TrainingData(recipe, data, split, stream)
+            familiarity = _reference(models, members, trained_on)
+            _keep_background(members, trained_on, folder)
             progress.say(f"held-out patterns count as independent by {how}")
             held_out = _run_held_out(models, members, recipe, familiarity, data, split, part, group, progress)
-            _keep_exemplars(models, members, taught, held_out, folder)
+            _keep_exemplars(models, members, trained_on, held_out, folder)
             atomic.write_json(folder / SPLITS, split.to_dict())
             write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
             return Predictor.of(
@@ -239,7 +239,7 @@ def _parts(data: Dataset, split: Split, group: np.ndarray, how: str) -> np.ndarr
 
 
 @dataclass(frozen=True)
-class _Taught:
+class _TrainingData:
     """What the members were trained on: patterns of the dataset, or a stream of simulated ones."""
 
     recipe: Recipe
@@ -267,33 +267,35 @@ class _Taught:
         ]
 
 
-def _reference(models: list["keras.Model"], members: tuple[MemberSpec, ...], taught: _Taught) -> Familiarity:
+def _reference(
+    models: list["keras.Model"], members: tuple[MemberSpec, ...], trained_on: _TrainingData
+) -> Familiarity:
     """Keep the features of some training patterns, equally many per class."""
-    share = max(2, taught.recipe.keep.reference // len(taught.split.classes))
-    prepared, labels = taught.sample(share, {m.size for m in members}, taught.split.seed)
+    share = max(2, trained_on.recipe.keep.reference // len(trained_on.split.classes))
+    prepared, labels = trained_on.sample(share, {m.size for m in members}, trained_on.split.seed)
     features = [predict(model, prepared[spec.size])[1] for model, spec in zip(models, members, strict=True)]
     return fit_familiarity(features, labels)
 
 
-def _keep_background(members: tuple[MemberSpec, ...], taught: _Taught, folder: Path) -> None:
+def _keep_background(members: tuple[MemberSpec, ...], trained_on: _TrainingData, folder: Path) -> None:
     """Store some training patterns of each class: what `explain` compares a pattern with."""
-    seed, each = taught.split.seed, taught.recipe.keep.background
-    prepared, labels = taught.sample(each, {m.size for m in members}, seed)
+    seed, each = trained_on.split.seed, trained_on.recipe.keep.background
+    prepared, labels = trained_on.sample(each, {m.size for m in members}, seed)
     write_background(folder / BACKGROUND, choose_background(prepared, labels, each, seed))
 
 
 def _keep_exemplars(
     models: list["keras.Model"],
     members: tuple[MemberSpec, ...],
-    taught: _Taught,
+    trained_on: _TrainingData,
     held_out: HeldOut,
     folder: Path,
 ) -> None:
     """Store the features of some patterns of each class and part: what `extend` rehearses and calibrates with."""
-    recipe, data, split = taught.recipe, taught.data, taught.split
+    recipe, data, split = trained_on.recipe, trained_on.data, trained_on.split
     sizes = {m.size for m in members}
     rng = np.random.default_rng([split.seed, 2])
-    train, labels = taught.sample(recipe.keep.exemplars, sizes, split.seed + 2)
+    train, labels = trained_on.sample(recipe.keep.exemplars, sizes, split.seed + 2)
     # Held-out rows are in the order of the dataset.
     positions = np.sort(np.concatenate([split.calibration, split.test]))
     rows = spread(held_out.labels * 3 + held_out.part, recipe.keep.exemplars, rng)

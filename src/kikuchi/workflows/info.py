@@ -136,7 +136,7 @@ def _toml_facts(path: Path) -> dict[str, Any]:
     materials = tables.get("material", [])
     if isinstance(materials, list) and any(isinstance(m, dict) and "scan" in m for m in materials):
         data = load_dataset(path)
-        told = [
+        record = [
             f"{m.name} ({m.space_group}): {len(m.indices)} patterns of {m.scan.path}"
             + ("" if m.scan.note is None else f"; {m.scan.note}")
             for m in data.materials
@@ -145,7 +145,7 @@ def _toml_facts(path: Path) -> dict[str, Any]:
             "what": "dataset",
             "space_groups": list(data.classes),
             "patterns": data.n,
-            "materials": told,
+            "materials": record,
         }
     if "member" in tables:
         return {"what": "recipe", **load_recipe(path).model_dump(mode="json", exclude_none=True)}
@@ -181,9 +181,9 @@ def _phases(scan: "Scan") -> list[str] | None:
     """Name the phases of a scan's own list, with the space group and the points of each."""
     if scan.phase_names is None:
         return None
-    told = []
+    record = []
     for name in sorted({str(name) for name in scan.phase_names if name}):
         here = scan.phase_names == name
         number = 0 if scan.space_groups is None else int(scan.space_groups[here][0])
-        told.append(f"{name} ({number or 'space group unknown'}): {int(here.sum())} points")
-    return told
+        record.append(f"{name} ({number or 'space group unknown'}): {int(here.sum())} points")
+    return record

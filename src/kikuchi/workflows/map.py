@@ -23,7 +23,13 @@ from kikuchi.bundle.decision import fit_decision
 from kikuchi.html import write_map_report
 from kikuchi.html.opening import materials_of
 from kikuchi.inference.logits_store import STORE
-from kikuchi.inference.predictor import Predictor, answering, check_new, spared, spoken_for
+from kikuchi.inference.predictor import (
+    Predictor,
+    answering,
+    check_new,
+    with_filled_logits,
+    without_skipped_votes,
+)
 from kikuchi.inference.run_scan import run_store
 from kikuchi.maps import NO_HEXAGONAL_CTF, PhaseMap, is_hexagonal, write_map
 from kikuchi.postprocessing.assemble import as_seen, assembled
@@ -176,15 +182,15 @@ def map_scan(
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
         store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, executor=executor)
         outputs = store.outputs()
-        said = spoken_for(outputs)
+        said = with_filled_logits(outputs)
         if judge.candidates is not None:
             said = judge.candidates.narrow(said)
-        decision = spared(judge.decide(said, rule=rule, abstention=abstention), outputs)
+        decision = without_skipped_votes(judge.decide(said, rule=rule, abstention=abstention), outputs)
         check = check_scan(judge, rule, abstention, said, decision, opened)
         if abstention.promise == "class":
             # Which answers can be certified depends on how the scan is mixed.
             abstention = bundle.promised(class_promise(judge, rule, check))
-            decision = spared(judge.decide(said, rule=rule, abstention=abstention), outputs)
+            decision = without_skipped_votes(judge.decide(said, rule=rule, abstention=abstention), outputs)
         abstention = held_promise(judge, rule, abstention, check, decision)
         fractions = _fractions(judge, rule, abstention, decision, check)
         meta = _meta(opened, judge, rule, calibration, abstention)

@@ -223,9 +223,11 @@ def other_scans(chosen: str, others: Sequence[str], without: Sequence[str] = ())
     """Say which scan of several is read, and what else there is."""
     if not others and not without:
         return None
-    told = [f"not {listed(others)}"] if others else []
-    told += [f"without patterns {'is' if len(without) == 1 else 'are'} {listed(without)}"] if without else []
-    return f"of {1 + len(others) + len(without)} scans in the file {chosen!r} is read; {', '.join(told)}"
+    record = [f"not {listed(others)}"] if others else []
+    record += (
+        [f"without patterns {'is' if len(without) == 1 else 'are'} {listed(without)}"] if without else []
+    )
+    return f"of {1 + len(others) + len(without)} scans in the file {chosen!r} is read; {', '.join(record)}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -74,9 +74,9 @@ def open_hyperspy(path: Path, shape: tuple[int, int] | None = None, scan_name: s
     dy, dx = (known[0] if step is None else step for step in (steps[0], steps[-1])) if steps else (1.0, 1.0)
     grid = full_grid(rows, columns, (dy, dx))
     units = {_text(a.get("units")) or "none" for a, step in zip(axes, steps, strict=False) if step is None}
-    told = ", ".join(sorted(units))[:60]
+    record = ", ".join(sorted(units))[:60]
     untold = (
-        f"the unit of the steps ({told}) is no length: a step counts as {known[0]:g} µm" if units else None
+        f"the unit of the steps ({record}) is no length: a step counts as {known[0]:g} µm" if units else None
     )
     line = UNTOLD_GRID if len(steps) == 1 and columns > 1 and shape is None else None
     voltage = next((float(value) for value in energy if value is not None and np.isfinite(value)), None)

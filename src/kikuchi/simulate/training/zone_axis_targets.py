@@ -60,5 +60,5 @@ def _moments() -> tuple[np.ndarray, np.ndarray]:
     z = 1 - (2 * np.arange(n) + 1) / n
     angle = np.pi * (1 + 5**0.5) * np.arange(n)
     radius = np.sqrt(1 - z**2)
-    told = _told(np.stack([radius * np.cos(angle), radius * np.sin(angle), z], axis=-1))
-    return told.mean(axis=0), told.std(axis=0)
+    record = _told(np.stack([radius * np.cos(angle), radius * np.sin(angle), z], axis=-1))
+    return record.mean(axis=0), record.std(axis=0)
