@@ -84,6 +84,9 @@ def map_scan(
     quiet: Quiet = False,
 ) -> None:
     """Map a scan: which space group, how sure, and where nobody should answer."""
+    from kikuchi._support.keras_setup import check_backend
+
+    check_backend()
     # Exports run without Keras, whose import costs more than a map of some hundred points.
     if phase or dask or workers or engine not in ("auto", "onnx") or not _exported(run):
         load_keras()

@@ -29,6 +29,26 @@ def wanted_backend() -> tuple[str, str]:
     return (str(found), str(file)) if found else ("tensorflow", "Keras' default")
 
 
+def check_backend() -> None:
+    """Refuse a backend that members do not run on, without importing it.
+
+    Raises
+    ------
+    InputError
+        The backend that is set is none that this toolkit runs on, or is not installed.
+    """
+    if "keras" in sys.modules:
+        return
+    backend, source = wanted_backend()
+    remedy = "set KERAS_BACKEND=" + " or ".join(BACKENDS)
+    if backend not in BACKENDS:
+        raise InputError(
+            f"this toolkit does not run on Keras' backend {backend!r}", path=source, remedy=remedy
+        )
+    if importlib.util.find_spec(backend) is None:
+        raise InputError(f"the backend {backend} is not installed", path=source, remedy=remedy)
+
+
 def import_keras() -> Any:
     """Import Keras, for arrays whose last axis is that of the channels: members have no other.
 
@@ -37,15 +57,7 @@ def import_keras() -> Any:
     InputError
         The backend that is set is none that this toolkit runs on, or is not installed.
     """
-    if "keras" not in sys.modules:
-        backend, source = wanted_backend()
-        remedy = "set KERAS_BACKEND=" + " or ".join(BACKENDS)
-        if backend not in BACKENDS:
-            raise InputError(
-                f"this toolkit does not run on Keras' backend {backend!r}", path=source, remedy=remedy
-            )
-        if importlib.util.find_spec(backend) is None:
-            raise InputError(f"the backend {backend} is not installed", path=source, remedy=remedy)
+    check_backend()
     hold_libraries()
     import keras
 
