@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ensemble.class_shares import bbse_shares, em_shares, reweighted
 from ensemble.errors import InputError
+from ensemble.label_shares import bbse_shares, em_shares
 from ensemble.validation import (
     as_count,
     as_groups,
