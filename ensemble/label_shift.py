@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.class_shares import bbse_shares, em_shares, reweighted
 from ensemble.errors import InputError
 from ensemble.label_shares import bbse_shares, em_shares
 from ensemble.validation import (
@@ -23,8 +22,6 @@ from ensemble.validation import (
     as_probabilities,
     as_share,
 )
-
-__all__ = ["LabelShift", "bbse_shares", "em_shares", "estimate_label_shift", "reweighted"]
 
 #: Gap between the intervals of the two estimates that is no contradiction yet: where a class is absent both are points.
 TOLERATED = 0.02
