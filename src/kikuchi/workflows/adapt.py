@@ -22,10 +22,10 @@ from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.predictor import Predictor
 from kikuchi.matching.matcher import Matches, fit_evidence
 from kikuchi.matching.overlap import second_crystal
-from kikuchi.matching.phases import SIMULATORS, Candidate, candidates, check_distinct
+from kikuchi.matching.phases import SIMULATORS, Candidate, candidates
 from kikuchi.matching.separability import Separability, separability
 from kikuchi.matching.storage import MatcherMember, save_matcher
-from kikuchi.matching.survey import EXPLAINED_LEAST, Survey, survey
+from kikuchi.matching.survey import EXPLAINED_LEAST, Survey
 from kikuchi.matching.telling_planes import telling_planes
 from kikuchi.matching.texture import Texture, texture_of
 from kikuchi.members import MemberSpec
@@ -33,6 +33,7 @@ from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, open_scan, prepare
 from kikuchi.simulate import MasterPattern
 from kikuchi.training.adapted import adapted_networks
+from kikuchi.workflows.adapt_voltage import survey_at, survey_at_best_voltage
 
 #: Held-out simulations of each phase.
 HELD_OUT_EACH = 600
@@ -80,7 +81,8 @@ def adapt(
     members
         Networks beside the matcher, fine-tuned on simulations of the phases as this scan records them.
     voltage_kv
-        Accelerating voltage; the scan's own where None.
+        Accelerating voltage; the scan's own where None, and where that says none the one of 10, 15, 20 and 30 kV at
+        which the phases explain the patterns best.
     shape, scan_name
         Rows and columns of the grid, and which scan of several in a file, as for `kikuchi.scans.open_scan`.
     seed
@@ -96,39 +98,33 @@ def adapt(
     Raises
     ------
     InputError
-        The scan or a phase cannot be read, two phases are one, the voltage is not known, too few patterns are readable,
-        or no phase fits them. Nothing is written then.
+        The scan or a phase cannot be read, two phases are one, nobody gave the voltage and which phase fits depends on
+        it, too few patterns are readable, or no phase fits them. Nothing is written then.
     """
     opened = open_scan(scan, shape, scan_name)
     named = candidates(phases)
     voltage = voltage_kv if voltage_kv is not None else opened.voltage_kv
-    if voltage is None:
-        raise InputError(
-            "does not say its voltage",
-            path=opened.path,
-            remedy="give it: --kv 20, or voltage_kv=20 in Python",
-        )
     folder = Path(out)
     wanted: dict[str, Any] = {
         "scan": opened.fingerprint(),
         "phases": [phase.to_dict() for phase in named],
-        "voltage_kv": float(voltage),
+        "voltage_kv": None if voltage is None else float(voltage),
         "members": members,
         "seed": seed,
     }
     if _finished(folder, wanted):
         progress.say(f"{folder} is already adapted")
         return Predictor.load(folder)
-    progress.say(f"simulating {len(named)} phases at {voltage:g} kV")
-    masters = [phase.master(voltage) for phase in named]
-    check_distinct(named, masters)
-    textures = tuple(texture_of(master) for master in masters)
-    groups = tuple(phase.space_group for phase in named)
-    seen = survey(opened, textures, groups, say=progress.say)
-    seen, fit = _checked(seen, opened, named, progress)
+    if voltage is None:
+        looked = survey_at_best_voltage(opened, named, progress.say)
+    else:
+        looked = survey_at(opened, named, float(voltage), progress.say)
+    masters, textures = list(looked.masters), looked.textures
+    seen, fit = _checked(looked.seen, opened, named, progress)
+    fit |= {"voltage_kv": looked.voltage_kv, "voltage_from": "patterns" if voltage is None else "given"}
     with locked(folder):
         atomic.write_json(folder / "fit.json", wanted)
-        simulated = _by_every_simulator(named, textures, voltage)
+        simulated = _by_every_simulator(named, textures, looked.voltage_kv)
         return Predictor.of(
             _written(folder, opened, named, masters, seen, fit, simulated, members, seed, progress)
         )

@@ -159,13 +159,6 @@ def test_what_only_networks_can_do_is_refused_in_a_line(adapted, tmp_path, asked
     assert not list(tmp_path.iterdir())
 
 
-def test_a_scan_without_voltage_is_refused_and_nothing_is_written(tmp_path):
-    scan = scan_from_array(np.random.default_rng(0).integers(0, 255, (2, 2, 48, 48)).astype(np.uint8))
-    with pytest.raises(InputError, match="does not say its voltage"):
-        kikuchi.adapt(scan, ["Ni", "Fe"], tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
 def test_patterns_of_noise_are_refused_and_nothing_is_written(tmp_path, scene):
     folder, _ = scene
     scan = scan_from_array(np.random.default_rng(0).integers(0, 255, (4, 5, 48, 48)).astype(np.uint8))
