@@ -46,6 +46,13 @@ def test_a_phase_that_hangs_on_the_voltage_is_not_decided(monkeypatch):
         survey_at_best_voltage(SCAN, NAMED, lambda _: None)
 
 
+def test_phases_that_a_free_voltage_alone_makes_fit_are_refused(monkeypatch):
+    # The same map, told that it is iron or silicon.
+    act(monkeypatch, {10.0: (0.5, 1), 15.0: (0.58, 1), 20.0: (0.62, 1), 30.0: (0.58, 1)})
+    with pytest.raises(InputError, match=r"at none do the phases explain 65% .* 62% at 20 kV \(Si first\)"):
+        survey_at_best_voltage(SCAN, NAMED, lambda _: None)
+
+
 def test_a_near_voltage_that_names_the_same_phase_is_no_rival(monkeypatch):
     act(monkeypatch, {10.0: (0.5, 0), 15.0: (0.55, 1), 20.0: (0.70, 0), 30.0: (0.71, 0)})
     assert survey_at_best_voltage(SCAN, NAMED, lambda _: None).voltage_kv == 30
