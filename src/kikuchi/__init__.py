@@ -12,6 +12,7 @@ from ensemble.errors import InputError
 
 if TYPE_CHECKING:
     from kikuchi.bundle.bundle import Bundle
+    from kikuchi.explain.explanation import read_explanation
     from kikuchi.incremental.comparison import describe_changes
     from kikuchi.inference.predictor import Predictor
     from kikuchi.maps import PhaseMap, summarise, write_map
@@ -70,6 +71,7 @@ _HOMES = {
     "load_recipe": "recipes.schema",
     "map_scan": "workflows.map",
     "open_scan": "scans",
+    "read_explanation": "explain.explanation",
     "suggest": "workflows.label",
     "summarise": "maps",
     "verify": "workflows.verify",
@@ -111,6 +113,7 @@ __all__ = [
     "map_scan",
     "open_scan",
     "pretrain",
+    "read_explanation",
     "suggest",
     "suggest_labels",
     "summarise",
