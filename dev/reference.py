@@ -154,6 +154,7 @@ def commands() -> str:
             "",
             command.help or "",
             "",
+            *(["    " + command.epilog.removeprefix("Example: "), ""] if command.epilog else []),
         ]
         parts += ["| option | default | means |", "| --- | --- | --- |"]
         for option in command.params:
@@ -171,12 +172,25 @@ def api_of_kikuchi() -> str:
     import kikuchi
 
     parts = ["kikuchi: patterns in, maps out", "==============================", ""]
-    top = {name: getattr(kikuchi, name) for name in sorted(kikuchi.__all__) if not name.startswith("_")}
+    top = {name: public(name) for name in sorted(kikuchi.__all__) if not name.startswith("_")}
     for name, item in top.items():
-        parts += _documented("kikuchi", name, item)
+        # A verb that a package is called like is documented where it is defined.
+        parts += _documented("kikuchi" if item is getattr(kikuchi, name) else item.__module__, name, item)
     for package in PACKAGES:
         parts += _module(importlib.import_module(f"kikuchi.{package}"), list(top.values()))
     return "\n".join(parts)
+
+
+def public(name: str) -> Any:
+    """Return what a public name of `kikuchi` is; the verb where a package has the same name."""
+    import kikuchi
+
+    item = getattr(kikuchi, name)
+    return (
+        getattr(importlib.import_module(f"kikuchi.workflows.{name}"), name)
+        if inspect.ismodule(item)
+        else item
+    )
 
 
 def api_of_ensemble() -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ensemble.errors import InputError
 
 if TYPE_CHECKING:
-    from ensemble.abstention import AbstentionRule, Decision, Status, decide, fit_abstention
+    from ensemble.abstention import AbstentionRule, Decision, Status, fit_abstention
     from ensemble.abstention.conformal import fit_conformal
+    from ensemble.abstention.decide import decide
     from ensemble.calibration import Calibration, fit_calibration
     from ensemble.pooling import Combined, combine
 

@@ -13,10 +13,13 @@ from ensemble.errors import InputError
 from ensemble.pooling import DropoutDraws
 from ensemble.softmax import softmax
 from ensemble.uncertainty import entropy
+from ensemble.validation import as_logits, as_numbers, as_scores
 
 _CHUNK = 65536
 _KNOTS = 200
 _EDGE = 1e-9
+# Sums of single precision may lie so far outside.
+_LOOSE = 1e-3
 
 
 def restricted_logits(
@@ -33,7 +36,8 @@ def restricted_logits(
 
     Returns
     -------
-    Shape (M, N, len(columns)).
+    numpy.ndarray
+        Shape (M, N, len(columns)).
 
     Raises
     ------
@@ -44,11 +48,8 @@ def restricted_logits(
     --------
     >>> restricted_logits([[[1.0, 2.0, 3.0]]], [0, 2]).tolist()
     [[[1.0, 3.0]]]
-
     """
-    z = np.asarray(logits)
-    if z.ndim != 3:
-        raise InputError(f"logits must have shape (members, patterns, classes), not {z.shape}")
+    z = as_logits(logits)
     return z[..., _checked(columns, z.shape[-1])]
 
 
@@ -65,9 +66,19 @@ def restricted_draws(draws: DropoutDraws, columns: Sequence[int] | NDArray[np.in
     columns
         As in `restricted_logits`.
 
+    Returns
+    -------
+    DropoutDraws
+        Draws of these classes alone, renormalised.
     """
-    kept = _checked(columns, draws.mean.shape[-1])
-    mean = np.asarray(draws.mean)[..., kept].astype(np.float64)
+    shape = (None, None, None)
+    every = as_scores(
+        draws.mean, "the mean probabilities of draws", shape, missing=True, low=0, high=1 + _LOOSE
+    )
+    as_scores(draws.entropy, "the entropies of draws", every.shape[:2], missing=True, low=-_LOOSE)
+    as_numbers(draws.votes, "the votes of draws", every.shape)
+    kept = _checked(columns, every.shape[-1])
+    mean = every[..., kept]
     total = mean.sum(axis=-1, keepdims=True)
     mean = np.divide(mean, total, out=np.full_like(mean, 1.0 / len(kept)), where=total > 0)
     mean[np.isnan(total[..., 0])] = np.nan
@@ -91,17 +102,15 @@ def mass_outside(logits: ArrayLike, columns: Sequence[int] | NDArray[np.integer]
 
     Returns
     -------
-    Shape (N,), in [0, 1]; NaN where a member gave NaN. Higher = stranger to the candidates.
+    numpy.ndarray
+        Shape (N,), in [0, 1]; NaN where a member gave NaN. Higher = stranger to the candidates.
 
     Examples
     --------
     >>> mass_outside([[[0.0, 0.0, 0.0, 0.0]]], [1, 3]).tolist()
     [0.5]
-
     """
-    z = np.asarray(logits)
-    if z.ndim != 3:
-        raise InputError(f"logits must have shape (members, patterns, classes), not {z.shape}")
+    z = as_logits(logits)
     kept = _checked(columns, z.shape[-1])
     others = np.setdiff1d(np.arange(z.shape[-1]), kept)
     out = np.zeros(z.shape[1])
@@ -130,7 +139,8 @@ def strangeness_among(
 
     Returns
     -------
-    Shape (N,), in the unit of the unfamiliarity; higher = stranger; NaN where either is.
+    numpy.ndarray
+        Shape (N,), in the unit of the unfamiliarity; higher = stranger; NaN where either is.
 
     Raises
     ------
@@ -144,10 +154,15 @@ def strangeness_among(
     >>> known = np.linspace(0, 1, 101)
     >>> strangeness_among([0.5, 0.5], [0.5, 0.999], known, 0.98 * known).round(1).tolist()
     [0.5, 1.7]
-
     """
-    u, o = np.asarray(unfamiliarity, dtype=np.float64), np.asarray(outside, dtype=np.float64)
-    ku, ko = np.asarray(known_unfamiliarity, dtype=np.float64), np.asarray(known_outside, dtype=np.float64)
+    u, ku = (
+        as_scores(values, "unfamiliarity", missing=True, infinite=True)
+        for values in (unfamiliarity, known_unfamiliarity)
+    )
+    o, ko = (
+        as_scores(values, "the probability outside", shape, missing=True, low=-_LOOSE, high=1 + _LOOSE)
+        for values, shape in ((outside, u.shape), (known_outside, ku.shape))
+    )
     finite = np.isfinite(ku) & np.isfinite(ko)
     if finite.sum() < 2:
         raise InputError("strangeness among candidates needs at least two held-out patterns of them")
@@ -168,7 +183,7 @@ def _log_odds(share: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _checked(columns: Sequence[int] | NDArray[np.integer], k: int) -> NDArray[np.intp]:
-    kept = np.asarray(columns)
+    kept = as_numbers(columns, "candidates")
     whole = kept.ndim == 1 and len(kept) and np.issubdtype(kept.dtype, np.integer)
     if not whole or kept.min() < 0 or kept.max() >= k or len(np.unique(kept)) != len(kept) or len(kept) < 2:
         raise InputError(f"candidates must be two or more different class indices from 0 to {k - 1}")

@@ -19,7 +19,8 @@ def disagreement(votes: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    Shape (M, M), symmetric, in [0, 1], 0 on the diagonal; NaN where two members share no pattern.
+    numpy.ndarray
+        Shape (M, M), symmetric, in [0, 1], 0 on the diagonal; NaN where two members share no pattern.
 
     Examples
     --------
@@ -45,7 +46,8 @@ def double_fault(correct: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    Shape (M, M), symmetric, in [0, 1]; each member's own error rate on the diagonal.
+    numpy.ndarray
+        Shape (M, M), symmetric, in [0, 1]; each member's own error rate on the diagonal.
 
     Examples
     --------
@@ -65,8 +67,9 @@ def q_statistic(correct: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    Shape (M, M), symmetric, in [-1, 1]: 0 for members that err independently, positive for members that
-    err together. NaN where it is undefined (a member that is always right).
+    numpy.ndarray
+        Shape (M, M), symmetric, in [-1, 1]: 0 for members that err independently, positive for members that
+        err together. NaN where it is undefined (a member that is always right).
 
     Examples
     --------

@@ -152,6 +152,11 @@ def filled(logits: ArrayLike) -> NDArray[np.float32]:
     logits
         Shape (M, N, K), NaN where a member did not run; a pattern that none ran on stays NaN.
 
+    Returns
+    -------
+    numpy.ndarray
+        Logits (M, N, K) without gaps.
+
     Examples
     --------
     >>> ran = np.log([[[0.75, 0.25]]])
@@ -159,16 +164,16 @@ def filled(logits: ArrayLike) -> NDArray[np.float32]:
     [[0.75, 0.25]]
     """
     given = as_logits(logits).astype(np.float32, copy=False)
-    spared: NDArray[np.bool_] = np.asarray(np.isnan(given).all(axis=-1))
-    partly = np.flatnonzero(spared.any(axis=0) & ~spared.all(axis=0))
+    without_skipped_votes: NDArray[np.bool_] = np.asarray(np.isnan(given).all(axis=-1))
+    partly = np.flatnonzero(without_skipped_votes.any(axis=0) & ~without_skipped_votes.all(axis=0))
     if not len(partly):
         return given
     out = given.copy()
-    ran = ~spared[:, partly]
+    ran = ~without_skipped_votes[:, partly]
     p = np.where(ran[..., None], softmax(given[:, partly]), 0.0)
     mean = np.log(np.maximum(p.sum(axis=0) / ran.sum(axis=0)[:, None], np.finfo(np.float32).tiny))
     for member in range(len(given)):
-        here = spared[member, partly]
+        here = without_skipped_votes[member, partly]
         out[member, partly[here]] = mean[here]
     return out
 
@@ -183,8 +188,9 @@ def best_order(logits: ArrayLike) -> tuple[int, ...]:
 
     Returns
     -------
-    Indices of the members. All orders are tried for up to six members; with more, members come by how often they
-    vote with the winner.
+    tuple[int, ...]
+        Indices of the members. All orders are tried for up to six members; with more, members come by how often they
+        vote with the winner.
     """
     given = as_logits(logits)
     given = given[:, ~np.isnan(given).any(axis=(0, 2))]

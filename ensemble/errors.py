@@ -29,7 +29,7 @@ def printable(text: str, *, keep: str = "") -> str:
 class InputError(Exception):
     """An input or a request is wrong, and the user can mend it.
 
-    Every room of the toolkit raises this and nothing else on purpose, so that a caller catches one
+    Every package of the toolkit raises this and nothing else on purpose, so that a caller catches one
     type and the command prints one line and exits with code 1.
 
     Parameters

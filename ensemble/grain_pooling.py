@@ -100,7 +100,8 @@ def fit_grain_pooling(probabilities: ArrayLike, labels: ArrayLike, grains: Array
 
     Returns
     -------
-    The pooling; the plain geometric mean where fewer than 20 held-out grains have two patterns or more.
+    GrainPooling
+        The pooling; the plain geometric mean where fewer than 20 held-out grains have two patterns or more.
 
     Raises
     ------

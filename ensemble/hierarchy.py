@@ -184,6 +184,11 @@ def fit_hierarchy(tree: Hierarchy, probabilities: ArrayLike, labels: ArrayLike) 
     labels
         True class indices, shape (N,).
 
+    Returns
+    -------
+    HierarchyCalibration
+        A temperature for each level.
+
     Raises
     ------
     InputError

@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
-from ensemble.validation import as_labels, as_probabilities
+from ensemble.validation import (
+    as_count,
+    as_groups,
+    as_labels,
+    as_numbers,
+    as_probabilities,
+    as_scores,
+    as_share,
+)
 
 #: Gap between the intervals of the two estimates that is no contradiction yet: where a class is absent both are points.
 TOLERATED = 0.02
@@ -40,7 +48,7 @@ class LabelShift:
         Share of each class among the scan's readable, familiar points, shape (K,), summing to 1 (EM).
     low, high
         Interval of each share, shape (K,): over whole blocks of the map and the held-out units, and over both
-        estimates.
+        estimates; an end within half a block of 0 or 1 is there.
     bbse
         Shares by the confusion of the hard answers, shape (K,).
     prior
@@ -55,6 +63,9 @@ class LabelShift:
         In words, where it cannot; empty where it can.
     confidence
         Of the intervals, all classes together.
+    merged
+        Sets of class indices that cannot be told apart, where the mixture can be told once each set is taken as one
+        class: the intervals of their classes then reach from 0 to what the set has, and those of the others hold.
     """
 
     shares: tuple[float, ...]
@@ -67,6 +78,12 @@ class LabelShift:
     identified: bool
     why: str
     confidence: float
+    merged: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def bounded(self) -> bool:
+        """Whether `low` and `high` hold: the mixture is identified, or it is but for classes that are merged."""
+        return self.identified or bool(self.merged)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain JSON."""
@@ -89,7 +106,8 @@ def em_shares(
 
     Returns
     -------
-    Shares of largest likelihood, shape (K,).
+    numpy.ndarray
+        Shares of largest likelihood, shape (K,).
 
     Examples
     --------
@@ -100,8 +118,8 @@ def em_shares(
     """
     p = as_probabilities(probabilities)
     base = _as_shares(prior, p.shape[1])
-    w = np.ones(len(p)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if w.shape != (len(p),) or not (w >= 0).all() or not w.sum() > 0:
+    w = np.ones(len(p)) if weights is None else as_scores(weights, "weights of patterns", (len(p),), low=0)
+    if not w.sum() > 0:
         raise InputError("weights must be one number for each pattern, not negative, not all 0")
     w = w / w.sum()
     likelihood = np.divide(p, base, out=np.zeros_like(p), where=base > 0)
@@ -130,7 +148,8 @@ def bbse_shares(confusion: ArrayLike, answers: ArrayLike) -> NDArray[np.float64]
 
     Returns
     -------
-    Non-negative shares that sum to 1, of least squares, shape (K,).
+    numpy.ndarray
+        Non-negative shares that sum to 1, of least squares, shape (K,).
 
     Examples
     --------
@@ -141,14 +160,9 @@ def bbse_shares(confusion: ArrayLike, answers: ArrayLike) -> NDArray[np.float64]
     """
     from scipy.optimize import nnls
 
-    counts = np.asarray(confusion, dtype=np.float64)
-    seen = np.asarray(answers, dtype=np.float64)
-    if (
-        counts.ndim != 2
-        or seen.shape != (counts.shape[1],)
-        or not seen.sum() > 0
-        or (counts.sum(axis=1) == 0).any()
-    ):
+    counts = as_scores(confusion, "the confusion", (None, None), low=0)
+    seen = as_scores(answers, "the answers of the scan", (counts.shape[1],), low=0)
+    if not counts.size or not seen.sum() > 0 or (counts.sum(axis=1) == 0).any():
         raise InputError("the confusion needs counts of every class, and the scan needs answers")
     given = counts / counts.sum(axis=1, keepdims=True)
     # The row of ones holds the sum at 1.
@@ -169,7 +183,8 @@ def reweighted(probabilities: ArrayLike, prior: ArrayLike, shares: ArrayLike) ->
 
     Returns
     -------
-    Shape (N, K), rows summing to 1.
+    numpy.ndarray
+        Shape (N, K), rows summing to 1.
 
     Examples
     --------
@@ -218,6 +233,11 @@ def estimate_label_shift(
     seed
         Of the draws.
 
+    Returns
+    -------
+    LabelShift
+        Shares of the classes with their intervals.
+
     Raises
     ------
     InputError
@@ -230,10 +250,13 @@ def estimate_label_shift(
         raise InputError(
             f"probabilities of {q.shape} points and of {p.shape} held-out patterns do not fit together"
         )
-    unit = np.arange(h) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    block = np.arange(len(q)) if blocks is None else np.unique(np.asarray(blocks), return_inverse=True)[1]
-    if unit.shape != (h,) or block.shape != (len(q),):
-        raise InputError("one group for each held-out pattern and one block for each point of the scan")
+    as_share(confidence, "the confidence")
+    as_count(n_draws, "the number of draws")
+    as_count(seed, "the seed", least=0)
+    if not h:
+        raise InputError("no held-out pattern says how the classes are confused")
+    unit = np.arange(h) if groups is None else as_groups(groups, h)
+    block = np.arange(len(q)) if blocks is None else as_groups(blocks, len(q), "blocks")
     each = 1.0 / np.bincount(unit)[unit]
     prior = np.bincount(y, each, k)
     missing = np.flatnonzero(prior == 0)
@@ -249,6 +272,19 @@ def estimate_label_shift(
     confusion = cells.sum(axis=0).reshape(k, k)
     bbse = bbse_shares(confusion, table.sum(axis=0))
     singular = float(np.linalg.svd(confusion / confusion.sum(axis=1, keepdims=True), compute_uv=False)[-1])
+    if singular < LEAST_SINGULAR and k > 2:
+        told = _told_in_part(p, y, q, confusion, unit, block, confidence, n_draws, seed)
+        if told is not None:
+            merged, part = told
+            low, high = np.zeros(k), np.zeros(k)
+            for one, classes in enumerate(merged):
+                high[list(classes)] = part.high[one]
+                low[list(classes)] = part.low[one] if len(classes) == 1 else 0.0
+            sets = tuple(c for c in merged if len(c) > 1)
+            return LabelShift(
+                tuple(shares.tolist()), tuple(low.tolist()), tuple(high.tolist()), tuple(bbse.tolist()),
+                tuple(prior.tolist()), n_units, singular, False, _confused(singular), confidence, sets,
+            )  # fmt: skip
     rng = np.random.default_rng(seed)
     draws = np.empty((2, n_draws, k))
     for i in range(n_draws):
@@ -261,6 +297,8 @@ def estimate_label_shift(
         draws[1, i] = _few_steps(q[sample], prior, of_block[block[sample]], shares)
     tail = (1.0 - confidence) / (2.0 * k)
     low, high = np.quantile(draws, [tail, 1.0 - tail], axis=1)
+    # Expectation maximisation comes as near to 0 and 1 as one likes, and never there: less than half a block is none.
+    low, high = np.where(low < 0.5 / n_units, 0.0, low), np.where(high > 1.0 - 0.5 / n_units, 1.0, high)
     why = _why(n_units, singular, shares, bbse, low, high)
     return LabelShift(
         shares=tuple(shares.tolist()),
@@ -276,6 +314,51 @@ def estimate_label_shift(
     )
 
 
+def _confused(singular: float) -> str:
+    return f"two classes are confused too often (smallest singular value of the confusion {singular:.2f})"
+
+
+def _told_in_part(
+    p: NDArray[np.float64],
+    y: NDArray[np.intp],
+    q: NDArray[np.float64],
+    confusion: NDArray[np.float64],
+    unit: NDArray[np.integer],
+    block: NDArray[np.integer],
+    confidence: float,
+    n_draws: int,
+    seed: int,
+) -> tuple[list[tuple[int, ...]], LabelShift] | None:
+    """Merge the classes most alike in what is said of them until the rest can be told; None where nothing is left.
+
+    Merging follows the held-out patterns alone, so that the scan does not choose what is estimated of it.
+    """
+    sets: list[tuple[int, ...]] = [(c,) for c in range(len(confusion))]
+    table = confusion
+    while len(sets) > 2:
+        given = table / table.sum(axis=1, keepdims=True)
+        apart = np.abs(given[:, None] - given[None]).sum(axis=2)
+        np.fill_diagonal(apart, np.inf)
+        a, b = sorted(int(i) for i in np.unravel_index(np.argmin(apart), apart.shape))
+        sets[a] = tuple(sorted(sets[a] + sets.pop(b)))
+        onto = np.array([[c in one for one in sets] for c in range(len(confusion))], dtype=float)
+        table = onto.T @ confusion @ onto
+        rates = table / table.sum(axis=1, keepdims=True)
+        if np.linalg.svd(rates, compute_uv=False)[-1] >= LEAST_SINGULAR:
+            found = estimate_label_shift(
+                p @ onto,
+                onto.argmax(axis=1)[y],
+                q @ onto,
+                groups=unit,
+                blocks=block,
+                confidence=confidence,
+                n_draws=n_draws,
+                seed=seed,
+            )
+            return (sets, found) if found.identified else None
+    return None
+
+
 def _why(
     units: int,
     singular: float,
@@ -287,7 +370,7 @@ def _why(
     if units < LEAST_UNITS:
         return f"the map is worth {units} independent blocks, fewer than {LEAST_UNITS}"
     if singular < LEAST_SINGULAR:
-        return f"two classes are confused too often (smallest singular value of the confusion {singular:.2f})"
+        return _confused(singular)
     apart = (low[0] > high[1] + TOLERATED) | (low[1] > high[0] + TOLERATED)
     if apart.any():
         worst = int(np.argmax(np.abs(shares - bbse) * apart))
@@ -346,7 +429,7 @@ def _few_steps(
 
 
 def _as_shares(values: ArrayLike, k: int) -> NDArray[np.float64]:
-    shares = np.asarray(values, dtype=np.float64)
+    shares = as_numbers(values, "shares").astype(np.float64)
     if shares.shape != (k,) or not (shares >= 0).all() or not abs(shares.sum() - 1.0) < 1e-3:
         raise InputError(f"shares must be {k} numbers, not negative, that sum to 1")
     return shares

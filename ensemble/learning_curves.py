@@ -82,6 +82,11 @@ def fit_power_law(counts: ArrayLike, errors: ArrayLike, tested: int, *, seed: in
     seed
         Of the resampling.
 
+    Returns
+    -------
+    PowerLaw
+        The law, with draws of its parameters.
+
     Raises
     ------
     InputError

@@ -71,7 +71,8 @@ def outcomes(status: ArrayLike, winner: ArrayLike) -> NDArray[np.int16]:
 
     Returns
     -------
-    Class index where solved, `ABSTAINED` where ambiguous, else `LEFT_OUT`, shape (N,).
+    numpy.ndarray
+        Class index where solved, `ABSTAINED` where ambiguous, else `LEFT_OUT`, shape (N,).
 
     Examples
     --------
@@ -131,7 +132,8 @@ def phase_fractions(
 
     Returns
     -------
-    The fractions of the material that the map samples, with the plain counts beside.
+    Fractions
+        The fractions of the material that the map samples, with the plain counts beside.
 
     Raises
     ------
@@ -204,7 +206,8 @@ def square_blocks(row: ArrayLike, col: ArrayLike, size: int) -> NDArray[np.intp]
 
     Returns
     -------
-    Block of each point, shape (N,).
+    numpy.ndarray
+        Block of each point, shape (N,).
 
     Examples
     --------
@@ -231,8 +234,9 @@ def effective_sample_size(map_outcomes: ArrayLike, blocks: ArrayLike, n_classes:
 
     Returns
     -------
-    p (1 - p) over the variance of the share p between blocks, shape (K,), at most N; NaN for classes that
-    are nowhere or everywhere, or where there is one block.
+    numpy.ndarray
+        Ratio p (1 - p) over the variance of the share p between blocks, shape (K,), at most N; NaN for classes that
+        are nowhere or everywhere, or where there is one block.
     """
     as_count(n_classes, "the number of classes")
     shown = _outcomes(map_outcomes, n_classes)

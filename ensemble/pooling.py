@@ -1,11 +1,12 @@
 """Many members, one answer: votes, averages, geometric averages and dropout draws."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ensemble.choices import Rule
 from ensemble.errors import InputError
 from ensemble.softmax import softmax, softmax_and_entropy
 from ensemble.uncertainty import entropy
@@ -19,7 +20,6 @@ from ensemble.validation import (
     as_weights,
 )
 
-Rule = Literal["vote", "average", "geometric", "mc-dropout"]
 RULES: tuple[str, ...] = get_args(Rule)
 
 _ENTROPY_TOLERANCE = 1e-3
@@ -46,6 +46,16 @@ class DropoutDraws:
     mean: NDArray[np.floating]
     entropy: NDArray[np.floating]
     votes: NDArray[np.integer]
+
+    def select(self, chosen: ArrayLike) -> "DropoutDraws":
+        """Return the draws for the chosen patterns: a mask (N,), or indices."""
+        c = np.asarray(chosen)
+        return DropoutDraws(self.mean[:, c], self.entropy[:, c], self.votes[:, c])
+
+    def of_members(self, chosen: ArrayLike | slice) -> "DropoutDraws":
+        """Return the draws of the chosen members: a mask (M,), indices, or a slice."""
+        c = chosen if isinstance(chosen, slice) else np.asarray(chosen)
+        return DropoutDraws(self.mean[c], self.entropy[c], self.votes[c])
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,8 @@ def combine(
 
     Returns
     -------
-    The pooled probabilities and uncertainties. Memory beyond the input and the output does not grow with N.
+    Combined
+        The pooled probabilities and uncertainties. Memory beyond the input and the output does not grow with N.
 
     Raises
     ------
@@ -153,7 +164,13 @@ def combine(
 
 
 def member_weights(weights: ArrayLike | None, members: int) -> NDArray[np.float64]:
-    """Weights of the members, checked and summing to 1; equal where none are given."""
+    """Weights of the members, checked and summing to 1; equal where none are given.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (M,), summing to 1.
+    """
     return as_weights(weights, members)
 
 
@@ -171,7 +188,8 @@ def log_loss_weights(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64
 
     Returns
     -------
-    Shape (M,), summing to 1.
+    numpy.ndarray
+        Shape (M,), summing to 1.
     """
     from ensemble.metrics.proper import log_loss
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
+from ensemble.validation import as_numbers, as_share
 
 #: Units below which nothing is tested.
 LEAST_UNITS = 5
@@ -99,7 +100,8 @@ def compare_units(
 
     Returns
     -------
-    The gauge; `alike` is None where either side has fewer than 5 units.
+    Gauge
+        The gauge; `alike` is None where either side has fewer than 5 units.
 
     Raises
     ------
@@ -158,9 +160,10 @@ def rank_unit(
 
     Returns
     -------
-    The gauge, with the conformal p-value (1 + number of held-out units at least as deviant) / (1 + H) of the largest
-    deviation over the features; it is exact where the scan's unit is exchangeable with the held-out ones. `alike` is
-    None where H is too small for any p-value to reach the level.
+    Gauge
+        The gauge, with the conformal p-value (1 + number of held-out units at least as deviant) / (1 + H) of
+        the largest deviation over the features; it is exact where the scan's unit is exchangeable with the
+        held-out ones. `alike` is None where H is too small for any p-value to reach the level.
 
     Raises
     ------
@@ -174,7 +177,7 @@ def rank_unit(
     >>> gauge.alike, gauge.p_value
     (False, 0.01)
     """
-    new = np.atleast_2d(np.asarray(scan, dtype=np.float64))
+    new = np.atleast_2d(as_numbers(scan, "features"))
     known, new = _checked(held_out, new, features, level)
     base, _ = _checked(reference, new, features, level)
     if len(base) < LEAST_UNITS or not len(new) or (1 + len(known)) * level < len(new):
@@ -206,7 +209,7 @@ def _robust(known: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
 def _checked(
     held_out: ArrayLike, scan: ArrayLike, features: Sequence[str], level: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    known, new = np.asarray(held_out, dtype=np.float64), np.asarray(scan, dtype=np.float64)
+    known, new = as_numbers(held_out, "features"), as_numbers(scan, "features")
     wide = (len(features),)
     if known.ndim != 2 or new.ndim != 2 or known.shape[1:] != wide or new.shape[1:] != wide or not features:
         raise InputError(
@@ -214,6 +217,5 @@ def _checked(
         )
     if not np.isfinite(known).all() or not np.isfinite(new).all():
         raise InputError("features must be finite", remedy="leave unreadable patterns out")
-    if not 0.0 < level < 1.0:
-        raise InputError(f"the rate of false alarms must lie between 0 and 1, not {level}")
-    return known, new
+    as_share(level, "the rate of false alarms")
+    return known.astype(np.float64), new.astype(np.float64)

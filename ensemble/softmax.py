@@ -3,12 +3,14 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ensemble.validation import as_numbers
+
 _FLOOR = -800.0
 """exp() of anything below is exactly 0, while 0 * floor is still 0 and not NaN."""
 
 
 def _shifted(logits: ArrayLike) -> NDArray[np.float64]:
-    z = np.array(logits, dtype=np.float64)
+    z = as_numbers(logits, "logits").astype(np.float64)
     if z.ndim == 0 or z.shape[-1] == 0:
         return z
     z -= z.max(axis=-1, keepdims=True)
@@ -25,7 +27,8 @@ def softmax(logits: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    Probabilities, shape (..., K), in [0, 1], summing to 1. Rows that hold NaN or ``+inf`` are NaN.
+    numpy.ndarray
+        Probabilities, shape (..., K), in [0, 1], summing to 1. Rows that hold NaN or ``+inf`` are NaN.
 
     Examples
     --------
@@ -49,7 +52,8 @@ def log_softmax(logits: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    Log-probabilities in nats, shape (..., K), at most 0.
+    numpy.ndarray
+        Log-probabilities in nats, shape (..., K), at most 0.
 
     Examples
     --------

@@ -9,12 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
 from ensemble.phase_fractions import square_blocks
+from ensemble.validation import as_count, as_indices, as_scores
 
 #: Neighbours count as dependent up to the lag at which their correlation falls below this.
 UNRELATED = 0.1
 
 #: Side of a block in correlation lengths: what neighbouring blocks still share is then little.
 SIDE = 2.0
+# A grid of more points than a scan has: a position is wrong.
+_MOST_POINTS = 100_000_000
 
 
 def correlation_length(values: ArrayLike, row: ArrayLike, col: ArrayLike) -> int:
@@ -29,9 +32,10 @@ def correlation_length(values: ArrayLike, row: ArrayLike, col: ArrayLike) -> int
 
     Returns
     -------
-    Smallest lag, 1 at least, at which the autocorrelation along rows and along columns, averaged over the quantities
-    in proportion to their variance, is below 0.1; half the longer side of the map where it never is; 1 where nothing
-    varies.
+    int
+        Smallest lag, 1 at least, at which the autocorrelation along rows and along columns, averaged over the
+        quantities in proportion to their variance, is below 0.1; half the longer side of the map where it
+        never is; 1 where nothing varies.
 
     Raises
     ------
@@ -47,13 +51,15 @@ def correlation_length(values: ArrayLike, row: ArrayLike, col: ArrayLike) -> int
     >>> correlation_length(stripes, np.zeros(9000, int), col)
     3
     """
-    v = np.asarray(values, dtype=np.float64)
+    v = as_scores(values, "values", None, missing=True, infinite=True)
     v = v[:, None] if v.ndim == 1 else v
-    r, c = np.asarray(row), np.asarray(col)
+    r, c = as_indices(row, "rows"), as_indices(col, "columns")
     if v.ndim != 2 or r.shape != (len(v),) or c.shape != (len(v),):
         raise InputError(f"values {v.shape}, rows {r.shape} and columns {c.shape} do not fit together")
     if not len(v):
         return 1
+    if (int(r.max()) + 1) * (int(c.max()) + 1) > _MOST_POINTS:
+        raise InputError(f"a map of {int(r.max()) + 1} x {int(c.max()) + 1} points has too many")
     grid = np.full((int(r.max()) + 1, int(c.max()) + 1, v.shape[1]), np.nan)
     grid[r, c] = v - np.nanmean(v, axis=0) if np.isfinite(v).any() else 0.0
     variance = np.nanmean(grid**2, axis=(0, 1)).sum()
@@ -99,5 +105,6 @@ def independent_blocks(
     >>> independent_blocks(stripes, np.zeros(9000, int), col)[1]
     6
     """
+    as_count(least_side, "the side of a block")
     side = max(least_side, int(np.ceil(SIDE * correlation_length(values, row, col))))
     return square_blocks(row, col, side), side

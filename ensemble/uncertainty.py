@@ -33,7 +33,8 @@ def entropy(probabilities: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    Shape (...), nats, in [0, log K]; NaN where a row holds NaN.
+    numpy.ndarray
+        Shape (...), nats, in [0, log K]; NaN where a row holds NaN.
 
     Raises
     ------
@@ -62,7 +63,8 @@ def expected_entropy(probabilities: ArrayLike, weights: ArrayLike | None = None)
 
     Returns
     -------
-    Shape (N,), nats, in [0, log K].
+    numpy.ndarray
+        Shape (N,), nats, in [0, log K].
     """
     p = _of_members(probabilities)
     return np.asarray(as_weights(weights, len(p)) @ entropy(p))
@@ -80,12 +82,13 @@ def decompose(probabilities: ArrayLike, weights: ArrayLike | None = None) -> Dec
 
     Returns
     -------
-    Total = entropy of the mean; aleatoric = mean of the entropies; epistemic = their difference, which is
-    at most log min(M, K) and clipped at 0 against round-off.
+    Decomposition
+        Total = entropy of the mean; aleatoric = mean of the entropies; epistemic = their difference, which is
+        at most log min(M, K) and clipped at 0 against round-off.
 
     Examples
     --------
-    Two confident experts who disagree are unsure for want of knowledge, two shruggers by nature:
+    Two confident members that disagree give epistemic uncertainty, two undecided ones aleatoric:
 
     >>> d = decompose([[[1.0, 0.0]], [[0.0, 1.0]]])
     >>> [x.round(3).item() for x in d]
@@ -113,7 +116,8 @@ def variation_ratio(votes: ArrayLike, n_classes: int) -> NDArray[np.float64]:
 
     Returns
     -------
-    Shape (N,), in [0, 1 - 1/K]; NaN where nobody voted.
+    numpy.ndarray
+        Shape (N,), in [0, 1 - 1/K]; NaN where nobody voted.
 
     Examples
     --------

@@ -19,9 +19,9 @@ def main(folder: Path) -> None:
     scan, maps = folder / "superalloy.h5", folder / "maps"
     if not (maps / "map.h5").is_file():
         kikuchi.map_scan(scan, run, maps)
-    kikuchi.explain_map(maps, scan, run, folder / "why", points=3, budget="60s")
+    found = kikuchi.explain(run, folder / "why", scan=scan, map_dir=maps, points=3, budget="60s")
+    print(found.summary())
     print("pictures:", *sorted(path.name for path in (folder / "why").rglob("*.png")))
-    print(f"look at {folder / 'why'}")
 
 
 if __name__ == "__main__":

@@ -68,8 +68,8 @@ weights = "kikuchi"
 [train]
 epochs = 4
 batch = 32
-mirror = true
-warm_down = true
+flip_augmentation = true
+cosine_decay = true
 [split]
 train_per_class = 100
 validation_per_class = 20

@@ -41,7 +41,7 @@ weights = "kikuchi"
 [train]
 epochs = 3
 batch = 16
-warm_down = true
+cosine_decay = true
 [split]
 train_per_class = 60
 validation_per_class = 20

@@ -70,6 +70,24 @@ def test_help_lists_every_command():
         assert command in done.stdout
 
 
+def test_every_help_ends_with_an_example_that_could_be_typed():
+    import shlex
+
+    import typer.main
+    from ensemble_cli.main import app
+    from typer.testing import CliRunner
+
+    group = typer.main.get_command(app)
+    assert len(group.commands) >= 14
+    for name, command in group.commands.items():
+        shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
+        assert command.epilog in " ".join(shown.split()), name
+        program, first, *arguments = shlex.split(command.epilog.removeprefix("Example: "))
+        assert (program, first) == ("ensemble", name)
+        # Every option is known and every value is of its kind; nothing is run.
+        command.make_context(name, arguments)
+
+
 def test_no_file_holds_more_than_400_lines():
     for folder in PACKAGES.values():
         for path in folder.rglob("*.py"):

@@ -30,10 +30,9 @@ def accelerate(
 ) -> None:
     """Make a bundle's faster engines, and measure on held-out patterns what each of them costs."""
     load_keras()
-    from kikuchi.inference.engine_summary import described, recommended
-    from kikuchi.workflows.accelerate import accelerate as accelerate_bundle
+    import kikuchi
 
-    report = accelerate_bundle(
+    found = kikuchi.accelerate(
         run,
         dataset,
         agreement=agreement,
@@ -41,6 +40,4 @@ def accelerate(
         unlabelled=unlabelled or (),
         progress=progress(quiet),
     )
-    lines = [line for kind, measured in report.items() for line in described(kind, measured)]
-    lines.append(recommended(report, run))
-    result("\n".join(lines), report, as_json)
+    result(found, as_json)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ensemble_cli.console import guarded, load_keras, progress, result
-from ensemble_cli.options import Json, Out, Quiet, Seed
+from ensemble_cli.options import Json, Out, Quiet, ScanName, Seed, Shape, read_shape
 
 PHASE_HELP = (
     "A phase that may be there: a CIF, a master pattern, or the name of a structure; give two or more."
@@ -23,6 +23,8 @@ def adapt(
         int, typer.Option("--members", min=0, max=100, help="Networks beside the matcher.")
     ] = 0,
     kv: Annotated[float | None, typer.Option("--kv", help=KV_HELP)] = None,
+    shape: Shape = None,
+    scan_name: ScanName = None,
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -33,6 +35,14 @@ def adapt(
     import kikuchi
 
     bundle = kikuchi.adapt(
-        scan, phase, out, members=members, voltage_kv=kv, seed=seed, progress=progress(quiet)
+        scan,
+        phase,
+        out,
+        members=members,
+        voltage_kv=kv,
+        shape=read_shape(shape),
+        scan_name=scan_name,
+        seed=seed,
+        progress=progress(quiet),
     )
-    result(kikuchi.describe_bundle(bundle), bundle.manifest, as_json)
+    result(bundle, as_json)

@@ -13,6 +13,7 @@ import typer
 
 from ensemble.errors import InputError, printable
 from kikuchi._support.progress import Progress
+from kikuchi._support.result import Result
 
 
 class Bars(Progress):
@@ -65,9 +66,10 @@ def progress(quiet: bool) -> Progress:
     return Progress() if quiet else Bars()
 
 
-def result(text: str, data: dict[str, Any], as_json: bool) -> None:
+def result(found: Result, as_json: bool) -> None:
     """Print a command's result on standard output, for people or for programs."""
-    typer.echo(json.dumps(data, indent=1) if as_json else printable(text, keep="\n"))
+    text = json.dumps(found.to_dict(), indent=1) if as_json else printable(found.summary(), keep="\n")
+    typer.echo(text)
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""`ensemble demo`: the whole journey on this machine."""
+"""`ensemble demo`: all main workflows on this machine."""
 
 from pathlib import Path
 
@@ -13,9 +13,8 @@ def demo(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Simulate, fit, map and report: the whole journey in a few minutes, with nothing but this machine."""
+    """Simulate, fit, map and report in a few minutes, with nothing but this machine."""
     load_keras()
     import kikuchi
 
-    found = kikuchi.demo(out, seed=seed, progress=progress(quiet))
-    result(found.text, found.data, as_json)
+    result(kikuchi.demo(out, seed=seed, progress=progress(quiet)), as_json)

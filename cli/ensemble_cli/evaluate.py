@@ -26,4 +26,4 @@ def evaluate(
     import kikuchi
 
     evaluation = kikuchi.evaluate(run, dataset, out, progress=progress(quiet))
-    result(kikuchi.describe_evaluation(evaluation, out), evaluation, as_json)
+    result(evaluation, as_json)

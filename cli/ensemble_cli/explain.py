@@ -8,6 +8,7 @@ import typer
 from ensemble.errors import InputError
 from ensemble_cli.console import guarded, load_keras, progress, result
 from ensemble_cli.options import Json, Out, Quiet
+from kikuchi._support.choices import ExplainBy
 
 
 @guarded
@@ -24,7 +25,7 @@ def explain(
     points: Annotated[int, typer.Option("--points", min=1, max=1000, help="Points to explain.")] = 12,
     budget: Annotated[str, typer.Option("--budget", help="Time that all points share: 90s, 5m, 1h.")] = "5m",
     method: Annotated[
-        str,
+        ExplainBy,
         typer.Option(
             "--method",
             help="deep (DeepSHAP, on TensorFlow), gradients, or auto: what runs; "
@@ -45,11 +46,8 @@ def explain(
     import kikuchi
 
     names = pair.split(",") if pair else None
-    if scan is None or map_dir is None:
-        found = kikuchi.explain_members(run, out, method=method, pair=names, progress=progress(quiet))
-    else:
-        found = kikuchi.explain_map(
-            map_dir, scan, run, out, points=points, budget=budget, method=method, pair=names,
-            progress=progress(quiet),
-        )  # fmt: skip
-    result(kikuchi.describe_explanations(found, out), found, as_json)
+    found = kikuchi.explain(
+        run, out, scan=scan, map_dir=map_dir, points=points, budget=budget, method=method, pair=names,
+        progress=progress(quiet),
+    )  # fmt: skip
+    result(found, as_json)

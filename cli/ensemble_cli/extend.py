@@ -1,6 +1,5 @@
 """`ensemble extend`: new classes or materials for an existing bundle."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -27,5 +26,4 @@ def extend(
     import kikuchi
 
     found = kikuchi.extend(run, dataset, out, seed=seed, force=force, progress=progress(quiet))
-    text = f"{kikuchi.describe_bundle(found.bundle)}\n{kikuchi.describe_changes(found.changes)}"
-    result(text, {"out": str(out), "changes": [asdict(change) for change in found.changes]}, as_json)
+    result(found, as_json)

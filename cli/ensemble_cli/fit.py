@@ -32,4 +32,4 @@ def fit(
         bundle = kikuchi.fit(
             dataset, recipe, out, seed=seed, force=force, client=client, progress=progress(quiet)
         )
-    result(kikuchi.describe_bundle(bundle), bundle.manifest, as_json)
+    result(bundle, as_json)

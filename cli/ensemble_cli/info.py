@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ensemble_cli.console import guarded, load_keras, result
-from ensemble_cli.options import Json, Shape, read_shape
+from ensemble_cli.options import Json, ScanName, Shape, read_shape
 
 
 @guarded
@@ -15,6 +15,7 @@ def info(
         typer.Argument(help="A scan, a bundle, a logits store, a map's folder, a dataset or another TOML."),
     ],
     shape: Shape = None,
+    scan_name: ScanName = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Check a bundle: hashes, versions, and some logits run again.")
     ] = False,
@@ -26,8 +27,6 @@ def info(
     import kikuchi
 
     if verify:
-        found = kikuchi.verify(path)
-        result(kikuchi.describe_verification(found), found, as_json)
-        return
-    facts = kikuchi.facts(path, read_shape(shape))
-    result("\n".join(f"{name}: {value}" for name, value in facts.items()), facts, as_json)
+        result(kikuchi.verify(path), as_json)
+    else:
+        result(kikuchi.facts(path, read_shape(shape), scan_name), as_json)

@@ -23,6 +23,5 @@ def label(
     load_keras()
     import kikuchi
 
-    path = kikuchi.suggest(map_dir, scan, run, out, points=points, progress=progress(quiet))
-    text = f"wrote {path}: fill the column space_group, then run: ensemble extend {run} {path} --out RUN2"
-    result(text, {"labels": str(path)}, as_json)
+    found = kikuchi.suggest_labels(map_dir, scan, run, out, points=points, progress=progress(quiet))
+    result(found, as_json)

@@ -37,7 +37,7 @@ def learn_curve(
     load_keras()
     import kikuchi
 
-    curves = kikuchi.learn_curve(
+    curves = kikuchi.learning_curve(
         dataset,
         recipe,
         out,
@@ -48,6 +48,4 @@ def learn_curve(
         seed=seed,
         progress=progress(quiet),
     )
-    lines = [kikuchi.describe_curve(curve, target) for curve in curves]
-    data = {"curves": [kikuchi.summarise_curve(curve, target) for curve in curves]}
-    result("\n".join([*lines, f"look at {out / 'learn_curve.png'}"]), data, as_json)
+    result(curves, as_json)

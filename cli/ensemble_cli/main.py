@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from ensemble_cli import (
     accelerate,
     adapt,
+    compare,
     demo,
     evaluate,
     explain,
@@ -49,19 +51,28 @@ def options(
     """Take the options that stand before any command."""
 
 
-app.command("demo")(demo.demo)
-app.command("simulate")(simulate.simulate)
-app.command("fit")(fit.fit)
-app.command("adapt")(adapt.adapt)
-app.command("evaluate")(evaluate.evaluate)
-app.command("map")(map_command.map_scan)
-app.command("explain")(explain.explain)
-app.command("label")(label.label)
-app.command("extend")(extend.extend)
-app.command("learn-curve")(learning_curve.learn_curve)
-app.command("accelerate")(accelerate.accelerate)
-app.command("quicken", hidden=True)(accelerate.accelerate)  # the name before 2026-11
-app.command("info")(info.info)
+#: Commands in the order of the help, each with an example that could be typed.
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+    "demo": (demo.demo, "ensemble demo --out demo"),
+    "simulate": (simulate.simulate, "ensemble simulate spec.toml --out scans"),
+    "fit": (fit.fit, "ensemble fit dataset.toml --recipe quick --out run"),
+    "adapt": (adapt.adapt, "ensemble adapt scan.h5oina --phase Ni.cif --phase Ni3Al.cif --out run"),
+    "evaluate": (evaluate.evaluate, "ensemble evaluate run --out evaluation"),
+    "map": (map_command.map_scan, "ensemble map scan.h5oina --run run --out maps --risk 0.02"),
+    "compare": (compare.compare, "ensemble compare maps truth.csv --out comparison"),
+    "explain": (explain.explain, "ensemble explain scan.h5oina --run run --map maps --out why"),
+    "label": (label.label, "ensemble label scan.h5oina --run run --map maps --out labels.csv"),
+    "extend": (extend.extend, "ensemble extend run labels.csv --out run2"),
+    "learn-curve": (learning_curve.learn_curve, "ensemble learn-curve dataset.toml --out curve"),
+    "accelerate": (accelerate.accelerate, "ensemble accelerate run dataset.toml"),
+    "info": (info.info, "ensemble info scan.h5oina"),
+}
+for _name, (_command, _example) in COMMANDS.items():
+    app.command(_name, epilog=f"Example: {_example}")(_command)
+# The name before 2026-11.
+app.command("quicken", hidden=True, epilog="Example: ensemble quicken run dataset.toml")(
+    accelerate.accelerate
+)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """`ensemble map`: phase and uncertainty maps of a scan."""
 
+import importlib.util
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +20,12 @@ from ensemble_cli.options import (
     Quiet,
     Risk,
     Rule,
+    ScanName,
     Shape,
     Workers,
     read_shape,
 )
+from kikuchi._support.choices import Decide, EngineName, GrainsBy, Stop
 
 
 @guarded
@@ -46,34 +49,47 @@ def map_scan(
     ] = None,
     kv: Annotated[float | None, typer.Option("--kv", help=KV_HELP)] = None,
     grains: Annotated[
-        str | None,
+        GrainsBy | None,
         typer.Option(
             "--grains",
-            help="orientations (the scan's own) or patterns: also show what the points of a grain say together.",
+            help="Also show what the points of a grain say together; orientations are the scan's own.",
         ),
     ] = None,
     decide: Annotated[
-        str, typer.Option("--decide", help="points or grains (with --grains): whose answer the map shows.")
+        Decide, typer.Option("--decide", help="Whose answer the map shows; grains goes with --grains.")
     ] = "points",
     engine: Annotated[
-        str,
-        typer.Option("--engine", help="What runs: auto, keras, onnx, int8, bf16, student or student-bf16."),
+        EngineName,
+        typer.Option("--engine", help="What runs the members; other than auto and keras see accelerate."),
     ] = "auto",
     stop: Annotated[
-        str,
+        Stop,
         typer.Option(
             "--stop",
-            help="never, exact (vote) or cascade: when a pattern needs no further member; see accelerate.",
+            help="When a pattern needs no further member: exact goes with --rule vote; see accelerate.",
         ),
     ] = "never",
     shape: Shape = None,
+    report_patterns: Annotated[
+        float | None,
+        typer.Option(
+            "--report-patterns",
+            help="Share of the points whose patterns the report keeps; all, or 200 MB of them, if not given.",
+        ),
+    ] = None,
+    scan_name: ScanName = None,
     dask: Dask = None,
     workers: Workers = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Map a scan: which space group, how sure, and where nobody should answer."""
-    load_keras()
+    from kikuchi._support.keras_setup import check_backend
+
+    check_backend()
+    # Exports run without Keras, whose import costs more than a map of some hundred points.
+    if phase or dask or workers or engine not in ("auto", "onnx") or not _exported(run):
+        load_keras()
     import kikuchi
     from kikuchi.distributed import connected
 
@@ -81,7 +97,15 @@ def map_scan(
         if run != "shipped":
             raise InputError("--phase and --run are two ways to say what may be there", remedy="give one")
         run = str(out / "adapted")
-        kikuchi.adapt(scan, phase, run, voltage_kv=kv, progress=progress(quiet))
+        kikuchi.adapt(
+            scan,
+            phase,
+            run,
+            voltage_kv=kv,
+            shape=read_shape(shape),
+            scan_name=scan_name,
+            progress=progress(quiet),
+        )
     with connected(dask, workers) as client:
         phase_map = kikuchi.map_scan(
             scan,
@@ -95,10 +119,21 @@ def map_scan(
             promise=promise,
             grains=grains,
             decide=decide,
+            report_patterns=report_patterns,
             shape=read_shape(shape),
+            scan_name=scan_name,
             engine=engine,
             stop=stop,
             client=client,
             progress=progress(quiet),
         )
-    result(kikuchi.describe_map(phase_map, out), kikuchi.summarise(phase_map), as_json)
+    result(phase_map, as_json)
+
+
+def _exported(run: str) -> bool:
+    """Whether a bundle's members lie beside it as ONNX files, and something is installed that runs them."""
+    from kikuchi.bundle.bundle import SHIPPED, SHIPPED_FOLDER
+
+    folder = SHIPPED_FOLDER if run == SHIPPED else Path(run)
+    installed = all(importlib.util.find_spec(name) is not None for name in ("onnx", "onnxruntime"))
+    return installed and (folder / "engines" / "onnx" / "engines.json").is_file()

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from ensemble.choices import PromiseName
+from ensemble.choices import Rule as RuleName
 from ensemble.errors import InputError
 
 Out = Annotated[Path, typer.Option("--out", help="Folder to write; made if missing.")]
@@ -13,8 +15,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**20, help="Seed of everything random.")]
 Rule = Annotated[
-    str | None,
-    typer.Option("--rule", help="vote, average, geometric or mc-dropout; the bundle's own if not given."),
+    RuleName | None, typer.Option("--rule", help="How members are pooled; the bundle's own if not given.")
 ]
 Risk = Annotated[
     float | None, typer.Option("--risk", help="Error rate allowed among the answered, e.g. 0.02.")
@@ -33,15 +34,21 @@ Among = Annotated[
     ),
 ]
 Promise = Annotated[
-    str | None,
+    PromiseName | None,
     typer.Option(
         "--promise",
-        help="What the risk holds for: mixture (as held out), material (any mixture), class (this scan's) or auto.",
+        help="What the risk holds for: mixture is that of the held-out patterns, material any, class this scan's.",
     ),
 ]
 Shape = Annotated[
     str | None,
     typer.Option("--shape", help="Rows and columns of the grid, e.g. 40,60, where the scan does not tell."),
+]
+ScanName = Annotated[
+    str | None,
+    typer.Option(
+        "--scan", help="Which scan of a file that holds several, e.g. 'Scan 2'; the first if not given."
+    ),
 ]
 Dask = Annotated[
     str | None,

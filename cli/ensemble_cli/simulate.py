@@ -17,8 +17,6 @@ def simulate(
     quiet: Quiet = False,
 ) -> None:
     """Simulate scans with their truth beside them."""
-    from kikuchi.simulate import simulate as simulate_scans
+    import kikuchi
 
-    with progress(quiet).counter(f"simulating {spec.name}") as count:
-        written = simulate_scans(spec, out, progress=count)
-    result(f"wrote {written}", {"written": str(written)}, as_json)
+    result(kikuchi.simulate(spec, out, progress=progress(quiet)), as_json)

@@ -16,6 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 from ensemble.abstention.risk_control import certify, threshold_sequence
 from ensemble.abstention.stratified import NEVER, Answers
 from ensemble.errors import InputError
+from ensemble.validation import as_count, as_indices, as_scores, as_share
+
+# What rounding leaves above 1.
+_LOOSE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ def thinned(labels: ArrayLike, weights: ArrayLike, rng: np.random.Generator) -> 
 
     Returns
     -------
-    Which units are kept, shape (n,): all of the class of largest weight.
+    numpy.ndarray
+        Which units are kept, shape (n,): all of the class of largest weight.
 
     Examples
     --------
@@ -70,10 +75,8 @@ def thinned(labels: ArrayLike, weights: ArrayLike, rng: np.random.Generator) -> 
     >>> int(kept[:1000].sum()), bool(200 < kept[1000:].sum() < 300)
     (1000, True)
     """
-    w = np.asarray(weights, dtype=np.float64)
-    if w.ndim != 1 or not (w >= 0).all() or not np.isfinite(w).all():
-        raise InputError("weights of classes must be finite and not negative")
-    y = np.asarray(labels)
+    w = as_scores(weights, "weights of classes", low=0)
+    y = as_indices(labels, "labels", high=len(w) - 1)
     most = w[np.unique(y)].max(initial=0.0)
     if most == 0:
         return np.zeros(len(y), dtype=bool)
@@ -110,8 +113,21 @@ def certify_answers(
 
     Returns
     -------
-    A verdict for each class, in order. A class that may be absent from the scan is never kept.
+    tuple[AnsweredVerdict, ...]
+        A verdict for each class, in order. A class that may be absent from the scan is never kept.
     """
+    as_count(n_classes, "the number of classes")
+    for values in (planning.answer, planning.label, testing.answer, testing.label):
+        as_indices(values, "answers and labels", high=n_classes - 1)
+    as_share(risk, "the risk")
+    as_share(confidence, "the confidence")
+    as_count(seed, "the seed", least=0)
+    if shares is not None:
+        ends = tuple(
+            as_scores(s, "shares of the classes", (n_classes,), low=0, high=1 + _LOOSE) for s in shares
+        )
+        if len(ends) != 2 or (ends[0] > ends[1] + _LOOSE).any():
+            raise InputError("shares must be the lower and the upper end of each class, in this order")
     everything = np.concatenate([planning.label, testing.label])
     held = np.bincount(everything, minlength=n_classes) / max(len(everything), 1)
     offered = [c for c in range(n_classes) if (planning.answerable & (planning.answer == c)).any()]

@@ -37,7 +37,8 @@ def fit_conformal(
 
     Returns
     -------
-    Threshold of each class, shape (K,), in [0, 1]; 0 where the data are too few to leave a class out.
+    numpy.ndarray
+        Threshold of each class, shape (K,), in [0, 1]; 0 where the data are too few to leave a class out.
 
     Raises
     ------
@@ -96,7 +97,8 @@ def conformal_sets(probabilities: ArrayLike, thresholds: ArrayLike) -> NDArray[n
 
     Returns
     -------
-    Shape (N, K); a row may be empty, which says that every class is stranger than the held-out truths were.
+    numpy.ndarray
+        Shape (N, K); a row may be empty, which says that every class is stranger than the held-out truths were.
 
     Examples
     --------

@@ -6,7 +6,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.abstention.rule import AbstentionRule, select
+from ensemble.abstention.rule import AbstentionRule
 from ensemble.errors import InputError
 from ensemble.pooling import Combined
 from ensemble.validation import as_numbers, as_probabilities
@@ -87,6 +87,11 @@ def decide(
     quality
         Shape (N,); at or below the rule's threshold, or NaN, is unreadable. All readable where None.
 
+    Returns
+    -------
+    Decision
+        The decision for each of the N patterns.
+
     Raises
     ------
     InputError
@@ -102,15 +107,7 @@ def decide(
     if rule.familiarity_threshold is not None and unfamiliarity is None:
         raise InputError("this abstention rule judges unfamiliarity, and none was given")
     distance, clarity = _or_nan(unfamiliarity, n), _or_nan(quality, n)
-    chosen = select(
-        p,
-        rule.set_thresholds,
-        rule.threshold if rule.class_thresholds is None else rule.thresholds,
-        rule.familiarity_threshold,
-        rule.quality_threshold,
-        distance,
-        None if quality is None else clarity,
-    )
+    chosen = rule.gate(p, unfamiliarity=distance, quality=None if quality is None else clarity)
     status = np.full(n, Status.AMBIGUOUS, dtype=np.int8)
     status[chosen.answered] = Status.SOLVED
     status[~chosen.familiar] = Status.UNFAMILIAR

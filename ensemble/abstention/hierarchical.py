@@ -124,7 +124,8 @@ def fit_levels(
 
     Returns
     -------
-    The rule. Where nothing can be certified, the strictest thresholds, with their bound.
+    LevelRule
+        The rule. Where nothing can be certified, the strictest thresholds, with their bound.
 
     Raises
     ------

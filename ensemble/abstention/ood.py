@@ -86,7 +86,7 @@ class Familiarity:
             scales = np.asarray(arrays["scales"], dtype=np.float64)
             references = tuple(np.asarray(arrays[f"reference_{i}"]) for i in range(len(scales)))
             return cls(references, scales, int(arrays["k"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError(f"not a familiarity reference: {error!r}") from error
 
 
@@ -119,8 +119,9 @@ def fit_familiarity(
 
     Returns
     -------
-    The reference; `Familiarity.score` of the training patterns themselves is too small to set a threshold
-    with, so use held-out ones.
+    Familiarity
+        The reference; `Familiarity.score` of the training patterns themselves is too small to set a threshold
+        with, so use held-out ones.
 
     Raises
     ------
@@ -155,7 +156,8 @@ def energy(logits: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    Minus log sum exp of the logits, shape (N,), any real number; higher = stranger.
+    numpy.ndarray
+        Minus log sum exp of the logits, shape (N,), any real number; higher = stranger.
 
     Examples
     --------
@@ -181,8 +183,9 @@ def generalised_entropy(logits: ArrayLike, gamma: float = 0.1, top: int = 100) -
 
     Returns
     -------
-    Sum over the top classes of p^gamma (1 - p)^gamma, shape (N,), at least 0; higher = stranger (the paper's
-    sign is the opposite).
+    numpy.ndarray
+        Sum over the top classes of p^gamma (1 - p)^gamma, shape (N,), at least 0; higher = stranger (the paper's
+        sign is the opposite).
 
     Examples
     --------

@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,9 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from ensemble.abstention.answered_class import AnsweredVerdict, certify_answers
 from ensemble.abstention.risk_control import Certificate, answers_needed, as_percent
 from ensemble.abstention.stratified import NEVER, Answers, ClassVerdict, certify_materials, plan_thresholds
+from ensemble.choices import PromiseName
 from ensemble.errors import InputError
+from ensemble.validation import as_scores, as_share
 
-PROMISES = ("auto", "mixture", "material", "class")
+PROMISES: tuple[str, ...] = get_args(PromiseName)
 
 
 class Promise(NamedTuple):
@@ -58,7 +60,8 @@ def promise_materials(
 
     Returns
     -------
-    `complete` where every class is kept.
+    Promise
+        `complete` where every class is kept.
     """
     scale = len(testing.answer) / max(len(planning.answer), 1)
     path = plan_thresholds(planning, len(names), risk, confidence, scale)
@@ -99,6 +102,11 @@ def promise_classes(
         As in `promise_materials`.
     shares
         Lower and upper ends of the shares of the classes in the scan, (K,) each; the held-out mixture where None.
+
+    Returns
+    -------
+    Promise
+        Thresholds, certificate and the verdict of each class.
     """
     verdicts = certify_answers(planning, testing, len(names), risk, confidence, shares=shares)
     kept = [v for v in verdicts if v.kept]
@@ -136,7 +144,8 @@ def excess_risk(verdicts: Sequence[ClassVerdict], high: ArrayLike, answered: flo
 
     Returns
     -------
-    To be added to the certified risk; 0 where every class is kept or nothing is answered.
+    float
+        To be added to the certified risk; 0 where every class is kept or nothing is answered.
 
     Examples
     --------
@@ -146,9 +155,11 @@ def excess_risk(verdicts: Sequence[ClassVerdict], high: ArrayLike, answered: flo
     >>> round(excess_risk([silent], [0.1], 0.5), 4)
     0.002
     """
-    if answered <= 0:
+    if as_share(answered, "the answered share", zero=True, one=True) == 0:
         return 0.0
-    top = np.asarray(high, dtype=np.float64)
+    top = as_scores(high, "the upper ends of shares", low=0)
+    if any(v.index >= len(top) for v in verdicts):
+        raise InputError(f"shares of {len(top)} classes do not fit the verdicts")
     astray = sum(float(top[v.index]) * v.bound for v in verdicts if v.verdict != "kept")
     return min(1.0, astray / answered)
 

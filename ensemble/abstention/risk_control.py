@@ -85,7 +85,8 @@ def risk_bound(errors: ArrayLike, answered: ArrayLike, confidence: float = 0.95)
 
     Returns
     -------
-    In (0, 1]; 1 where nothing was answered or all was wrong.
+    numpy.ndarray
+        In (0, 1]; 1 where nothing was answered or all was wrong.
 
     Raises
     ------
@@ -134,7 +135,8 @@ def answers_needed(
 
     Returns
     -------
-    How many, or None where no number of answers at that rate is enough.
+    int | None
+        How many, or None where no number of answers at that rate is enough.
 
     Examples
     --------
@@ -192,7 +194,8 @@ def threshold_sequence(
 
     Returns
     -------
-    Thresholds in descending order, at least one, the last 0 (answer everything answerable).
+    numpy.ndarray
+        Thresholds in descending order, at least one, the last 0 (answer everything answerable).
 
     Notes
     -----
@@ -249,9 +252,10 @@ def certify(
 
     Returns
     -------
-    The certificate. Where the wish fails at the first threshold, the Clopper-Pearson bound there is
-    certified instead; that keeps the probability of any false certificate at 1 - confidence, because a false
-    bound and a false pass of the first threshold are one event.
+    Certificate
+        The certificate. Where the wish fails at the first threshold, the Clopper-Pearson bound there is
+        certified instead; that keeps the probability of any false certificate at 1 - confidence, because a false
+        bound and a false pass of the first threshold are one event.
 
     Raises
     ------
@@ -314,6 +318,11 @@ def not_tested(certificate: Certificate, untested: ArrayLike, names: Sequence[st
         Class indices.
     names
         Of all classes.
+
+    Returns
+    -------
+    Certificate
+        The certificate, its message complete.
     """
     missing = as_indices(untested, "untested classes", high=len(names) - 1).tolist()
     if not missing:
@@ -362,6 +371,11 @@ def _message(
 
 def as_percent(value: float) -> str:
     """Say a risk in words, rounded up: the text never promises more than the number.
+
+    Returns
+    -------
+    str
+        Such as ``2 %``.
 
     Examples
     --------

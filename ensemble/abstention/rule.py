@@ -20,6 +20,15 @@ _PLANNING_SHARE = 1 / 3
 """Of the held-out data, for the thresholds; the rest tests the promise, which is what needs numbers."""
 
 
+class Selection(NamedTuple):
+    """Which patterns pass each gate, (N,) bool, and their conformal sets, (N, K) bool."""
+
+    readable: NDArray[np.bool_]
+    familiar: NDArray[np.bool_]
+    answered: NDArray[np.bool_]
+    sets: NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class AbstentionRule:
     """Thresholds that decide which patterns are answered.
@@ -82,6 +91,43 @@ class AbstentionRule:
         """K."""
         return len(self.set_thresholds)
 
+    def gate(
+        self,
+        probabilities: NDArray[np.float64],
+        *,
+        unfamiliarity: ArrayLike | None = None,
+        quality: ArrayLike | None = None,
+        confident: bool = True,
+    ) -> Selection:
+        """Apply the gates to patterns: what fitting certifies and deciding uses.
+
+        Parameters
+        ----------
+        probabilities
+            Calibrated, shape (N, K); NaN rows are unreadable.
+        unfamiliarity
+            Shape (N,); needed where the rule judges it.
+        quality
+            Shape (N,); where None, all finite patterns are readable.
+        confident
+            Whether answers must be confident enough too; else `Selection.answered` is of any confidence.
+
+        Returns
+        -------
+        Selection
+            Which patterns pass each gate, and their conformal sets.
+        """
+        threshold = self.threshold if self.class_thresholds is None else self.thresholds
+        return _gate(
+            probabilities,
+            set_thresholds=self.set_thresholds,
+            threshold=threshold if confident else 0.0,
+            familiarity_threshold=self.familiarity_threshold,
+            quality_threshold=self.quality_threshold,
+            unfamiliarity=unfamiliarity,
+            quality=quality,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain JSON."""
         of_classes = {
@@ -122,26 +168,18 @@ class AbstentionRule:
                 if len(fields["class_thresholds"]) != k or len(fields["verdicts"]) != k:
                     raise ValueError("thresholds of classes that are not there")
             return cls(**fields)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError(f"not an abstention rule: {error!r}") from error
 
 
-class Selection(NamedTuple):
-    """Which patterns pass each gate, (N,) bool, and their conformal sets, (N, K) bool."""
-
-    readable: NDArray[np.bool_]
-    familiar: NDArray[np.bool_]
-    answered: NDArray[np.bool_]
-    sets: NDArray[np.bool_]
-
-
-def select(
+def _gate(
     probabilities: NDArray[np.float64],
+    *,
     set_thresholds: ArrayLike,
-    threshold: ArrayLike,
-    familiarity_threshold: float | None,
+    threshold: ArrayLike = 0.0,
+    familiarity_threshold: float | None = None,
     quality_threshold: float,
-    unfamiliarity: ArrayLike | None,
+    unfamiliarity: ArrayLike | None = None,
     quality: ArrayLike | None,
 ) -> Selection:
     """Apply the gates: the one selection function that fitting certifies and deciding uses.
@@ -231,8 +269,9 @@ def fit_abstention(
 
     Returns
     -------
-    The rule, with its certificate. It holds for patterns exchangeable with these, and survives no change of
-    sample, voltage or detector.
+    AbstentionRule
+        The rule, with its certificate. It holds for patterns exchangeable with these, and survives no change of
+        sample, voltage or detector.
 
     Raises
     ------
@@ -249,7 +288,7 @@ def fit_abstention(
     distance = None if unfamiliarity is None else _each(unfamiliarity, "unfamiliarity", n)
     clarity = None if quality is None else _each(quality, "quality", n)
 
-    every = select(p, np.zeros(k), 0.0, None, quality_threshold, None, clarity)
+    every = _gate(p, set_thresholds=np.zeros(k), quality_threshold=quality_threshold, quality=clarity)
     readable = planning[every.readable[planning]]
     limit = None
     if distance is not None:
@@ -261,7 +300,14 @@ def fit_abstention(
         p[readable], y[readable], coverage, class_conditional=class_conditional, groups=unit
     )
 
-    answerable = select(p, set_thresholds, 0.0, limit, quality_threshold, distance, clarity).answered
+    answerable = _gate(
+        p,
+        set_thresholds=set_thresholds,
+        familiarity_threshold=limit,
+        quality_threshold=quality_threshold,
+        unfamiliarity=distance,
+        quality=clarity,
+    ).answered
     top, wrong = p.max(axis=1), p.argmax(axis=1) != y
     plan, test = planning[answerable[planning]], testing[answerable[testing]]
     sequence = threshold_sequence(top[plan], wrong[plan], risk, confidence, len(testing) / len(planning))

@@ -28,7 +28,8 @@ def stratified_groups(
 
     Returns
     -------
-    Which patterns are in a chosen group, shape (N,).
+    numpy.ndarray
+        Which patterns are in a chosen group, shape (N,).
 
     Examples
     --------
@@ -71,6 +72,11 @@ def split_groups(
         Class index of each pattern, shape (N,): every class then tests, see `stratified_groups`.
     share
         Of the groups that plans.
+
+    Returns
+    -------
+    tuple[numpy.ndarray, numpy.ndarray]
+        Indices that plan and indices that test.
 
     Raises
     ------

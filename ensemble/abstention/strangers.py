@@ -15,9 +15,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.errors import InputError
+from ensemble.validation import (
+    as_count,
+    as_groups,
+    as_number,
+    as_numbers,
+    as_probabilities,
+    as_scores,
+    as_share,
+)
 
 _RIDGE = 1.0
 _FITTING_SHARE = 0.5
+# Estimates of it from few draws may lie so far below 0.
+_LOOSE = 0.1
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,17 @@ class StrangerGate:
     false_alarm: float
     groups: int
 
+    def __post_init__(self) -> None:
+        rows = {
+            name: as_scores(getattr(self, name), f"the {name} of a gate")
+            for name in ("centre", "scale", "weights")
+        }
+        if len({len(row) for row in rows.values()}) != 1 or not (rows["scale"] > 0).all():
+            raise InputError("a gate needs a centre, a scale above 0 and a weight for each feature")
+        as_number(self.threshold, "the threshold of a gate")
+        as_share(self.false_alarm, "the rate of false alarms")
+        as_count(self.groups, "the number of groups", least=0)
+
     def score(self, features: ArrayLike) -> NDArray[np.float64]:
         """Return how strange patterns are, shape (N,), from their features, shape (N, F); NaN where one is NaN.
 
@@ -53,7 +75,7 @@ class StrangerGate:
         InputError
             If there is another number of features.
         """
-        x = np.asarray(features, dtype=np.float64)
+        x = as_numbers(features, "features").astype(np.float64)
         if x.ndim != 2 or x.shape[1] != len(self.weights):
             raise InputError(f"features of shape {x.shape} where {len(self.weights)} columns are expected")
         return ((x - self.centre) / self.scale) @ np.asarray(self.weights)
@@ -85,7 +107,7 @@ class StrangerGate:
                 false_alarm=float(d["false_alarm"]),
                 groups=int(d["groups"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError(f"not a gate for strangers: {error!r}") from error
 
 
@@ -105,8 +127,10 @@ def false_alarm_threshold(
 
     Returns
     -------
-    The hierarchical conformal quantile (Lee, Barber & Willett, arXiv:2306.06342): the chance that a pattern of a new
-    familiar group exceeds it is at most `false_alarm`. Infinite where the groups are fewer than 1 / false_alarm - 1.
+    float
+        The hierarchical conformal quantile (Lee, Barber & Willett, arXiv:2306.06342): the chance that a
+        pattern of a new familiar group exceeds it is at most `false_alarm`. Infinite where the groups are
+        fewer than 1 / false_alarm - 1.
 
     Raises
     ------
@@ -120,12 +144,11 @@ def false_alarm_threshold(
     >>> false_alarm_threshold(np.arange(99.0), None, 0.05)
     94.0
     """
-    s = np.asarray(scores, dtype=np.float64)
-    g = np.arange(len(s)) if groups is None else np.asarray(groups)
-    if s.ndim != 1 or g.shape != s.shape or not len(s) or not np.isfinite(s).all():
+    s = as_scores(scores, "scores of familiar patterns")
+    g = np.arange(len(s)) if groups is None else as_groups(groups, len(s))
+    if not len(s):
         raise InputError("a threshold needs one finite score and one group for each familiar pattern")
-    if not 0.0 < false_alarm < 1.0:
-        raise InputError(f"the rate of false alarms must lie between 0 and 1, not {false_alarm}")
+    as_share(false_alarm, "the rate of false alarms")
     _, which, sizes = np.unique(g, return_inverse=True, return_counts=True)
     order = np.argsort(s, kind="stable")
     reached = np.cumsum(1.0 / sizes[which][order]) / (len(sizes) + 1)
@@ -156,6 +179,11 @@ def fit_stranger_gate(
     seed
         Of the division.
 
+    Returns
+    -------
+    StrangerGate
+        Weights and threshold.
+
     Raises
     ------
     InputError
@@ -163,16 +191,17 @@ def fit_stranger_gate(
     """
     from scipy.optimize import minimize
 
-    x, z = np.asarray(familiar, dtype=np.float64), np.asarray(strangers, dtype=np.float64)
+    x, z = (as_numbers(f, "features").astype(np.float64) for f in (familiar, strangers))
     if x.ndim != 2 or z.ndim != 2 or x.shape[1] != z.shape[1] or not len(z):
         raise InputError(
             f"features of {x.shape} familiar patterns and {z.shape} strangers do not fit together"
         )
     if not np.isfinite(x).all() or not np.isfinite(z).all():
         raise InputError("features must be finite", remedy="leave unreadable patterns out")
-    g = np.arange(len(x)) if groups is None else np.asarray(groups)
+    as_count(seed, "the seed", least=0)
+    g = np.arange(len(x)) if groups is None else as_groups(groups, len(x))
     names = np.unique(g)
-    if g.shape != (len(x),) or len(names) < 4:
+    if len(names) < 4:
         raise InputError(f"{len(names)} familiar groups are too few to weigh features and to set a threshold")
     chosen = np.random.default_rng(seed).permutation(names)[: round(_FITTING_SHARE * len(names))]
     weighs = np.isin(g, chosen)
@@ -217,16 +246,18 @@ def overlap_features(probabilities: ArrayLike, mutual_information: ArrayLike) ->
 
     Returns
     -------
-    Shape (N, 3): log-odds of the second against the first, log of what the others have, mutual information.
+    numpy.ndarray
+        Shape (N, 3): log-odds of the second against the first, log of what the others have, mutual
+        information.
 
     Examples
     --------
     >>> overlap_features([[0.5, 0.5, 0.0]], [0.1]).round(2).tolist()
     [[0.0, -6.91, 0.1]]
     """
-    p = np.asarray(probabilities, dtype=np.float64)
-    mutual = np.asarray(mutual_information, dtype=np.float64)
-    if p.ndim != 2 or p.shape[1] < 2 or mutual.shape != (len(p),):
+    p = as_probabilities(probabilities, finite=False)
+    mutual = as_scores(mutual_information, "mutual information", missing=True, low=-_LOOSE)
+    if p.shape[1] < 2 or mutual.shape != (len(p),):
         raise InputError(f"probabilities {p.shape} and mutual information {mutual.shape} do not fit together")
     top = np.sort(p, axis=1)[:, ::-1]
     others = 1.0 - top[:, 0] - top[:, 1]

@@ -15,13 +15,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from ensemble.abstention.multiple_testing import binomial_p_value, hochberg
 from ensemble.abstention.risk_control import risk_bound
 from ensemble.errors import InputError
+from ensemble.validation import as_count, as_flags, as_indices, as_number, as_scores, as_share
 
 #: Threshold of a class that is never answered.
 NEVER = 2.0
+# What rounding leaves above 1.
+_LOOSE = 1e-3
 
 _STEPS = 40
 
@@ -64,59 +68,6 @@ class ClassVerdict:
         return asdict(self)
 
 
-def binomial_p_value(errors: ArrayLike, n: ArrayLike, risk: float) -> NDArray[np.float64]:
-    """P-value of "the error rate is above `risk`": P(Bin(n, risk) <= errors).
-
-    Parameters
-    ----------
-    errors, n
-        Wrong answers among independent answers, whole numbers, broadcast together.
-    risk
-        In (0, 1).
-
-    Examples
-    --------
-    149 answers without an error reject 2 %, 148 do not:
-
-    >>> (binomial_p_value(0, [149, 148], 0.02) <= 0.05).tolist()
-    [True, False]
-    """
-    from scipy.special import bdtr
-
-    k, m = np.broadcast_arrays(np.asarray(errors, dtype=np.int64), np.asarray(n, dtype=np.int64))
-    p = np.ones(k.shape)
-    some = (m > 0) & (k < m)
-    p[some] = bdtr(k[some].astype(float), m[some], risk)
-    return p
-
-
-def hochberg(p_values: ArrayLike, level: float = 0.05) -> NDArray[np.bool_]:
-    """Which hypotheses Hochberg's step-up procedure rejects, family-wise at a level.
-
-    Parameters
-    ----------
-    p_values
-        Independent (or positively dependent), shape (S,).
-    level
-        Largest probability of any false rejection.
-
-    Examples
-    --------
-    All at once where the largest is small enough, and by 0.05 / 3, 0.05 / 2 otherwise:
-
-    >>> hochberg([0.05, 0.04, 0.01]).tolist(), hochberg([0.06, 0.04, 0.016]).tolist()
-    ([True, True, True], [False, False, True])
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    allowed = level / (len(p) - np.arange(len(p)))
-    passing = np.flatnonzero(p[order] <= allowed)
-    rejected = np.zeros(len(p), dtype=bool)
-    if len(passing):
-        rejected[order[: passing[-1] + 1]] = True
-    return rejected
-
-
 @dataclass(frozen=True)
 class Answers:
     """What the ensemble would say of held-out units, each of them independent of the others.
@@ -143,9 +94,13 @@ class Answers:
 
     def __post_init__(self) -> None:
         """Refuse arrays of different lengths, and a material of two classes."""
-        n = len(self.answer)
+        n = len(as_indices(self.answer, "answers"))
         if any(np.shape(array) != (n,) for array in vars(self).values()):
             raise InputError("answers, confidences, labels and materials must have one value for each unit")
+        as_scores(self.confidence, "confidences", low=0, high=1 + _LOOSE)
+        as_flags(self.answerable, "answerable")
+        for values, what in ((self.label, "labels"), (self.material, "materials")):
+            as_indices(values, what)
         pairs = np.unique(np.stack([self.material, self.label]), axis=1)
         if n and len(np.unique(pairs[0])) != pairs.shape[1]:
             raise InputError(
@@ -172,8 +127,21 @@ class _Count:
         return np.where(silenced[self.label], self.n, self.answered)
 
 
+def _check_classes(n_classes: int, answers: Answers) -> None:
+    """Refuse answers and labels of no class."""
+    as_count(n_classes, "the number of classes")
+    for values, what in ((answers.answer, "answers"), (answers.label, "labels")):
+        as_indices(values, what, high=n_classes - 1)
+
+
 def count_answers(answers: Answers, thresholds: NDArray[np.floating]) -> _Count:
-    """Count units, answers and errors of each material at a vector of thresholds (K,)."""
+    """Count units, answers and errors of each material at a vector of thresholds (K,).
+
+    Returns
+    -------
+    tuple
+        Counts, shape (K,) each.
+    """
     materials, first, which = np.unique(answers.material, return_index=True, return_inverse=True)
     said = answers.answerable & (answers.confidence >= thresholds[answers.answer])
     wrong = said & (answers.answer != answers.label)
@@ -205,7 +173,8 @@ def plan_thresholds(
 
     Returns
     -------
-    Shape (J, K); `NEVER` where a class is silenced, the same in every row.
+    numpy.ndarray
+        Shape (J, K); `NEVER` where a class is silenced, the same in every row.
 
     Notes
     -----
@@ -213,6 +182,10 @@ def plan_thresholds(
     is raised past it, until every material is expected to pass; a class of which a material cannot pass at all is
     silenced. The path leads through the vector so found, each class by the share of its answers that it keeps.
     """
+    _check_classes(n_classes, planning)
+    as_share(risk, "the risk")
+    as_share(confidence, "the confidence")
+    as_number(scale, "the scale", low=0)
     thresholds = np.zeros(n_classes)
     silenced = np.isin(np.arange(n_classes), planning.label, invert=True)
     thresholds[silenced] = NEVER
@@ -258,17 +231,18 @@ def certify_materials(
 
     Returns
     -------
-    A verdict for each of the K classes, in order.
+    tuple[ClassVerdict, ...]
+        A verdict for each of the K classes, in order.
 
     Raises
     ------
     InputError
         If risk or confidence is not in (0, 1).
     """
-    for name, value in (("risk", risk), ("confidence", confidence)):
-        if not 0.0 < value < 1.0:
-            raise InputError(f"the {name} must lie between 0 and 1, not {value}")
-    path = np.atleast_2d(np.asarray(path, dtype=np.float64))
+    as_share(risk, "the risk")
+    as_share(confidence, "the confidence")
+    path = np.atleast_2d(as_scores(path, "thresholds", None, low=0))
+    _check_classes(path.shape[1], testing)
     silenced = path[0] >= NEVER
     present = np.unique(testing.label)
     chosen, rejected = 0, np.zeros(len(present), dtype=bool)

@@ -52,6 +52,11 @@ def fit_heads(
         Kernel (F, K) and bias (K,) that the prior is centred at, such as an older head's; zero where None. Its width
         is chosen by the evidence.
 
+    Returns
+    -------
+    Heads
+        T heads for each member.
+
     Raises
     ------
     InputError

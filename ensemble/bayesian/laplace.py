@@ -56,7 +56,13 @@ def _whitened(
 def draw_kronecker(
     problem: Regression, mode: NDArray[np.float64], draws: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Draw deviations (T, D, K) from the mode, the curvature taken as a Kronecker product plus the prior."""
+    """Draw deviations (T, D, K) from the mode, the curvature taken as a Kronecker product plus the prior.
+
+    Returns
+    -------
+    numpy.ndarray
+        Deviations, shape (T, D, K).
+    """
     moment, u, spread, v = problem.factors(mode)
     deviation = rng.standard_normal((draws, *mode.shape)) / np.sqrt(
         np.outer(moment, spread) + problem.precision

@@ -46,6 +46,11 @@ def draw_nuts(
     thinning
         Of so many states one is kept.
 
+    Returns
+    -------
+    Sampled
+        Draws, shape (T, D, K).
+
     Raises
     ------
     InputError

@@ -97,7 +97,13 @@ class Regression:
 def regression(
     x: ArrayLike, y: ArrayLike, classes: int, precision: float, centre: ArrayLike | None = None
 ) -> Regression:
-    """Check and gather what `Regression` holds; a prior without a centre is centred at zero."""
+    """Check and gather what `Regression` holds; a prior without a centre is centred at zero.
+
+    Returns
+    -------
+    Regression
+        The arrays, checked.
+    """
     as_count(classes, "the number of classes")
     columns = as_scores(x, "columns", (None, None))
     shape = (columns.shape[1], classes)

@@ -20,9 +20,10 @@ def fit_isotonic(probabilities: NDArray[np.float64], labels: NDArray[np.intp]) -
 
     Returns
     -------
-    ``x`` and ``y``: for each class, the corners of the function. Values are kept 1 / (n + 2) away from 0
-    and 1: a step fitted to n patterns cannot know that something never happens, and says so by an infinite
-    log-loss.
+    dict[str, Any]
+        ``x`` and ``y``: for each class, the corners of the function. Values are kept 1 / (n + 2) away from 0
+        and 1: a step fitted to n patterns cannot know that something never happens, and says so by an infinite
+        log-loss.
     """
     from netcal.binning import IsotonicRegression
 
@@ -37,6 +38,11 @@ def fit_isotonic(probabilities: NDArray[np.float64], labels: NDArray[np.intp]) -
 
 def apply_isotonic(probabilities: ArrayLike, parameters: Parameters) -> NDArray[np.float64]:
     """Probabilities after isotonic calibration, shape (N, K); beyond the corners the function is flat.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (N, K), rows summing to 1.
 
     Examples
     --------
@@ -62,8 +68,9 @@ def fit_histogram(probabilities: NDArray[np.float64], labels: NDArray[np.intp]) 
 
     Returns
     -------
-    ``edges`` and ``y``: for each class, the edges of the bins and the frequency in each, kept 1 / (n + 2)
-    away from 0 and 1.
+    dict[str, Any]
+        ``edges`` and ``y``: for each class, the edges of the bins and the frequency in each, kept 1 / (n + 2)
+        away from 0 and 1.
     """
     from netcal.binning import HistogramBinning
 
@@ -78,6 +85,11 @@ def fit_histogram(probabilities: NDArray[np.float64], labels: NDArray[np.intp]) 
 
 def apply_histogram(probabilities: ArrayLike, parameters: Parameters) -> NDArray[np.float64]:
     """Probabilities after histogram calibration, shape (N, K).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (N, K), rows summing to 1.
 
     Examples
     --------

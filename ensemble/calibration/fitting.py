@@ -98,7 +98,7 @@ class Calibration:
         """
         try:
             calibration = cls(d["method"], int(d["n_classes"]), dict(d["parameters"]), dict(d["report"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError(f"not a calibration: {error!r}") from error
         if calibration.method not in METHODS:
             raise InputError(f"unknown calibration method {calibration.method!r}")
@@ -132,7 +132,8 @@ def fit_calibration(
 
     Returns
     -------
-    The calibration. Where fitting failed to lower the log-loss, it warns and returns ``"none"``.
+    Calibration
+        The calibration. Where fitting failed to lower the log-loss, it warns and returns ``"none"``.
 
     Raises
     ------

@@ -24,7 +24,8 @@ def fit_vector(probabilities: NDArray[np.float64], labels: NDArray[np.intp]) -> 
 
     Returns
     -------
-    ``weight`` and ``bias``, K numbers each.
+    dict[str, Any]
+        ``weight`` and ``bias``, K numbers each.
     """
     features = np.log(_open(probabilities))[..., None]
     weight, bias = _fit(features, labels, identity=np.array([1.0]), least=None)
@@ -33,6 +34,11 @@ def fit_vector(probabilities: NDArray[np.float64], labels: NDArray[np.intp]) -> 
 
 def apply_vector(probabilities: ArrayLike, parameters: Parameters) -> NDArray[np.float64]:
     """Probabilities after vector scaling, shape (N, K).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (N, K), rows summing to 1.
 
     Examples
     --------
@@ -54,8 +60,9 @@ def fit_beta(probabilities: NDArray[np.float64], labels: NDArray[np.intp]) -> Pa
 
     Returns
     -------
-    ``a`` (weight of log p), ``b`` (weight of -log(1 - p)) and ``bias``, K numbers each; a and b at least 0,
-    so that more probability never becomes less.
+    dict[str, Any]
+        ``a`` (weight of log p), ``b`` (weight of -log(1 - p)) and ``bias``, K numbers each; a and b at least 0,
+        so that more probability never becomes less.
     """
     p = _open(probabilities)
     features = np.stack([np.log(p), -np.log1p(-p)], axis=-1)
@@ -65,6 +72,11 @@ def fit_beta(probabilities: NDArray[np.float64], labels: NDArray[np.intp]) -> Pa
 
 def apply_beta(probabilities: ArrayLike, parameters: Parameters) -> NDArray[np.float64]:
     """Probabilities after beta calibration, shape (N, K).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (N, K), rows summing to 1.
 
     Examples
     --------

@@ -12,7 +12,13 @@ _LOG_RANGE = np.log(100.0)
 
 
 def log_probabilities(probabilities: ArrayLike) -> NDArray[np.float64]:
-    """Logarithms that are finite where a probability is 0."""
+    """Logarithms that are finite where a probability is 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        Logarithms, shape as given.
+    """
     return np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
 
 
@@ -33,7 +39,8 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> dict[str, fl
 
     Returns
     -------
-    ``{"temperature": T}``, T in [0.01, 100].
+    dict[str, float]
+        ``{"temperature": T}``, T in [0.01, 100].
     """
     from scipy.optimize import minimize_scalar
 
@@ -65,6 +72,11 @@ def apply_temperature(probabilities: ArrayLike, parameters: dict[str, float]) ->
         Pooled, shape (N, K).
     parameters
         As `fit_temperature` returns them.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (N, K), rows summing to 1.
 
     Examples
     --------

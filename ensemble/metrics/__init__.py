@@ -1,5 +1,6 @@
 """How good the probabilities, the abstentions and the detections are."""
 
+from ensemble.metrics.agreement import agreement_table, cohen_kappa
 from ensemble.metrics.bootstrap import Interval, bootstrap_interval
 from ensemble.metrics.calibration_error import (
     classwise_calibration_error,
@@ -27,6 +28,7 @@ __all__ = [
     "Interval",
     "ReliabilityDiagram",
     "RiskCoverage",
+    "agreement_table",
     "augrc",
     "aurc",
     "auroc",
@@ -35,6 +37,7 @@ __all__ = [
     "brier_decomposition",
     "class_report",
     "classwise_calibration_error",
+    "cohen_kappa",
     "coverage_at_risk",
     "excess_aurc",
     "expected_calibration_error",

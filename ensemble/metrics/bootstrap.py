@@ -46,7 +46,8 @@ def bootstrap_interval(
 
     Returns
     -------
-    Value, low and high; low and high are NaN where no resample has a defined metric.
+    Interval
+        Value, low and high; low and high are NaN where no resample has a defined metric.
 
     Raises
     ------

@@ -52,6 +52,11 @@ def bin_confidences(confidence: ArrayLike, hit: ArrayLike, bins: int = 15, schem
     scheme
         ``"width"`` or ``"mass"``.
 
+    Returns
+    -------
+    Bins
+        The bin of each pattern.
+
     Raises
     ------
     InputError
@@ -91,8 +96,9 @@ def expected_calibration_error(
 
     Returns
     -------
-    In [0, 1]. Biased upwards for few patterns a bin (Kumar, Liang & Ma, NeurIPS 2019): read it with its
-    interval.
+    float
+        In [0, 1]. Biased upwards for few patterns a bin (Kumar, Liang & Ma, NeurIPS 2019): read it with its
+        interval.
 
     Examples
     --------
@@ -116,6 +122,11 @@ def maximum_calibration_error(
         True class indices, shape (N,).
     bins, scheme
         See `bin_confidences`.
+
+    Returns
+    -------
+    float
+        In [0, 1].
     """
     return float(_gaps(_top(probabilities, labels, bins, scheme)).max())
 
@@ -136,7 +147,8 @@ def classwise_calibration_error(
 
     Returns
     -------
-    Shape (K,), in [0, 1]; the paper's classwise ECE is their mean.
+    numpy.ndarray
+        Shape (K,), in [0, 1]; the paper's classwise ECE is their mean.
     """
     p = as_probabilities(probabilities)
     y = as_labels(labels, *p.shape)
@@ -151,6 +163,11 @@ def sharpness(probabilities: ArrayLike) -> float:
     """Mean of the sum of squared probabilities: how much a prediction commits itself, right or wrong.
 
     In [1/K, 1]. Of a perfectly calibrated prediction the expected Brier score is 1 - sharpness.
+
+    Returns
+    -------
+    float
+        In [1 / K, 1].
 
     Examples
     --------

@@ -53,6 +53,11 @@ def class_report(labels: ArrayLike, predictions: ArrayLike, n_classes: int) -> C
     n_classes
         K.
 
+    Returns
+    -------
+    ClassReport
+        Numbers of each class and the weighted means.
+
     Raises
     ------
     InputError

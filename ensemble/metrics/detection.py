@@ -17,7 +17,8 @@ def auroc(familiar: ArrayLike, unfamiliar: ArrayLike) -> float:
 
     Returns
     -------
-    In [0, 1]; 0.5 is chance.
+    float
+        In [0, 1]; 0.5 is chance.
 
     Examples
     --------
@@ -43,7 +44,8 @@ def fpr_at(familiar: ArrayLike, unfamiliar: ArrayLike, familiar_share: float = 0
 
     Returns
     -------
-    In [0, 1]; lower is better.
+    float
+        In [0, 1]; lower is better.
 
     Examples
     --------

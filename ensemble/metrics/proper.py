@@ -22,7 +22,13 @@ class BrierDecomposition(NamedTuple):
 
 
 def log_loss_per_pattern(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """Minus the log-probability of the truth, shape (N,), nats; probabilities are clipped at 2.2e-16."""
+    """Minus the log-probability of the truth, shape (N,), nats; probabilities are clipped at 2.2e-16.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (N,), nats.
+    """
     p = as_probabilities(probabilities)
     y = as_labels(labels, *p.shape)
     picked = p[np.arange(len(y)), y]
@@ -41,7 +47,8 @@ def log_loss(probabilities: ArrayLike, labels: ArrayLike) -> float:
 
     Returns
     -------
-    Nats, at least 0; log K for a uniform guess.
+    float
+        Nats, at least 0; log K for a uniform guess.
 
     Examples
     --------
@@ -52,7 +59,13 @@ def log_loss(probabilities: ArrayLike, labels: ArrayLike) -> float:
 
 
 def brier_per_pattern(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """Squared distance from the one-hot truth, shape (N,), in [0, 2]."""
+    """Squared distance from the one-hot truth, shape (N,), in [0, 2].
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (N,), in [0, 2].
+    """
     p = as_probabilities(probabilities)
     y = as_labels(labels, *p.shape)
     picked = p[np.arange(len(y)), y]
@@ -71,7 +84,8 @@ def brier(probabilities: ArrayLike, labels: ArrayLike) -> float:
 
     Returns
     -------
-    In [0, 2].
+    float
+        In [0, 2].
 
     Examples
     --------
@@ -97,8 +111,9 @@ def brier_decomposition(probabilities: ArrayLike, labels: ArrayLike) -> BrierDec
 
     Returns
     -------
-    Uncertainty in [0, 1 - 1/K], resolution and reliability at least 0. They add up to the Brier score for
-    forecasts that are constant within a stratum, and up to the covariance within strata else.
+    BrierDecomposition
+        Uncertainty in [0, 1 - 1/K], resolution and reliability at least 0. They add up to the Brier score for
+        forecasts that are constant within a stratum, and up to the covariance within strata else.
 
     Examples
     --------

@@ -61,6 +61,11 @@ def reliability_diagram(
         Bootstrap resamples of the patterns.
     seed
         Of the resampling.
+
+    Returns
+    -------
+    ReliabilityDiagram
+        Confidence, accuracy and count of each bin.
     """
     as_share(confidence, "the confidence of the band")
     as_count(n_resamples, "the number of resamples")

@@ -70,6 +70,11 @@ def score_card(
     seed
         Of the resampling.
 
+    Returns
+    -------
+    dict[str, Interval]
+        Value and interval by metric.
+
     Examples
     --------
     >>> score_card([[0.9, 0.1]] * 8, [0] * 8, n_resamples=10)["accuracy"]

@@ -37,6 +37,11 @@ def risk_coverage(uncertainty: ArrayLike, wrong: ArrayLike) -> RiskCoverage:
     wrong
         Whether the answer is wrong, shape (N,).
 
+    Returns
+    -------
+    RiskCoverage
+        The curve, from the first to the last answered.
+
     Raises
     ------
     InputError
@@ -67,7 +72,8 @@ def aurc(uncertainty: ArrayLike, wrong: ArrayLike) -> float:
 
     Returns
     -------
-    In [0, 1]; lower is better.
+    float
+        In [0, 1]; lower is better.
     """
     errors = _expected_errors(uncertainty, wrong)
     return float((errors / np.arange(1, len(errors) + 1)).mean())
@@ -83,7 +89,8 @@ def excess_aurc(uncertainty: ArrayLike, wrong: ArrayLike) -> float:
 
     Returns
     -------
-    In [0, 1]; 0 where no right answer is less certain than a wrong one.
+    float
+        In [0, 1]; 0 where no right answer is less certain than a wrong one.
     """
     w = as_flags(wrong, "outcomes")
     return aurc(uncertainty, w) - aurc(w.astype(float), w)
@@ -102,7 +109,8 @@ def augrc(uncertainty: ArrayLike, wrong: ArrayLike) -> float:
 
     Returns
     -------
-    In [0, 0.5]; lower is better.
+    float
+        In [0, 0.5]; lower is better.
     """
     errors = np.append(0.0, _expected_errors(uncertainty, wrong))
     n = len(errors) - 1
@@ -120,6 +128,11 @@ def coverage_at_risk(uncertainty: ArrayLike, wrong: ArrayLike, risk: float) -> f
         See `risk_coverage`.
     risk
         Allowed error rate among the answered, in [0, 1].
+
+    Returns
+    -------
+    float
+        In [0, 1].
     """
     as_share(risk, "the allowed risk", zero=True, one=True)
     curve = risk_coverage(uncertainty, wrong)
@@ -135,6 +148,11 @@ def risk_at_coverage(uncertainty: ArrayLike, wrong: ArrayLike, coverage: float) 
         See `risk_coverage`.
     coverage
         Share answered, in [0, 1].
+
+    Returns
+    -------
+    float
+        In [0, 1].
     """
     as_share(coverage, "the coverage", zero=True, one=True)
     curve = risk_coverage(uncertainty, wrong)

@@ -87,7 +87,9 @@ def xceptions(work: Path, parts: list[Any], seed: int) -> tuple[list[Any], list[
         else:
             if members:  # the second one starts from the first one's backbone and trains its head
                 copy_backbone(members[0].get_layer("backbone"), member.get_layer("backbone"))
-            train_member(member, parts[0], parts[1], Training(epochs=2, batch=16, warm_down=True), seed=seed)
+            train_member(
+                member, parts[0], parts[1], Training(epochs=2, batch=16, cosine_decay=True), seed=seed
+            )
             member.save_weights(kept)
         members.append(member)
     (_, _), (patterns, labels) = parts

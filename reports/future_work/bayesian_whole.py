@@ -75,7 +75,9 @@ class Network:
         spec = MemberSpec(f"m{seed}", "scratch", "compact", 64, len(GROUPS), dropout=RATE, seed=seed)
         model = build_member(spec)
         load_backbone_weights(model, "kikuchi")
-        schedule = Training(epochs=epochs, batch=32, patience=epochs, mirror=True, warm_down=True)
+        schedule = Training(
+            epochs=epochs, batch=32, patience=epochs, flip_augmentation=True, cosine_decay=True
+        )
         train_member(model, parts["train"], parts["validation"], schedule, seed=seed)
         self.seconds = time.process_time() - begin
         kernel, bias = (np.asarray(w) for w in model.get_layer("head").get_weights())

@@ -86,8 +86,8 @@ def main() -> None:
         batch=64,
         learning_rate=0.002,
         patience=given.epochs,
-        warm_down=True,
-        mirror=True,
+        cosine_decay=True,
+        flip_augmentation=True,
     )
 
     def on_epoch(e: Epoch) -> None:

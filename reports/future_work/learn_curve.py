@@ -87,12 +87,12 @@ def main() -> None:
     how = {"target": TARGET, "seed": given.seed, "progress": Lines()}
     recipe = parse_recipe(RECIPE, "learn_curve")
     folder = given.work / "curve-frozen"
-    curves = list(kikuchi.learn_curve(six, recipe, folder, ways=("frozen",), repeats=3, **how))
+    curves = list(kikuchi.learning_curve(six, recipe, folder, ways=("frozen",), repeats=3, **how))
     tested = 6 * (EACH - 400 - 20) // 2
     checks = [row for upto in (10, 25, 50) for row in predicted(curves[0], upto, tested)]
     shutil.copyfile(folder / "learn_curve.png", HERE / "learn_curve.png")
     if not given.only_frozen:
-        curves += kikuchi.learn_curve(
+        curves += kikuchi.learning_curve(
             six,
             recipe,
             given.work / "curve-whole",
@@ -103,7 +103,7 @@ def main() -> None:
         )
     result = {
         **provenance(seed=given.seed),
-        "curves": [kikuchi.summarise_curve(curve, TARGET) for curve in curves],
+        "curves": [curve.to_dict(TARGET) for curve in curves],
         "predictions": checks,
         "inside_their_interval": float(np.mean([c["low"] <= c["measured"] <= c["high"] for c in checks])),
     }

@@ -22,7 +22,7 @@ from ensemble.metrics.bootstrap import bootstrap_interval
 from ensemble.metrics.calibration_error import expected_calibration_error
 from ensemble.metrics.proper import log_loss
 from ensemble.softmax import softmax
-from kikuchi.bundle.outputs import joined
+from kikuchi.bundle.outputs import MemberOutputs
 from kikuchi.maps import PhaseMap
 from kikuchi.postprocessing.grain_pooling import (
     GrainRule,
@@ -130,7 +130,7 @@ def segmented(scan_file: Path, truth: pd.DataFrame, seed: int) -> dict[str, np.n
 def mapped(scan_file: Path, bundle: kikuchi.Predictor) -> PhaseMap:
     """Return the decisions of a scan as `ensemble map` makes them, without its files."""
     scan = kikuchi.open_scan(scan_file)
-    outputs = joined([bundle.member_outputs(patterns) for _, patterns in scan.iter_chunks(1024)])
+    outputs = MemberOutputs.join([bundle.member_outputs(patterns) for _, patterns in scan.iter_chunks(1024)])
     return PhaseMap(
         name=scan.name,
         classes=bundle.classes,

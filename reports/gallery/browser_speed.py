@@ -102,7 +102,8 @@ def measure(rows: int, columns: int, folder: Path) -> dict[str, object]:
         hovers = [browser.execute_async_script(_HOVER, int(i)) for i in points]
         pins = [browser.execute_async_script(_PIN, int(i)) for i in points[:15]]
         sliders = [
-            browser.execute_async_script(_INPUT, "threshold", t, "input") for t in (0.5, 0.8, 0.95, 0.99)
+            browser.execute_async_script(_INPUT, "threshold", place, "input")
+            for place in (60, 140, 260, 400)  # confidences of 50, 80, 95 and 99 %
         ]
         layers = [
             browser.execute_async_script(_INPUT, "layer", name, "change")

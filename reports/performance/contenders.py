@@ -8,7 +8,7 @@ import numpy as np
 
 from ensemble.early_exit import VoteStop, best_order, filled, fit_cascade
 from ensemble.pooling import combine
-from kikuchi.bundle.outputs import MemberOutputs, joined
+from kikuchi.bundle.outputs import MemberOutputs
 from kikuchi.inference import Runner
 
 
@@ -92,7 +92,7 @@ def through(runner: Runner, raw: np.ndarray) -> np.ndarray:
 def outputs(runner: Runner, raw: np.ndarray) -> MemberOutputs:
     """Return everything that the pipeline gives."""
     pieces = runner.pieces(slice(0, len(raw)), raw.shape[1:])
-    return joined(list(runner.stream(raw[piece] for piece in pieces)))
+    return MemberOutputs.join(list(runner.stream(raw[piece] for piece in pieces)))
 
 
 def agreement(logits: np.ndarray, reference: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kikuchi.inference.predictor import answering, spoken_for
+from kikuchi.inference.predictor import answering, with_filled_logits
 from kikuchi.inference.run_scan import run_store
 from kikuchi.scans import open_scan
 from kikuchi.simulate.scenes.writer import write_scan
@@ -33,7 +33,7 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
             shutil.rmtree(work / "store", ignore_errors=True)
             begin = time.perf_counter()
             outputs = run_store(scan, judges[case], work / "store", engine=case[0])[0].outputs()
-            decision = judges[case].decide(spoken_for(outputs), rule="vote")
+            decision = judges[case].decide(with_filled_logits(outputs), rule="vote")
             taken[case].append(time.perf_counter() - begin)
             reference = reference or decision
             found[case] = {

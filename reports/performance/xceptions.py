@@ -23,8 +23,8 @@ from kikuchi.members import (
 
 SIZE = 96
 MEMBERS = 5
-FIRST = Training(epochs=4, batch=32, patience=4, mirror=True, warm_down=True)
-OWN = Training(epochs=1, batch=32, learning_rate=5e-4, mirror=True)
+FIRST = Training(epochs=4, batch=32, patience=4, flip_augmentation=True, cosine_decay=True)
+OWN = Training(epochs=1, batch=32, learning_rate=5e-4, flip_augmentation=True)
 
 Patterns = tuple[np.ndarray, np.ndarray]
 

@@ -131,6 +131,21 @@ def equal_to_undisturbed(scan: Path, how: list[str], out: Path) -> list[str]:
     return sorted({*names, *others} - {*same})
 
 
+def report_sizes(scan: Path, how: list[str], out: Path) -> dict:
+    """Measure the report with every pattern and with the share that it keeps by itself; the store is there already."""
+    found = {}
+    for name, more in (("every_pattern", ["--report-patterns", "1"]), ("as_it_comes", [])):
+        attempt = run_once(scan, [*how, *more], out, 1)
+        if attempt["ended"] != "exit 0":
+            raise SystemExit(f"the map failed, see {out.name}.log")
+        files = [out / "report.html", *(out / "report_data").rglob("*")]
+        size = sum(p.stat().st_size for p in files if p.is_file())
+        kept = {"report_mb": round(size / 2**20, 1)}
+        found[name] = kept | {key: attempt[key] for key in ("cpu_seconds", "peak_mb")}
+        print(name, found[name], flush=True)
+    return found
+
+
 def row(result: dict) -> str:
     """Give the result as a line of the table in README."""
     attempts = result["attempts"]
@@ -180,6 +195,7 @@ def main() -> None:
         "scan_written_s": written,
         "scan_mb": scan.stat().st_size >> 20,
         "store_mb": sum(p.stat().st_size for p in (out / STORE).iterdir()) >> 20,
+        "report": report_sizes(scan, how, out),
         "map_mb": sum(p.stat().st_size for p in out.rglob("*") if p.is_file()) >> 20,
         "attempts": attempts,
         "files_of_the_store_unlike_those_of_an_undisturbed_map": different,

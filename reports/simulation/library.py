@@ -14,6 +14,7 @@ of ``log.jsonl``.
 import argparse
 import json
 import time
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ from kikuchi.simulate.crystals.isotypes import isotype_groups, random_isotype
 from kikuchi.simulate.crystals.random_crystals import random_crystal
 from kikuchi.simulate.crystals.structure_files import load_structure, structure_names
 from kikuchi.simulate.crystals.structures import Structure
+from kikuchi.simulate.masters.bloch_waves import Scattering
 from kikuchi.simulate.masters.master_file import save_master
-from kikuchi.simulate.masters.simulator import draw_simulator, simulated_master
+from kikuchi.simulate.masters.simulator import Simulator, draw_simulator, simulated_master
 
 FIRST_GROUPS = (221, 223, 225, 227, 229, 230)
 OTHER_GROUPS = (222, 224, 226, 228)
@@ -34,6 +36,11 @@ OTHER_GROUPS = (222, 224, 226, 228)
 STRANGERS = (62, 63, 136, 139, 140, 141, 166, 167, 186, 191, 193, 194, 198, 205, 213, 215, 216, 217)
 COARSE: dict[str, Any] = {"least_spacing": 0.6, "most_reflectors": 700}
 FINER: dict[str, Any] = {"least_spacing": 0.5, "most_reflectors": 2000}
+#: What takes half a second a crystal (``--quick``): one energy, few beams. Cells of more atoms need more of them.
+QUICK: dict[str, Any] = {"excitation": 15.0, "far": 75.0, "max_beams": 60}
+QUICK_ATOMS = 24
+#: Settings that `draw_simulator` never draws (``--outside``): a simulator that no member was trained on.
+OUTSIDE: dict[str, Any] = {"excitation": 12.0, "far": 120.0, "max_beams": 80}
 
 
 def plan(count: int, others: int) -> list[tuple[int, int]]:
@@ -75,8 +82,28 @@ def _elements(structure: Structure) -> frozenset[str]:
     return frozenset(site.element for site in structure.sites)
 
 
+def quick(drawn: Simulator, structure: Structure) -> Simulator:
+    """Return a drawn simulator that takes one energy and few beams, twice as many where the cell is large."""
+    beams = QUICK if len(structure.atoms.numbers) <= QUICK_ATOMS else QUICK | {"max_beams": 120}
+    return replace(drawn, scattering=replace(drawn.scattering, energies=1), **beams)
+
+
+def outside(drawn: Simulator, rng: np.random.Generator) -> Simulator:
+    """Return a simulator beyond the drawn ones: shallow or deep, hardly or strongly absorbing, one energy."""
+    deep = rng.random() < 0.5
+    scattering = Scattering(
+        depth=round(float(rng.uniform(*((1.8, 2.4) if deep else (0.4, 0.55)))), 3),
+        least_depth=round(float(rng.uniform(16, 25)), 2),
+        absorption=round(float(rng.uniform(*((0.3, 0.5) if deep else (1.8, 2.4)))), 3),
+        debye_waller=round(float(rng.uniform(0.3, 0.5)), 3),
+        energies=1,
+        least_energy=round(float(rng.uniform(0.87, 0.93)), 3),
+    )
+    return replace(drawn, scattering=scattering, **OUTSIDE)
+
+
 def compute(
-    group: int, index: int, seed: int, file: Path, half_size: int, isotypes: bool, finer: bool = False
+    group: int, index: int, seed: int, file: Path, half_size: int, isotypes: bool, how: str = "coarse"
 ) -> dict:
     """Compute one master pattern, write it and return what it cost."""
     rng = np.random.default_rng([seed, group, index])
@@ -87,7 +114,11 @@ def compute(
         if is_real(structure):
             raise InputError(f"{structure.name} is a phase that the studies test with")
         voltage = rng.uniform(10, 30)
-        simulator = draw_simulator(rng, structure, **(FINER if finer else COARSE))
+        simulator = draw_simulator(rng, structure, **(FINER if how == "finer" else COARSE))
+        if how == "quick":
+            simulator = quick(simulator, structure)
+        elif how == "outside":
+            simulator = outside(simulator, rng)
         note |= {
             "name": structure.name,
             "atoms": len(structure.atoms.numbers),
@@ -111,6 +142,7 @@ def fill(
     part: int = 0,
     parts: int = 1,
     strangers: bool = False,
+    how: str = "coarse",
 ) -> None:
     """Compute what is not there yet; one crystal of 226 or 228 takes ten times as long to draw as most."""
     out.mkdir(parents=True, exist_ok=True)
@@ -118,9 +150,25 @@ def fill(
     for group, index in wanted[part::parts]:
         file = out / f"{group}_{index:04d}.npz"
         if not file.exists():
-            note = compute(group, index, seed, file, half_size, isotypes)
+            note = compute(group, index, seed, file, half_size, isotypes, how)
             with (out / "log.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps(note) + "\n")
+
+
+def fill_structures(out: Path, *, half_size: int, seed: int) -> None:
+    """Compute the package's own structures of m-3m at 10, 20 and 30 kV, each by a simulator of its own."""
+    out.mkdir(parents=True, exist_ok=True)
+    for voltage in (20, 10, 30):
+        for name in structure_names():
+            structure, file = load_structure(name), out / f"{name}_{voltage}.npz"
+            if not 221 <= structure.space_group <= 230 or file.exists():
+                continue
+            rng = np.random.default_rng([seed, voltage, *name.encode()])
+            simulator = draw_simulator(rng, structure, **COARSE)
+            if voltage != 20:
+                simulator = quick(simulator, structure)
+            master = simulated_master(structure, voltage, simulator=simulator, half_size=half_size)
+            save_master(file, master, structure, simulator.to_dict())
 
 
 def refine(out: Path, of: Path, *, isotypes: bool, seed: int, half_size: int = 50) -> None:
@@ -136,7 +184,7 @@ def refine(out: Path, of: Path, *, isotypes: bool, seed: int, half_size: int = 5
         group, index = (int(part) for part in file.stem.split("_"))
         wanted = index % 3 == 0 or index % (8 if isotypes else 16) == (7 if isotypes else 15)
         if "error" not in note and wanted and not file.exists():
-            made = compute(group, index, seed, file, half_size, isotypes, finer=True)
+            made = compute(group, index, seed, file, half_size, isotypes, "finer")
             with (out / "log.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps(made) + "\n")
 
@@ -153,6 +201,9 @@ def main() -> None:
     parser.add_argument(
         "--strangers", action="store_true", help="of other groups than m-3m's, random crystals"
     )
+    parser.add_argument("--quick", action="store_true", help="half a second a crystal, where the cell allows")
+    parser.add_argument("--outside", action="store_true", help="by settings that are never drawn otherwise")
+    parser.add_argument("--structures", action="store_true", help="the package's own, of m-3m, instead")
     parser.add_argument("--half-size", type=int, default=50)
     parser.add_argument("--seed", type=int, default=2021)
     parser.add_argument("--part", default="0/1", help="which share of the work, as 0/2 and 1/2")
@@ -160,6 +211,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.finer_than:
         refine(options.out, options.finer_than, isotypes=options.isotypes, seed=options.seed)
+        return
+    if options.structures:
+        fill_structures(options.out, half_size=options.half_size, seed=options.seed)
         return
     part, parts = map(int, options.part.split("/"))
     fill(
@@ -172,6 +226,7 @@ def main() -> None:
         part=part,
         parts=parts,
         strangers=options.strangers,
+        how="quick" if options.quick else "outside" if options.outside else "coarse",
     )
 
 

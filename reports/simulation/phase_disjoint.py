@@ -103,7 +103,12 @@ def train_arms(
             partial(stream.prepared, preparation=PREPARATION),
             stream.prepared(0, PREPARATION, 1000),
             Training(
-                epochs=epochs, batch=64, learning_rate=rate, patience=epochs, warm_down=True, mirror=True
+                epochs=epochs,
+                batch=64,
+                learning_rate=rate,
+                patience=epochs,
+                cosine_decay=True,
+                flip_augmentation=True,
             ),
             seed=seed,
             work=place,

@@ -17,7 +17,8 @@ import kikuchipy
 import numpy as np
 from orix.quaternion import Rotation
 
-from kikuchi.simulate.detector.acquisition import available_workers, simulate_patterns
+from kikuchi._support import threads
+from kikuchi.simulate.detector.acquisition import simulate_patterns
 from kikuchi.simulate.detector.geometry import Geometry
 from kikuchi.simulate.detector.microscope import Detector, Microscope
 from kikuchi.simulate.detector.orientations import random_orientations
@@ -52,7 +53,7 @@ def main() -> None:
     def ours(detector: Detector, microscope: Microscope, workers: int) -> None:
         simulate_patterns(master, PATTERNS, microscope, detector=detector, workers=workers)
 
-    cores = available_workers()
+    cores = threads.cores()
     cases: dict[str, Callable[[], object]] = {
         "kikuchipy, one pattern centre": lambda: theirs(centres[0]),
         "kikuchipy, a pattern centre per pattern": lambda: theirs(centres),

@@ -69,7 +69,7 @@ def run(
             model,
             train,
             validation,
-            Training(epochs=60, batch=32, patience=PATIENCE, min_delta=MIN_DELTA, mirror=True),
+            Training(epochs=60, batch=32, patience=PATIENCE, min_delta=MIN_DELTA, flip_augmentation=True),
             seed=seed,
             work=Path(work),
         )

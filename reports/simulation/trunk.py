@@ -25,8 +25,8 @@ from kikuchi.members import (
     Epoch,
     MemberSpec,
     Training,
+    auxiliary_cells,
     build_member,
-    guide_cells,
     save_member,
     train_member,
 )
@@ -79,9 +79,11 @@ def masters_of(work: Path, of_held_out: bool) -> tuple[list[MasterPattern], list
     return found[0], found[1]
 
 
-def bent(master: MasterPattern, rng: np.random.Generator) -> MasterPattern:
+def bent(
+    master: MasterPattern, rng: np.random.Generator, least: float = 0.4, most: float = 1.25
+) -> MasterPattern:
     """Return a master pattern whose intensities, from least to most, are raised to a random power."""
-    exponent = np.exp(rng.uniform(np.log(0.4), np.log(1.25)))
+    exponent = np.exp(rng.uniform(np.log(least), np.log(most)))
     low = min(master.north.min(), master.south.min())
     high = max(master.north.max(), master.south.max())
 
@@ -116,10 +118,10 @@ def train_trunk(
             f"crystals {epoch.validation_loss:.3f}, {epoch.validation_accuracy:.1%}, {epoch.seconds:.0f} s"
         )
 
-    cells = guide_cells(model.get_layer("backbone"), spec.size)
+    cells = auxiliary_cells(model.get_layer("backbone"), spec.size)
     schedules: tuple[dict[str, Any], ...] = (
         {"learning_rate": 0.002},
-        {"learning_rate": 0.002, "warm_down": True},
+        {"learning_rate": 0.002, "cosine_decay": True},
     )
     for number, (length, schedule) in enumerate(zip(epochs, schedules, strict=True)):
         place = trunk / f"stage-{number}"
@@ -130,7 +132,14 @@ def train_trunk(
             model,
             partial(_guided, stream, 1000 * number, cells),
             validation.prepared(0, PREPARATION, 2000),
-            Training(epochs=length, batch=64, patience=length, mirror=True, guidance=1.0, **schedule),
+            Training(
+                epochs=length,
+                batch=64,
+                patience=length,
+                flip_augmentation=True,
+                auxiliary_weight=1.0,
+                **schedule,
+            ),
             seed=seed,
             work=place,
             on_epoch=told,
@@ -162,7 +171,7 @@ def main() -> None:
 
 
 def _guided(stream: MasterStream, first: int, cells: int, epoch: int) -> Any:
-    return stream.guided(first + epoch, PREPARATION, cells)
+    return stream.with_targets(first + epoch, PREPARATION, cells)
 
 
 if __name__ == "__main__":

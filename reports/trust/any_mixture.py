@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.abstention.promises import excess_risk
-from ensemble.abstention.rule import fit_abstention, select
+from ensemble.abstention.rule import fit_abstention
 from ensemble.label_shift import estimate_label_shift, reweighted
 from ensemble.softmax import softmax
 from reports._provenance import provenance
@@ -61,7 +61,7 @@ def one_map(p: np.ndarray, number: int, seed: int) -> list[dict]:
     for risk in RISKS:
         for promise in ("mixture", "material", "class"):
             # Where the mixture cannot be told, any is possible.
-            shares = (shift.low, shift.high) if shift.identified else ((0.0,) * K, (1.0,) * K)
+            shares = (shift.low, shift.high) if shift.bounded else ((0.0,) * K, (1.0,) * K)
             rule = fit_abstention(
                 held,
                 y,
@@ -90,7 +90,7 @@ def _mixture(number: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _said(rule, points: np.ndarray) -> np.ndarray:
-    return select(points, rule.set_thresholds, rule.thresholds, None, 0.0, None, None).answered
+    return rule.gate(points).answered
 
 
 def _judged(rule, promise: str, risk: float, p: np.ndarray, mixture, points, truth, shift) -> dict:

@@ -1,11 +1,15 @@
 """Which space group has the crystal at every point of a scan, and how sure that is.
 
-The journeys: `fit`, `map_scan`, `evaluate`, `explain_map`, `demo`, and `kikuchi.simulate.simulate`. What lives across
-calls: `Predictor`, `Bundle`, `Scan`, `PhaseMap`.
+Verbs: `fit`, `map_scan`, `evaluate`, `explain`, `extend`, `suggest_labels`, `learning_curve`, `leave_one_class_out`,
+`accelerate`, `adapt`, `simulate`, `pretrain`, `verify`, `facts`, `compare`, `demo`. Each returns a frozen result with
+``to_dict()`` and ``summary()``. What lives across calls is `Predictor`, `Bundle`, `Scan`, `Dataset`,
+`PhaseMap`, `Recipe`.
 Everything is imported when it is first asked for, so that ``import kikuchi`` costs nothing.
 """
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ensemble.errors import InputError
@@ -13,74 +17,70 @@ from ensemble.errors import InputError
 if TYPE_CHECKING:
     from kikuchi.bundle.bundle import Bundle
     from kikuchi.explain.explanation import read_explanation
-    from kikuchi.incremental.comparison import describe_changes
     from kikuchi.inference.predictor import Predictor
-    from kikuchi.maps import PhaseMap, summarise, write_map
+    from kikuchi.maps import PhaseMap, write_map
     from kikuchi.recipes.schema import Recipe, load_recipe
     from kikuchi.scans import Dataset, Scan, load_dataset, open_scan
     from kikuchi.training.pretrain import pretrain
     from kikuchi.workflows.accelerate import accelerate
     from kikuchi.workflows.adapt import adapt
+    from kikuchi.workflows.compare import Comparison, compare
     from kikuchi.workflows.demo import demo
-    from kikuchi.workflows.evaluate import describe_evaluation, evaluate
-    from kikuchi.workflows.explain import describe_explanations, explain_map, explain_members
+    from kikuchi.workflows.evaluate import evaluate
+    from kikuchi.workflows.explain import explain, explain_map, explain_members
     from kikuchi.workflows.extend import Extension, extend
     from kikuchi.workflows.fit import fit
-    from kikuchi.workflows.info import describe_bundle, describe_map, facts
-    from kikuchi.workflows.label import suggest
-    from kikuchi.workflows.label import suggest as suggest_labels
-    from kikuchi.workflows.learning_curve import describe_curve, learn_curve, summarise_curve
-    from kikuchi.workflows.learning_curve import learn_curve as learning_curve
+    from kikuchi.workflows.info import facts
+    from kikuchi.workflows.label import suggest_labels
+    from kikuchi.workflows.learning_curve import learning_curve
     from kikuchi.workflows.leave_one_class_out import leave_one_out as leave_one_class_out
     from kikuchi.workflows.map import map_scan
-    from kikuchi.workflows.verify import describe_verification, verify
+    from kikuchi.workflows.simulate import simulate
+    from kikuchi.workflows.verify import verify
 
 __version__ = "0.1.0"
 
 #: Module of each name, and its name there where that is another.
 _HOMES = {
-    "Dataset": "scans",
-    "leave_one_class_out": "workflows.leave_one_class_out:leave_one_out",
-    "pretrain": "training.pretrain",
-    "learning_curve": "workflows.learning_curve:learn_curve",
-    "suggest_labels": "workflows.label:suggest",
-    "accelerate": "workflows.accelerate",
     "Bundle": "bundle.bundle",
-    "Predictor": "inference.predictor",
+    "Dataset": "scans",
     "Extension": "workflows.extend",
     "PhaseMap": "maps",
+    "Predictor": "inference.predictor",
     "Recipe": "recipes.schema",
     "Scan": "scans",
+    "accelerate": "workflows.accelerate",
     "adapt": "workflows.adapt",
+    "Comparison": "workflows.compare",
+    "compare": "workflows.compare",
     "demo": "workflows.demo",
-    "describe_bundle": "workflows.info",
-    "describe_changes": "incremental.comparison",
-    "describe_curve": "workflows.learning_curve",
-    "describe_evaluation": "workflows.evaluate",
-    "describe_explanations": "workflows.explain",
-    "describe_map": "workflows.info",
-    "describe_verification": "workflows.verify",
     "evaluate": "workflows.evaluate",
+    "explain": "workflows.explain",
     "explain_map": "workflows.explain",
     "explain_members": "workflows.explain",
     "extend": "workflows.extend",
     "facts": "workflows.info",
     "fit": "workflows.fit",
-    "learn_curve": "workflows.learning_curve",
+    "learning_curve": "workflows.learning_curve",
+    "leave_one_class_out": "workflows.leave_one_class_out:leave_one_out",
     "load_dataset": "scans",
     "load_recipe": "recipes.schema",
     "map_scan": "workflows.map",
     "open_scan": "scans",
+    "pretrain": "training.pretrain",
     "read_explanation": "explain.explanation",
-    "suggest": "workflows.label",
-    "summarise": "maps",
+    "simulate": "workflows.simulate",
+    "suggest_labels": "workflows.label",
     "verify": "workflows.verify",
-    "summarise_curve": "workflows.learning_curve",
     "write_map": "maps",
+    # Names before 2026-12.
+    "learn_curve": "workflows.learning_curve:learning_curve",
+    "suggest": "workflows.label:suggest_labels",
 }
 
 __all__ = [
     "Bundle",
+    "Comparison",
     "Dataset",
     "Extension",
     "InputError",
@@ -91,21 +91,15 @@ __all__ = [
     "__version__",
     "accelerate",
     "adapt",
+    "compare",
     "demo",
-    "describe_bundle",
-    "describe_changes",
-    "describe_curve",
-    "describe_evaluation",
-    "describe_explanations",
-    "describe_map",
-    "describe_verification",
     "evaluate",
+    "explain",
     "explain_map",
     "explain_members",
     "extend",
     "facts",
     "fit",
-    "learn_curve",
     "learning_curve",
     "leave_one_class_out",
     "load_dataset",
@@ -114,19 +108,43 @@ __all__ = [
     "open_scan",
     "pretrain",
     "read_explanation",
-    "suggest",
+    "simulate",
     "suggest_labels",
-    "summarise",
-    "summarise_curve",
     "verify",
     "write_map",
 ]
 
+#: Verbs whose name is that of a package too: ``kikuchi.simulate(...)`` and ``kikuchi.simulate.load_master``.
+_BOTH = ("explain", "simulate")
+
+
+class _CallablePackage(ModuleType):
+    """A package that is called as the verb of its name."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return _load(self.__name__.removeprefix("kikuchi."))(*args, **kwargs)
+
+
+class _Top(ModuleType):
+    """The package `kikuchi`: where Python binds one of `_BOTH` to it, that one becomes callable."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _BOTH and isinstance(value, ModuleType):
+            value.__class__ = _CallablePackage
+        super().__setattr__(name, value)
+
+
+def _load(name: str) -> Any:
+    module, _, there = _HOMES[name].partition(":")
+    return getattr(importlib.import_module(f"kikuchi.{module}"), there or name)
+
 
 def __getattr__(name: str) -> Any:
-    if name in ("distributed", "simulate"):
+    if name in ("distributed", *_BOTH):
         return importlib.import_module(f"kikuchi.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'kikuchi' has no attribute {name!r}")
-    module, _, there = _HOMES[name].partition(":")
-    return getattr(importlib.import_module(f"kikuchi.{module}"), there or name)
+    return _load(name)
+
+
+sys.modules[__name__].__class__ = _Top

@@ -33,7 +33,7 @@ weights = "backbone.weights.h5"
 [train]
 epochs = 3
 batch = 16
-warm_down = true
+cosine_decay = true
 [split]
 train_per_class = 50
 validation_per_class = 16

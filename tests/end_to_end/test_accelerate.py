@@ -62,9 +62,9 @@ def test_an_exact_stop_spares_members_and_keeps_every_winner(quickened, workshop
         workshop, bundle, tmp_path / "less", "--rule", "vote", "--engine", "onnx", "--stop", "exact"
     )
     votes = [c for c in whole if c.startswith("vote_")]
-    spared = less[votes].isna()
-    assert spared.any(axis=None) and not spared.all(axis=1).any()
-    np.testing.assert_array_equal(less[votes].where(~spared, whole[votes]), whole[votes])
+    without_skipped_votes = less[votes].isna()
+    assert without_skipped_votes.any(axis=None) and not without_skipped_votes.all(axis=1).any()
+    np.testing.assert_array_equal(less[votes].where(~without_skipped_votes, whole[votes]), whole[votes])
     p = [c for c in whole if c.startswith("p_")]
     np.testing.assert_array_equal(less[p].to_numpy().argmax(axis=1), whole[p].to_numpy().argmax(axis=1))
     assert "exact" in json.dumps(summary)
@@ -162,7 +162,6 @@ def test_a_store_of_one_engine_is_not_gone_on_with_by_another(quickened, worksho
     [
         (("--stop", "exact", "--rule", "average"), "vote"),
         (("--stop", "cascade", "--rule", "mc-dropout"), "average"),
-        (("--stop", "soon"), "never, exact, cascade"),
     ],
 )
 def test_stops_that_do_not_go_with_the_rule_are_refused(quickened, workshop, tmp_path, options, remedy):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas
 import pytest
 
+import kikuchi
 from kikuchi.scans import open_mapped
 from tests.end_to_end.conftest import run
 
@@ -21,6 +22,9 @@ WRITTEN = {
     "summary.json",
     "report.html",
     "phase.png",
+    "first_choice.png",
+    "candidates.png",
+    "figures",
     "entropy.png",
     "confidence.png",
     "status.png",
@@ -231,7 +235,50 @@ def test_notes_of_a_scan_reach_everybody_and_a_shape_answers_them(workshop, tmp_
     said = run("map", scan, "--run", workshop / "run", "--out", out, "--shape", "3,4", "--quiet")
     assert "note:" not in said
     assert json.loads((out / "summary.json").read_text(encoding="utf-8"))["shape"] == [3, 4]
+    with h5py.File(workshop / "scans" / "Ni.h5") as file, h5py.File(tmp_path / "two.h5", "w") as two:
+        for name in ("Scan 1", "Scan 2"):
+            file.copy("Scan 1", two, name)
+        for name in ("manufacturer", "version"):
+            if name in file:
+                file.copy(name, two)
+    named = tmp_path / "named"
+    said = run(
+        "map", tmp_path / "two.h5", "--scan", "Scan 2", "--run", workshop / "run", "--out", named, "--quiet"
+    )
+    assert "note: of 2 scans in the file 'Scan 2' is read; not 'Scan 1'" in said
+    summary = json.loads((named / "summary.json").read_text(encoding="utf-8"))
+    assert summary["scan"]["given_name"] == "Scan 2" and "'Scan 2' is read" in summary["notes"][0]
+    assert "&#x27;Scan 2&#x27; is read" in (named / "report.html").read_text(encoding="utf-8").replace(
+        "&#39;", "&#x27;"
+    )
     assert open_mapped(scan, out).shape == (3, 4) and open_mapped(scan, tmp_path / "maps").shape == (1, 12)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda p: 255 - p, "look inverted"),
+        (lambda p: np.minimum(p.astype(int) * 2, 255), "look overexposed"),
+        (lambda p: p.astype(int) * 2, "look cut to fewer bits"),
+    ],
+    ids=["negatives", "overexposed", "wrapped"],
+)
+def test_patterns_recorded_wrongly_are_told_on_screen_in_the_summary_and_in_the_report(
+    workshop, change, told, tmp_path
+):
+    with h5py.File(workshop / "scans" / "Ni.h5") as file:
+        patterns = file["Scan 1/EBSD/Data/patterns"][:24]
+    scan, out = tmp_path / "scan.up1", tmp_path / "maps"
+    sy, sx = patterns.shape[1:]
+    wrong = change(patterns).astype(np.uint8)
+    scan.write_bytes(np.array([1, sx, sy, 16], "<u4").tobytes() + wrong.tobytes())
+    said = run("map", scan, "--run", workshop / "run", "--out", out, "--shape", "4,6", "--quiet")
+    assert f"warning: the patterns {told}" in said
+    warnings = json.loads((out / "summary.json").read_text(encoding="utf-8"))["warnings"]
+    assert sum(told in text for text in warnings) == 1
+    assert f"the patterns {told}" in (out / "report.html").read_text(encoding="utf-8").lower()
+    with pytest.warns(UserWarning, match=told):
+        kikuchi.Predictor.load(workshop / "run").predict_proba(wrong, static_background=False)
 
 
 def test_info_tells_what_each_thing_is(workshop, tmp_path):

@@ -35,7 +35,7 @@ def test_the_preset_is_the_paper_to_the_letter():
     train = paper.train
     assert (train.learning_rate, train.weight_decay) == (0.001, 1e-5)
     assert (train.min_delta, train.patience) == (0.001, 15)
-    assert not train.mirror and not train.warm_down
+    assert not train.flip_augmentation and not train.cosine_decay
     assert (paper.split.train_per_class, paper.split.validation_per_class) == (400, 100)
 
 

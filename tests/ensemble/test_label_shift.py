@@ -98,3 +98,42 @@ def test_what_cannot_be_identified_is_said():
 def test_shares_are_checked(shares):
     with pytest.raises(InputError, match="sum to 1"):
         em_shares([[0.5, 0.5]], shares)
+
+
+def _three(counts, rng):
+    """Probabilities of three classes, of which the first two are never told apart and the third nearly always is."""
+    y = np.repeat([0, 1, 2], counts)
+    third = np.where(y == 2, 0.98, 0.02) + rng.uniform(-0.01, 0.01, len(y))
+    first = rng.uniform(0.45, 0.55, len(y))
+    return np.stack([(1 - third) * first, (1 - third) * (1 - first), third], axis=1), y
+
+
+def test_a_pair_never_told_apart_is_bounded_together_and_the_rest_is_told():
+    rng = np.random.default_rng(0)
+    held, y = _three([500, 500, 500], rng)
+    scan, _ = _three([300, 100, 600], rng)
+    found = estimate_label_shift(held, y, scan)
+    assert not found.identified and found.bounded
+    assert found.merged == ((0, 1),)
+    assert found.low[0] == found.low[1] == 0.0
+    # Together the pair has 400 of 1000 points, so each of them may have so many and the third has 600.
+    assert found.high[0] == found.high[1] > 0.4
+    assert found.high[0] < 0.5
+    assert found.low[2] < 0.6 < found.high[2]
+
+
+def test_nothing_is_bounded_where_no_class_is_left_to_tell():
+    rng = np.random.default_rng(1)
+    p = rng.dirichlet(np.ones(3) * 50, 900)
+    found = estimate_label_shift(p, np.repeat([0, 1, 2], 300), p[:300])
+    assert not found.identified and not found.bounded
+
+
+def test_a_class_that_is_absent_may_be_absent_and_one_alone_may_be_all():
+    rng = np.random.default_rng(3)
+    held, y = _drawn(3000, [1 / 3] * 3, rng, distance=5.0)
+    scan, _ = _drawn(400, [1.0, 0.0, 0.0], rng, distance=5.0)
+    found = estimate_label_shift(held, y, scan)
+    assert found.identified
+    assert found.high[0] == 1.0
+    assert found.low[1] == found.low[2] == 0.0

@@ -38,6 +38,7 @@ SHARES = {
     "sht": 130, "grain_list": 140, "tiff_tag": 100, "dataset": 90, "recipe": 90, "spec": 90, "crystal": 80,
     "history": 100, "labels": 40, "exemplars": 40, "store": 30, "image": 20, "cif": 12, "bundle": 10, "master": 8,
     "hyperspy": 6, "weights": 4, "scan_hdf5": 4, "scan_binary": 3, "settings": 3,
+    "onnx": 20, "matcher": 8, "map": 6, "truth": 10,
 }  # fmt: skip
 #: Executions of one child process; what it imports costs some seconds.
 BATCH = 20_000

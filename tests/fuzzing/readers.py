@@ -3,12 +3,13 @@
 import tempfile
 from pathlib import Path
 
+from tests.fuzzing.answer_readers import ANSWER_READERS
 from tests.fuzzing.own_readers import OWN_READERS
 from tests.fuzzing.reader import Reader
 from tests.fuzzing.scan_readers import SCAN_READERS
 from tests.fuzzing.text_readers import TEXT_READERS
 
-READERS: dict[str, Reader] = TEXT_READERS | SCAN_READERS | OWN_READERS
+READERS: dict[str, Reader] = TEXT_READERS | SCAN_READERS | OWN_READERS | ANSWER_READERS
 
 
 def scratch() -> Path:

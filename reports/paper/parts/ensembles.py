@@ -9,7 +9,7 @@ from ensemble.abstention.risk_control import certify, risk_bound, threshold_sequ
 from ensemble.calibration import fit_calibration
 from ensemble.diversity import disagreement, double_fault, q_statistic
 from ensemble.metrics import aurc, expected_calibration_error, log_loss
-from ensemble.pooling import RULES, DropoutDraws, combine, log_loss_weights
+from ensemble.pooling import RULES, combine, log_loss_weights
 from kikuchi._support.progress import Progress
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import HeldOut
@@ -149,7 +149,7 @@ def _score_subset(
 
     def pooled(part: HeldOut) -> np.ndarray:
         o = part.outputs
-        draws = DropoutDraws(o.draws.mean[chosen], o.draws.entropy[chosen], o.draws.votes[chosen])
+        draws = o.draws.of_members(chosen)
         return combine(o.logits[chosen], rule, weights=weights, draws=draws).probabilities
 
     with warnings.catch_warnings():

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ensemble.pooling import DropoutDraws
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import fit_decision
 from kikuchi.bundle.outputs import MemberOutputs
@@ -54,5 +53,5 @@ def _some(bundle: Bundle, patterns: Labelled, chosen: np.ndarray, name: str) -> 
 def taken(outputs: MemberOutputs, chosen: np.ndarray) -> MemberOutputs:
     """Return what some of the members say; their unfamiliarity is that of all."""
     d = outputs.draws
-    draws = DropoutDraws(d.mean[chosen], d.entropy[chosen], d.votes[chosen])
+    draws = d.of_members(chosen)
     return replace(outputs, logits=outputs.logits[chosen], draws=draws)

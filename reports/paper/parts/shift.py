@@ -10,7 +10,7 @@ import numpy as np
 from ensemble.metrics import aurc, bootstrap_interval, expected_calibration_error, log_loss
 from kikuchi._support.progress import Progress
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.outputs import HeldOut, joined, read_held_out, write_held_out
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out, write_held_out
 from kikuchi.evaluation.predictors import BEST_SINGLE, Contender
 from kikuchi.evaluation.selective_scores import error_rate
 from kikuchi.evaluation.test_sets import Labelled, dataset_patterns, own_test_patterns
@@ -166,7 +166,9 @@ def shifted(bundle: Predictor, found: list[Condition], progress: Progress) -> di
 def together(parts: list[Labelled]) -> Labelled:
     """Put the patterns of several conditions one after another."""
     labels, material = (np.concatenate([getattr(p, name) for p in parts]) for name in ("labels", "material"))
-    return replace(parts[0], outputs=joined([p.outputs for p in parts]), labels=labels, material=material)
+    return replace(
+        parts[0], outputs=MemberOutputs.join([p.outputs for p in parts]), labels=labels, material=material
+    )
 
 
 def judged(bundle: Bundle, patterns: Labelled, *, intervals: bool = False) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and their SHA-256."""
 
+import errno
 import hashlib
 import json
 import os
@@ -36,8 +37,10 @@ def replaced(path: Path) -> Iterator[Path]:
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(path)
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not _of_hdf5(error):
+    except InputError:
+        raise
+    except Exception as error:
+        if not (isinstance(error, OSError) or _of_hdf5(error) or _is_full(error)):
             raise
         raise unwritable(path, error) from error
     finally:
@@ -45,10 +48,55 @@ def replaced(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+#: What HDF5 and small things beside the numbers take.
+_BESIDE = 2**17
+
+
+def require_room(path: Path, size: int) -> None:
+    """Refuse to begin a file that the disk has no room for.
+
+    A file that HDF5 could not write to its end stays open in the process, which dies of it when it ends. So it is asked
+    before.
+
+    Parameters
+    ----------
+    path
+        The file.
+    size
+        Bytes of what it is to hold, apart from a hundred thousand for what lies beside.
+
+    Raises
+    ------
+    InputError
+        There is not so much room, or no way to write there.
+    """
+    place = path.parent
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        free = shutil.disk_usage(place).free
+    except OSError:  # who cannot be asked is written to
+        return
+    if free < size + _BESIDE:
+        raise InputError(
+            "cannot be written: No space left on the disk: "
+            f"it takes {_in_words(size + _BESIDE)}, and {_in_words(free)} are free",
+            path=path,
+            remedy="give a folder that can be written to and has space left",
+        )
+
+
+def _in_words(size: float) -> str:
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
+
+
 def unwritable(path: Path, error: Exception) -> InputError:
     """Return what to raise where a file or folder cannot be written."""
-    full = "no space left" in str(error).lower()
-    reason = "No space left on the disk" if full else getattr(error, "strerror", None) or error
+    reason = "No space left on the disk" if _is_full(error) else getattr(error, "strerror", None) or error
     return InputError(
         f"cannot be written: {reason}",
         path=path,
@@ -56,7 +104,19 @@ def unwritable(path: Path, error: Exception) -> InputError:
     )
 
 
-def _of_hdf5(error: RuntimeError) -> bool:
+def _is_full(error: BaseException) -> bool:
+    """Whether a full disk is behind an error: libraries give it names of their own, or stumble while they clean up."""
+    seen: list[BaseException] = []
+    step: BaseException | None = error
+    while step is not None and step not in seen:
+        if "no space left" in str(step).lower() or getattr(step, "errno", None) == errno.ENOSPC:
+            return True
+        seen.append(step)
+        step = step.__cause__ or step.__context__
+    return False
+
+
+def _of_hdf5(error: Exception) -> bool:
     """Whether HDF5 could not write: h5py raises RuntimeError for a full disk that it meets when a file is closed."""
     words = (
         "no space left",
@@ -66,7 +126,7 @@ def _of_hdf5(error: RuntimeError) -> bool:
         "unable to flush",
         "ref count",
     )
-    return any(word in str(error).lower() for word in words)
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
 
 
 @contextmanager
@@ -104,7 +164,16 @@ def replaced_together(folder: Path, last: str, *, stale: Iterable[str] = ()) -> 
             if target.is_dir():
                 _remove(target)
             path.replace(target)
-    except OSError as error:
+    except InputError as error:
+        inside = Path(error.path or "")
+        if staged not in inside.parents:
+            raise
+        # Of the folder that is wanted, and not of the one that is gone by now.
+        wanted = folder / inside.relative_to(staged)
+        raise InputError(error.what, path=wanted, remedy=error.remedy) from error
+    except Exception as error:
+        if not (isinstance(error, OSError) or _is_full(error)):
+            raise
         raise unwritable(folder, error) from error
     finally:
         shutil.rmtree(staged, ignore_errors=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.errors import InputError
+from kikuchi._support.threads import hold_libraries
 
 #: Backends that members are trained, run and explained with.
 BACKENDS = ("tensorflow", "torch")
@@ -21,11 +22,31 @@ def wanted_backend() -> tuple[str, str]:
     home = os.environ.get("KERAS_HOME")
     file = (Path(home) if home else Path("~/.keras").expanduser()) / "keras.json"
     try:
-        told = json.loads(file.read_bytes())
+        record = json.loads(file.read_bytes())
     except (OSError, ValueError):  # as Keras does
-        told = None
-    found = told.get("backend") if isinstance(told, dict) else None
+        record = None
+    found = record.get("backend") if isinstance(record, dict) else None
     return (str(found), str(file)) if found else ("tensorflow", "Keras' default")
+
+
+def check_backend() -> None:
+    """Refuse a backend that members do not run on, without importing it.
+
+    Raises
+    ------
+    InputError
+        The backend that is set is none that this toolkit runs on, or is not installed.
+    """
+    if "keras" in sys.modules:
+        return
+    backend, source = wanted_backend()
+    remedy = "set KERAS_BACKEND=" + " or ".join(BACKENDS)
+    if backend not in BACKENDS:
+        raise InputError(
+            f"this toolkit does not run on Keras' backend {backend!r}", path=source, remedy=remedy
+        )
+    if importlib.util.find_spec(backend) is None:
+        raise InputError(f"the backend {backend} is not installed", path=source, remedy=remedy)
 
 
 def import_keras() -> Any:
@@ -36,15 +57,8 @@ def import_keras() -> Any:
     InputError
         The backend that is set is none that this toolkit runs on, or is not installed.
     """
-    if "keras" not in sys.modules:
-        backend, source = wanted_backend()
-        remedy = "set KERAS_BACKEND=" + " or ".join(BACKENDS)
-        if backend not in BACKENDS:
-            raise InputError(
-                f"this toolkit does not run on Keras' backend {backend!r}", path=source, remedy=remedy
-            )
-        if importlib.util.find_spec(backend) is None:
-            raise InputError(f"the backend {backend} is not installed", path=source, remedy=remedy)
+    check_backend()
+    hold_libraries()
     import keras
 
     # A keras.json of channels_first, as old tutorials have it, is meant for other networks than these.

@@ -56,9 +56,9 @@ def read_toml(path: Path, what: str, *, remedy: str | None = None) -> dict[str, 
     except FileNotFoundError:
         raise InputError(f"no such {what} file", path=path, remedy="check the spelling") from None
     except OSError as error:
-        told = error.strerror or str(error)
+        reason = error.strerror or str(error)
         raise InputError(
-            f"cannot be read: {told}", path=path, remedy=remedy or f"give a {what} in TOML"
+            f"cannot be read: {reason}", path=path, remedy=remedy or f"give a {what} in TOML"
         ) from None
     if content.startswith(_UTF16):
         raise InputError("is UTF-16 text", path=path, remedy=_SAVE_AS_UTF8)

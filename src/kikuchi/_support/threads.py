@@ -13,6 +13,15 @@ Out = TypeVar("Out")
 #: Environment variable for processes that share a machine: how many cores this one may use.
 SHARE = "KIKUCHI_CORES"
 
+#: What other libraries read how many threads to start from, when they are first imported or run.
+OF_LIBRARIES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+
 
 def cores() -> int:
     """Return how many cores this process may use, which is fewer than the machine's in a batch job."""
@@ -20,6 +29,13 @@ def cores() -> int:
     if share.isdecimal() and int(share) > 0:
         return int(share)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def hold_libraries() -> None:
+    """Hold libraries that are not loaded yet to `SHARE`, where it is set and nobody has said otherwise."""
+    if os.environ.get(SHARE):
+        for name in OF_LIBRARIES:
+            os.environ.setdefault(name, str(cores()))
 
 
 def in_order(function: Callable[[In], Out], items: Iterable[In], threads: int | None = None) -> Iterator[Out]:

@@ -11,6 +11,7 @@ from ensemble.errors import InputError
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.candidates import Candidates
 from kikuchi.bundle.decision import class_names, fit_decision
+from kikuchi.bundle.networks import require_networks
 from kikuchi.bundle.outputs import HeldOut, Part
 from kikuchi.recipes.schema import Recipe
 
@@ -86,6 +87,9 @@ def among_candidates(bundle: B, among: str | Sequence[str | int], rule: str, rec
     InputError
         As `named_classes`, and where too few held-out patterns of a class are there to calibrate with.
     """
+    require_networks(
+        bundle, "answers among the phases it was given", "adapt again, naming those that may be there"
+    )
     groups, materials = named_classes(bundle, among)
     columns = tuple(bundle.classes.index(group) for group in groups)
     held_out = _of_candidates(bundle, columns, materials)

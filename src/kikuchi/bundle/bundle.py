@@ -4,12 +4,13 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
 from ensemble.abstention import AbstentionRule, Decision, Familiarity, decide
 from ensemble.calibration import Calibration
+from ensemble.choices import Rule
 from ensemble.errors import InputError
 from ensemble.pooling import Combined, DropoutDraws, combine
 from kikuchi._support import atomic
@@ -22,6 +23,7 @@ from kikuchi.crystallography.named_phase import NamedPhase
 from kikuchi.members import MemberSpec, load_member, read_spec
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Preparation
+from kikuchi.scans.independence import SHARES_GRAINS
 
 if TYPE_CHECKING:
     import keras
@@ -120,7 +122,7 @@ class Bundle:
         manifest = atomic.read_json(folder / MANIFEST, remedy=_DAMAGED)
         _check_manifest(manifest, folder)
         try:
-            recipe = Recipe.model_validate(manifest["recipe"])
+            recipe = Recipe.model_validate(_as_meant(manifest["recipe"]))
             abstention = atomic.read_json(folder / ABSTENTION, remedy=_DAMAGED)
             calibration = atomic.read_json(folder / CALIBRATION, remedy=_DAMAGED)
             members = tuple(read_spec(folder / "members" / name) for name in manifest["members"])
@@ -188,8 +190,13 @@ class Bundle:
     @property
     def simulated_alone(self) -> bool:
         """Whether no recorded pattern fitted, calibrated or certified it; False where its manifest does not tell."""
-        told = [material.get("simulated") is True for material in self.manifest["materials"]]
-        return self.path == SHIPPED_FOLDER or "adapted" in self.manifest or (bool(told) and all(told))
+        record = [material.get("simulated") is True for material in self.manifest["materials"]]
+        return self.path == SHIPPED_FOLDER or "adapted" in self.manifest or (bool(record) and all(record))
+
+    @property
+    def shared_grains(self) -> str:
+        """What every report of a bundle says whose parts share grains; empty where they do not."""
+        return f"the bundle's {SHARES_GRAINS}" if self.manifest.get("shares_grains") else ""
 
     def model(self, name: str) -> "keras.Model":
         """Return a member's network, built and filled once."""
@@ -249,6 +256,8 @@ class Bundle:
         """
         certificate = abstention.certificate
         doubts = self.manifest.get("adapted", {}).get("separability", {}).get("doubts", [])
+        if self.manifest.get("withheld"):
+            doubts = [*doubts, str(self.manifest["withheld"])]
         if doubts:
             certificate = replace(certificate, certified=False, certified_risk=1.0, message="; ".join(doubts))
         elif (
@@ -259,13 +268,36 @@ class Bundle:
             certificate = replace(certificate, message=f"{certificate.message}; {SIMULATED_ALONE}")
         return replace(abstention, certificate=certificate)
 
-    def check_rule(self, rule: str | None) -> str:
+    def check_rule(self, rule: str | None) -> Rule:
         """Return the rule to use; an `InputError` for one this bundle was not calibrated for."""
-        if rule is None:
-            return self.rule
-        if rule not in self.calibrations:
+        if rule is not None and rule not in self.calibrations:
             raise InputError(f"unknown rule {rule!r}", remedy=f"one of {', '.join(self.calibrations)}")
-        return rule
+        return cast(Rule, rule or self.rule)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the manifest, ``bundle.json``, as plain data."""
+        return dict(self.manifest)
+
+    def summary(self) -> str:
+        """Return classes, members, rule and guarantee, a line each."""
+        calibration = self.calibrations[self.rule]
+        gained = ""
+        if "log_loss_after" in calibration.report:
+            before, after = (calibration.report[f"log_loss_{when}"] for when in ("before", "after"))
+            gained = f" (log-loss {before:.3f} -> {after:.3f})"
+        classes = f"space groups: {', '.join(map(str, self.classes))}"
+        if self.phases:
+            classes = "phases: " + ", ".join(f"{p.name} ({p.space_group})" for p in self.phases)
+        return "\n".join(
+            [
+                f"bundle {self.path}",
+                classes,
+                f"members: {', '.join(m.name for m in self.members)}",
+                f"patterns: {', '.join(f'{n} {name}' for name, n in self.manifest['splits'].items())}",
+                f"rule: {self.rule}, calibration: {calibration.method}{gained}",
+                f"promise: {self.promised(self.abstentions[self.rule]).certificate.message}",
+            ]
+        )
 
     @cached_property
     def held_out(self) -> HeldOut:
@@ -304,6 +336,12 @@ def _check_manifest(manifest: Any, folder: Path) -> None:
             raise InputError("missing from the bundle", path=file, remedy=_DAMAGED)
         if atomic.sha256(file) != digest:
             raise InputError("altered since the bundle was written", path=file, remedy=_DAMAGED)
+
+
+def _as_meant(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe of a bundle as it was read when it was written: without a unit, single patterns were split."""
+    split = recipe.get("split", {})
+    return recipe | {"split": {"unit": "pattern"} | split} if isinstance(split, dict) else recipe
 
 
 def _folder_of(path: str | Path) -> Path:

@@ -41,3 +41,27 @@ def write_checks(
         kept["background"] = np.asarray(background)
     with atomic.replaced(path) as partial:
         np.savez_compressed(partial, allow_pickle=False, **kept)  # type: ignore[arg-type]
+
+
+def write_simulated_checks(
+    path: Path, held_out: HeldOut, flat: np.ndarray, recorded: np.ndarray, place: np.ndarray
+) -> None:
+    """Keep some simulations whose logits a bundle of named phases can compute again: those it is surest of.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    held_out
+        What the members said of N simulations.
+    flat, recorded
+        The simulations without and with their background, shapes (N, rows, columns).
+    place
+        Where in the scan, shape (N, 2).
+    """
+    logits = np.sort(np.asarray(held_out.outputs.logits)[0], axis=1)
+    surest = np.argsort(logits[:, -2] - logits[:, -1], kind="stable")[: len(logits) // 2]
+    rows = np.sort(surest[np.unique(np.linspace(0, len(surest) - 1, CHECKED).astype(int))])
+    kept = {"rows": rows, "patterns": recorded[rows], "flat": flat[rows], "place": place[rows]}
+    with atomic.replaced(path) as partial:
+        np.savez_compressed(partial, allow_pickle=False, **kept)  # type: ignore[arg-type]

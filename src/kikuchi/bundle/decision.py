@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from ensemble.abstention import AbstentionRule, fit_abstention
 from ensemble.calibration import Calibration, fit_calibration
 from ensemble.pooling import combine, log_loss_weights
-from kikuchi.bundle.outputs import HeldOut
+from kikuchi.bundle.outputs import HeldOut, Part
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import QUALITY_THRESHOLD
 
@@ -100,7 +100,7 @@ def fit_decision(
         familiar=recipe.abstain.familiar,
         groups=second.group,
         promise=recipe.abstain.promise,
-        materials=strata(held_out)[held_out.part == 1],
+        materials=strata(held_out)[held_out.part == Part.CERTIFICATION],
         shares=shares,
         names=names,
     )

@@ -1,5 +1,6 @@
 """What the members say of patterns, before anything is combined; and of held-out patterns, with the truth."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -38,6 +39,41 @@ class MemberOutputs:
     unfamiliarity: np.ndarray
     quality: np.ndarray
     poses: np.ndarray | None = None
+
+    def select(self, chosen: np.ndarray) -> "MemberOutputs":
+        """Return the outputs for the chosen patterns: a mask (N,), or indices."""
+        return MemberOutputs(
+            self.logits[:, chosen],
+            self.draws.select(chosen),
+            self.unfamiliarity[chosen],
+            self.quality[chosen],
+            None if self.poses is None else self.poses[chosen],
+        )
+
+    @classmethod
+    def join(cls, parts: Sequence["MemberOutputs"]) -> "MemberOutputs":
+        """Return the outputs of several batches one after another."""
+        poses = [p.poses for p in parts if p.poses is not None]
+        return cls(
+            logits=np.concatenate([p.logits for p in parts], axis=1),
+            draws=DropoutDraws(
+                np.concatenate([p.draws.mean for p in parts], axis=1),
+                np.concatenate([p.draws.entropy for p in parts], axis=1),
+                np.concatenate([p.draws.votes for p in parts], axis=1),
+            ),
+            unfamiliarity=np.concatenate([p.unfamiliarity for p in parts]),
+            quality=np.concatenate([p.quality for p in parts]),
+            poses=np.concatenate(poses) if len(poses) == len(parts) else None,
+        )
+
+    @classmethod
+    def empty(cls, members: int, classes: int) -> "MemberOutputs":
+        """Return the outputs of M members for no pattern at all."""
+        m, k = members, classes
+        draws = DropoutDraws(
+            np.empty((m, 0, k), np.float32), np.empty((m, 0), np.float32), np.empty((m, 0, k), np.uint16)
+        )
+        return cls(np.empty((m, 0, k), np.float32), draws, np.empty(0), np.empty(0))
 
 
 class Part(IntEnum):
@@ -91,42 +127,15 @@ class HeldOut:
         return self.select(self.part == Part.TEST)
 
     def select(self, chosen: np.ndarray) -> "HeldOut":
-        """Return the patterns where `chosen` is true."""
-        o = self.outputs
-        draws = DropoutDraws(o.draws.mean[:, chosen], o.draws.entropy[:, chosen], o.draws.votes[:, chosen])
-        outputs = MemberOutputs(o.logits[:, chosen], draws, o.unfamiliarity[chosen], o.quality[chosen])
+        """Return the chosen patterns: a mask (N,), or indices."""
         return HeldOut(
-            outputs,
+            self.outputs.select(chosen),
             self.labels[chosen],
             self.material[chosen],
             self.part[chosen],
             self.group[chosen],
             None if self.looks is None else self.looks[chosen],
         )
-
-
-def nothing(members: int, classes: int) -> MemberOutputs:
-    """Return what M members say of no patterns at all."""
-    m, k = members, classes
-    draws = DropoutDraws(
-        np.empty((m, 0, k), np.float32), np.empty((m, 0), np.float32), np.empty((m, 0, k), np.uint16)
-    )
-    return MemberOutputs(np.empty((m, 0, k), np.float32), draws, np.empty(0), np.empty(0))
-
-
-def joined(parts: list[MemberOutputs]) -> MemberOutputs:
-    """Put the outputs of several batches one after another."""
-    return MemberOutputs(
-        logits=np.concatenate([p.logits for p in parts], axis=1),
-        draws=DropoutDraws(
-            np.concatenate([p.draws.mean for p in parts], axis=1),
-            np.concatenate([p.draws.entropy for p in parts], axis=1),
-            np.concatenate([p.draws.votes for p in parts], axis=1),
-        ),
-        unfamiliarity=np.concatenate([p.unfamiliarity for p in parts]),
-        quality=np.concatenate([p.quality for p in parts]),
-        poses=None if any(p.poses is None for p in parts) else np.concatenate([p.poses for p in parts]),  # type: ignore[misc]
-    )
 
 
 def write_held_out(path: Path, held_out: HeldOut) -> None:

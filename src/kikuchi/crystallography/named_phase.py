@@ -52,5 +52,5 @@ class NamedPhase:
                 a, b, c, alpha, beta, gamma = (float(v) for v in lattice)
                 cell = (a, b, c, alpha, beta, gamma)
             return cls(name, group, cell)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError(f"not a phase: {error}", remedy="copy the bundle again") from None

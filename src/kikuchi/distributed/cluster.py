@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ensemble.errors import InputError
 from kikuchi._support import atomic
-from kikuchi._support.threads import SHARE, cores
+from kikuchi._support.threads import OF_LIBRARIES, SHARE, cores
 from kikuchi._support.versions import versions
 
 if TYPE_CHECKING:
@@ -20,14 +20,7 @@ if TYPE_CHECKING:
 _MUST_AGREE = ("kikuchi-ensemble", "keras", "tensorflow", "numpy", "scikit-image", "dask")
 
 #: What TensorFlow, BLAS, numba and this package take for the number of their threads.
-_THREADS = (
-    SHARE,
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-)
+_THREADS = (SHARE, *OF_LIBRARIES)
 
 #: A scheduler runs whatever its clients send, so ours answers only those with the certificate made for it, and serves
 #: no pages: Dask's own show the work, its logs and the owner's name to every user of the machine.

@@ -16,7 +16,7 @@ from ensemble.pooling import DropoutDraws
 from kikuchi._support import atomic
 from kikuchi._support.progress import Progress
 from kikuchi.bundle.bundle import MANIFEST, Bundle
-from kikuchi.bundle.outputs import MemberOutputs, joined
+from kikuchi.bundle.outputs import MemberOutputs
 from kikuchi.distributed.broadcast import held, shipped
 from kikuchi.distributed.cluster import number_of_workers
 from kikuchi.distributed.tasks import completed
@@ -58,6 +58,8 @@ class Cargo:
         (sy, sx), where the preparation wants one.
     signal_shape
         Of a pattern.
+    scan_shape, scan_name
+        With which the scan was opened here, and must be there.
     """
 
     bundle: dict[str, bytes]
@@ -68,6 +70,8 @@ class Cargo:
     scan_fingerprint: str
     background: np.ndarray | None
     signal_shape: tuple[int, int]
+    scan_shape: tuple[int, int] | None = None
+    scan_name: str | None = None
 
 
 def cluster_executor(client: "Client") -> Executor:
@@ -115,6 +119,8 @@ def map_on_cluster(
         scan.fingerprint(),
         background,
         scan.signal_shape,
+        scan.given_shape,
+        scan.given_name,
     )
     workers = number_of_workers(client)
     # A member that may be spared waits for those before it.
@@ -178,7 +184,7 @@ def run_task(
         pieces = place.runner(None).pieces(part, place.cargo.signal_shape)
         content = PatternHash()
         raw = (content.add(place.read(piece, part, patterns)) for piece in pieces)
-        outputs = joined(list(place.runner(member).stream(raw, place.cargo.background)))
+        outputs = MemberOutputs.join(list(place.runner(member).stream(raw, place.cargo.background)))
         known = {} if place.scan is None else place.scan.problems
         problems = {i: why for i, why in known.items() if part.start <= i < part.stop}
         return outputs, problems, str(content)
@@ -201,9 +207,8 @@ class _Place:
         self._folder = tempfile.TemporaryDirectory(prefix=atomic.own_name("", mark="kikuchi-"))
         self.bundle = _unpacked(self.cargo, Path(self._folder.name))
         try:
-            scan = with_neighbours(
-                open_scan(self.cargo.scan), self.bundle.preparation(self.bundle.members[0])
-            )
+            opened = open_scan(self.cargo.scan, self.cargo.scan_shape, self.cargo.scan_name)
+            scan = with_neighbours(opened, self.bundle.preparation(self.bundle.members[0]))
             self.scan = scan if scan.fingerprint() == self.cargo.scan_fingerprint else None
         except (InputError, OSError):
             self.scan = None

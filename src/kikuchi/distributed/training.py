@@ -110,15 +110,15 @@ def train_task(
     model = build_member(spec)
     model.set_weights(start)
     folder = Path(claim[0])
-    told = _teller(cargo, spec.name)
+    record = _teller(cargo, spec.name)
     if _same(folder / CLAIM, claim[1]):
         place = folder / "members" / spec.name
         if not (place / LAST).is_file():
-            train_one(model, spec, parts, training, place, told)
+            train_one(model, spec, parts, training, place, record)
         return {}
     with tempfile.TemporaryDirectory(prefix="kikuchi-") as temporary:
         place = Path(temporary)
-        train_one(model, spec, parts, training, place, told)
+        train_one(model, spec, parts, training, place, record)
         return {file.name: file.read_bytes() for file in place.iterdir()}
 
 
@@ -134,12 +134,12 @@ def _teller(cargo: str, member: str) -> Callable[[Epoch], None]:
 
     worker = get_worker()
 
-    def told(epoch: Epoch) -> None:
+    def record(epoch: Epoch) -> None:
         # Plain numbers: events are kept by the scheduler and must need nothing to be read.
         row = {name: float(np.asarray(value)) for name, value in vars(epoch).items()}
         worker.log_event(cargo, {"member": member} | row | {"epoch": epoch.epoch})
 
-    return told
+    return record
 
 
 class _listening:

@@ -8,7 +8,6 @@ import numpy as np
 from ensemble.abstention import AbstentionRule, Decision
 from ensemble.calibration import Calibration, fit_calibration
 from ensemble.metrics import log_loss
-from ensemble.pooling import DropoutDraws
 from ensemble.softmax import softmax
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import fit_decision
@@ -117,5 +116,5 @@ def _single(bundle: Bundle, patterns: Labelled, index: int) -> Contender:
 
 def _one_member(outputs: MemberOutputs, index: int) -> MemberOutputs:
     one = slice(index, index + 1)
-    draws = DropoutDraws(outputs.draws.mean[one], outputs.draws.entropy[one], outputs.draws.votes[one])
+    draws = outputs.draws.of_members(one)
     return replace(outputs, logits=outputs.logits[one], draws=draws)

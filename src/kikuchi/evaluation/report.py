@@ -20,6 +20,7 @@ from kikuchi.evaluation.sections_members import (
     diversity_section,
     losses_section,
 )
+from kikuchi.evaluation.verdict import key_table, verdict
 from kikuchi.html import write_evaluation_report
 
 
@@ -48,7 +49,9 @@ def write_page(
         *unfamiliar_section(evaluation),
         *losses_section(figures),
     ]
+    said, kept = verdict(evaluation)
     page = {
+        "verdict": {"text": said, "kept": kept, "table": key_table(evaluation)},
         "title": f"Evaluation of {evaluation['bundle']['name']}",
         "subtitle": f"{evaluation['patterns']:,} patterns ({evaluation['name']}), "
         f"{len(evaluation['space_groups'])} space groups, {len(evaluation['bundle']['members'])} members, "

@@ -94,7 +94,7 @@ def promise(contender: Contender, labels: np.ndarray) -> dict[str, Any]:
         "answered": count,
         "errors": errors,
         "measured_risk": measured,
-        "verdict": _verdict(measured, rule.certificate.certified_risk),
+        "verdict": verdict_of(measured, rule.certificate.certified_risk),
         "set_coverage": error_rate(held, len(sets)),
         "asked_set_coverage": rule.coverage,
         "mean_set_size": float(sets.sum(axis=1).mean()) if len(sets) else None,
@@ -104,7 +104,8 @@ def promise(contender: Contender, labels: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _verdict(measured: dict[str, float | None], certified_risk: float) -> str:
+def verdict_of(measured: dict[str, float | None], certified_risk: float) -> str:
+    """Say in words how a measured risk lies against a certified one; see `promise`."""
     value, low = measured["value"], measured["low"]
     if value is None or low is None:
         return "nothing answered"

@@ -16,7 +16,9 @@ def write_tables(evaluation: Row, out: Path) -> list[Path]:
     """Write every number of an evaluation as CSV; a number that does not exist is an empty cell.
 
     ``rules.csv`` (scores of everybody), ``against_best_single.csv``, ``classes.csv``, ``materials.csv``,
-    ``status.csv``, ``promise.csv``, ``calibration.csv``, ``reliability.csv``, ``diversity.csv``, and where there are
+    ``status.csv``, ``promise.csv``,
+    ``promise_parts.csv`` (each true material, each answered class), ``calibration.csv``,
+    ``reliability.csv``, ``diversity.csv``, and where there are
     unknown space groups ``unfamiliar.csv``. ``confusion_<rule>.csv`` counts patterns by truth (rows) and by the class
     put first (columns), answered or not; ``decisions_<rule>.csv`` counts them by what became of them.
 
@@ -50,6 +52,7 @@ def write_tables(evaluation: Row, out: Path) -> list[Path]:
             {"who": name} | _wide(row) for name, rows in evaluation["statuses"].items() for row in rows
         ],
         "promise.csv": [_promise(name, held) for name, held in evaluation["promises"].items()],
+        "promise_parts.csv": [_wide(row) for row in evaluation["promise_parts"]],
         "diversity.csv": _pairs(evaluation["bundle"]["members"], evaluation["diversity"]),
     }
     judged = {name: found for name, found in evaluation["calibration"].items() if found is not None}

@@ -9,7 +9,7 @@ from ensemble.errors import InputError
 from kikuchi._support import atomic
 from kikuchi._support.progress import Progress
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.outputs import MemberOutputs, joined
+from kikuchi.bundle.outputs import MemberOutputs
 from kikuchi.bundle.write import SPLITS
 from kikuchi.inference.predictor import Predictor
 from kikuchi.scans import Dataset, background_for, dataset_with_neighbours, load_dataset
@@ -66,7 +66,7 @@ def own_test_patterns(bundle: Bundle) -> Labelled:
     InputError
         The split left no pattern for the test.
     """
-    test = bundle.held_out.select(bundle.held_out.part == TEST_PART)
+    test = bundle.held_out.test
     if len(test.labels) == 0:
         raise InputError(
             "this bundle has no test patterns",
@@ -129,7 +129,7 @@ def dataset_patterns(bundle: Predictor, dataset: str | Path | Dataset, progress:
     judged = np.concatenate(kept)
     left_out = data.n - len(judged)
     return Labelled(
-        outputs=joined(outputs),
+        outputs=MemberOutputs.join(outputs),
         labels=truth[judged],
         material=data.material[judged],
         materials=tuple((m.name, m.space_group) for m in data.materials),

@@ -207,7 +207,7 @@ def explain_disagreement(
 
 
 def disputed_pair(member_probabilities: np.ndarray) -> tuple[int, int]:
-    """Return the two classes that members quarrel about.
+    """Return the two classes that members disagree about.
 
     The class that the mean of the members puts first, and its strongest rival: the class with the most votes of those
     who disagree, the mean deciding ties; the runner-up of the mean where nobody disagrees.

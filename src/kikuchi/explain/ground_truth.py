@@ -70,7 +70,14 @@ class Truth:
             ) from error
         if len(table) != scan.n or not set(_NEEDED) <= set(table):
             raise InputError("not the truth of this scan", path=path, remedy="remove it or simulate again")
-        table["phase"] = table["phase"].map(word, na_action="ignore")
+        for name in _NEEDED[1:]:  # empty where a point has no crystal
+            numbers = pandas.to_numeric(table[name], errors="coerce")
+            if numbers.isna().ne(table[name].isna()).any() or np.isinf(numbers).any():
+                raise InputError(
+                    f"column {name} has what is no number", path=path, remedy="remove it or simulate again"
+                )
+            table[name] = numbers.astype(float)
+        table["phase"] = table["phase"].map(lambda name: word(str(name)), na_action="ignore")
         return cls(table, scan)
 
     def physics(self, index: int, preparation: Preparation) -> Physics | None:

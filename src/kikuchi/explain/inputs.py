@@ -1,4 +1,4 @@
-"""What `ensemble map` left behind, and the patterns to compare with: what the explaining journey starts from."""
+"""What `ensemble map` left behind, and the patterns to compare with: the inputs of `explain`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +50,7 @@ def read_map(map_dir: Path, scan: Scan, bundle: Bundle) -> tuple[PhaseMap, Abste
         calibration = Calibration.from_dict(summary["calibration"])
         abstention = AbstentionRule.from_dict(summary["abstention"])
         meta = {k: summary[k] for k in ("rule", "calibration", "abstention", "promised_risk", "warnings")}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise InputError("not the summary of a map", path=map_dir, remedy=_MAP_AGAIN) from error
     judge = replace(bundle, calibrations={rule: calibration})
     decision = judge.decide(store.outputs(), rule=rule, abstention=abstention)

@@ -35,7 +35,7 @@ NAMES = {
     "shap-partition": "shap.PartitionExplainer",
 }
 
-#: How close the sums of expected gradients are close, relative: a margin's is the difference of two.
+#: Relative tolerance of the completeness of expected gradients; a margin's is the difference of two of them.
 _TOLERANCE = 0.02
 
 _BATCH = 128  # patterns that go through a network at a time, where they are small
@@ -160,7 +160,7 @@ class _ExpectedGradients:
     def __call__(
         self, pattern: np.ndarray, combinations: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        told = self._logits(np.concatenate([pattern[None], self._background])) @ combinations.T
+        answers = self._logits(np.concatenate([pattern[None], self._background])) @ combinations.T
         values = [
             along_lines(
                 partial(self._of, combination),
@@ -170,9 +170,9 @@ class _ExpectedGradients:
                 batch=self._batch,
                 tolerance=_TOLERANCE,
             )[0]
-            for combination, one in zip(combinations, told.T, strict=True)
+            for combination, one in zip(combinations, answers.T, strict=True)
         ]
-        return np.stack(values), told[0], told[1:].mean(axis=0)
+        return np.stack(values), answers[0], answers[1:].mean(axis=0)
 
     def _combined(self, inputs: list[Any]) -> Any:
         from keras import ops

@@ -23,7 +23,8 @@ def write_evaluation_report(
     Parameters
     ----------
     evaluation
-        ``title``, and optionally ``kicker``, ``subtitle`` and ``foot`` (a line of text each); ``sections``, a
+        ``title``, and optionally ``verdict`` (a mapping of ``text``, one sentence, ``kept`` and ``table``, with which
+        the page opens), and ``kicker``, ``subtitle`` and ``foot`` (a line of text each); ``sections``, a
         list of mappings, each with ``title`` and any of ``text`` (a paragraph or a list of them), ``tables``
         (mappings with the fields of `kikuchi.html.tables.Table`) and ``figures`` (mappings with ``name``,
         ``caption`` and optionally ``alt``, what a reader who cannot see it should know, and ``wide``, for one that
@@ -51,9 +52,14 @@ def write_evaluation_report(
         subtitle=evaluation.get("subtitle", ""),
         foot=evaluation.get("foot", ""),
         sections=sections,
+        verdict=_verdict(evaluation.get("verdict")),
     )
     write_text(Path(out_file), html)
     return Path(out_file)
+
+
+def _verdict(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if record is None else {**record, "table": Table(**record["table"])}
 
 
 def picture_uri(figure: "Figure | bytes") -> str:

@@ -18,6 +18,7 @@ import jinja2
 from markupsafe import Markup
 
 from ensemble.errors import printable
+from kikuchi.html.glossary import explained
 
 _HERE = Path(__file__).parent
 
@@ -120,7 +121,7 @@ def _shown(value: Any) -> Any:
 
 @cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         finalize=_shown,
@@ -128,6 +129,20 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"explained": explained, "breakable": breakable}
+    return environment
+
+
+def breakable(title: str) -> Markup:
+    """Return a title that may go on in the next line after ``_``, ``-`` and ``.``, and not inside a word.
+
+    Examples
+    --------
+    >>> str(breakable("long_run-3"))
+    'long_<wbr>run-<wbr>3'
+    """
+    parts = re.split(r"(?<=[_.-])(?=\w)", printable(title))
+    return Markup("<wbr>").join(parts)
 
 
 def _one_scope(sources: Sequence[str]) -> str:

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.abstention import AbstentionRule, Status
+from ensemble.abstention import STATUS_NAMES, AbstentionRule, Status
 from ensemble.abstention.conformal import conformal_sets
 from kikuchi.html.columns import pack, quantise
 from kikuchi.maps.frame import usable_step
 from kikuchi.maps.full_grid import is_hexagonal
 from kikuchi.maps.map_data import coded_words
 from kikuchi.maps.phase_map import PhaseMap
+from kikuchi.maps.tally import mostly_answered
 
 SCORES = {
     "confidence": ("Confidence", "calibrated probability of the winner"),
@@ -24,6 +25,8 @@ SCORES = {
     "quality": ("Pattern quality", "signal against noise"),
 }
 NO_CLASS = 255
+#: Errors below this are not told apart.
+LEAST_ERROR = 1e-7
 
 
 def map_payload(phase_map: PhaseMap, rule: AbstentionRule | None) -> dict[str, Any]:
@@ -51,6 +54,8 @@ def map_payload(phase_map: PhaseMap, rule: AbstentionRule | None) -> dict[str, A
         "columns": columns,
         "step": usable_step(phase_map),
         "shifted": _shifted_parity(phase_map),
+        "statuses": list(STATUS_NAMES),
+        "open_answered": mostly_answered(phase_map),
         "classes": [int(number) for number in phase_map.classes],
         "members": list(phase_map.members),
         "cells": None if np.array_equal(cells, np.arange(rows * columns)) else pack(cells, "u4"),
@@ -63,12 +68,19 @@ def map_payload(phase_map: PhaseMap, rule: AbstentionRule | None) -> dict[str, A
         "held": pack(held_back(phase_map, rule), "u1"),
         "votes": pack(_class_codes(decision.votes), "u1"),
         "scores": [
-            {"id": key, "title": title, "unit": unit, "column": quantise(getattr(decision, key))}
+            {"id": key, "title": title, "unit": unit, **_score(key, getattr(decision, key))}
             for key, (title, unit) in SCORES.items()
         ],
         "further": [_further(name, column) for name, column in phase_map.columns.items()],
         "problems": {str(index): why for index, why in sorted(phase_map.problems.items())},
     }
+
+
+def _score(key: str, values: NDArray[np.floating]) -> dict[str, Any]:
+    """Pack a score; of a confidence -log10 of the error, since nearly all of them lie above 0.99."""
+    if key != "confidence":
+        return {"column": quantise(values)}
+    return {"scale": "nines", "column": quantise(-np.log10(np.clip(1 - values, LEAST_ERROR, 1)))}
 
 
 def _further(name: str, column: NDArray[Any]) -> dict[str, Any]:

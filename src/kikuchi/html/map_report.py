@@ -10,24 +10,35 @@ Measured numbers are in ``reports/gallery/browser_speed.json``.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ensemble.abstention import AbstentionRule
 from ensemble.errors import InputError
 from ensemble.phase_fractions import Fractions
 from kikuchi._support.atomic import write_text
 from kikuchi.html.frame import png_uri, render_page, script_json
+from kikuchi.html.glossary import glossary, meanings
 from kikuchi.html.map_payload import map_payload, report_id
-from kikuchi.html.map_tables import fraction_table, origin_table, problem_table, tally_table
+from kikuchi.html.map_tables import origin_table, problem_table, tally_table
+from kikuchi.html.opening import composition, lead
 from kikuchi.html.page_colours import page_colours
-from kikuchi.html.point_detail import INLINE_BYTES, Patterns, detail_payload, pattern_payload
-from kikuchi.html.promise_tables import check_tables, verdict_table
+from kikuchi.html.point_detail import (
+    INLINE_BYTES,
+    Patterns,
+    detail_payload,
+    kept_stride,
+    pattern_payload,
+)
+from kikuchi.html.promise_tables import check_tables, verdict_table, withdrawn
 from kikuchi.html.side_folder import empty_folder, folder_of
 from kikuchi.html.tables import Table, count, sentence
 from kikuchi.maps.frame import usable_step
 from kikuchi.maps.phase_map import PhaseMap
 
 _SCRIPTS = (
-    *("basics", "columns", "pieces", "decision", "layers", "view", "legend"),
+    *("basics", "columns", "pieces", "decision", "answers", "layers", "view", "legend"),
     *("point", "histogram", "selection", "export", "pointer", "main"),
 )
 _NO_PROMISE = "Nothing: no risk was certified for this map, so that its statuses carry no guarantee."
@@ -43,6 +54,7 @@ def write_map_report(
     explanations: Mapping[int, tuple[bytes | str | Path, str]] | None = None,
     evaluation_link: str | None = None,
     inline_bytes: int = INLINE_BYTES,
+    pattern_share: float | None = None,
 ) -> Path:
     """Write the interactive report of a map: one file that needs no network.
 
@@ -67,6 +79,10 @@ def write_map_report(
     inline_bytes
         Largest size, in bytes before compression, of patterns or of probabilities that stay in the page.
 
+    pattern_share
+        Share of the points whose patterns the report keeps, in (0, 1], those of every so many rows and columns; a click
+        elsewhere shows the nearest one. None keeps all of a map of some ten thousand points, and less of larger ones.
+
     Returns
     -------
     Path
@@ -87,7 +103,7 @@ def write_map_report(
     detail = detail_payload(
         phase_map.decision.probabilities, phase_map.member_probabilities, folder, name, inline_bytes
     )
-    thumbnails = pattern_payload(patterns, phase_map.n, folder, name, inline_bytes)
+    thumbnails = _patterns(patterns, phase_map, folder, name, inline_bytes, pattern_share)
     certificate = None if threshold is None else threshold.certificate
     payload = map_payload(phase_map, threshold) | {
         "id": name,
@@ -99,7 +115,10 @@ def write_map_report(
             "value": 0.0 if threshold is None else float(threshold.threshold),
             "certified": certificate is not None and certificate.certified_risk < 1.0,
             "message": _NO_PROMISE if certificate is None else sentence(certificate.message),
+            "withdrawn": withdrawn(phase_map, threshold),
         },
+        "glossary": glossary(),
+        "meanings": meanings(),
         **page_colours(phase_map.classes, phase_map.labels),
     }
     beside = "pieces" in detail or "pieces" in (thumbnails or {})
@@ -117,11 +136,33 @@ def write_map_report(
         notes=[sentence(text) for text in phase_map.meta.get("notes", [])],
         promise_text=payload["threshold"]["message"],
         evaluation_link=evaluation_link,
-        tables=_tables(phase_map, threshold, fractions),
+        lead=lead(phase_map, threshold),
+        composition=composition(phase_map, fractions),
+        tables=_tables(phase_map, threshold),
         payload=script_json(payload),
     )
     write_text(Path(out_file), html)
     return Path(out_file)
+
+
+def _patterns(
+    patterns: Patterns | None,
+    phase_map: PhaseMap,
+    folder: Path,
+    name: str,
+    inline_bytes: int,
+    share: float | None,
+) -> dict[str, Any] | None:
+    if patterns is None:
+        return None
+    first = patterns(np.arange(1)) if callable(patterns) else patterns[:1]
+    stride = kept_stride(phase_map.n, first.size, share)
+    kept = None
+    if stride > 1:
+        kept = np.flatnonzero((phase_map.row % stride == 0) & (phase_map.col % stride == 0))
+        if not len(kept):  # a crop that leaves these rows or columns out
+            stride, kept = 1, None
+    return pattern_payload(patterns, phase_map.n, folder, name, inline_bytes, kept, stride)
 
 
 def _subtitle(phase_map: PhaseMap) -> str:
@@ -137,14 +178,12 @@ def _subtitle(phase_map: PhaseMap) -> str:
     return f"{count(phase_map.n, 'point')} on a grid of {rows:,} by {columns:,}, {steps}; {members}{among}"
 
 
-def _tables(phase_map: PhaseMap, rule: AbstentionRule | None, fractions: Fractions | None) -> list[Table]:
+def _tables(phase_map: PhaseMap, rule: AbstentionRule | None) -> list[Table]:
     tables = [tally_table(phase_map)]
     verdicts = None if rule is None else verdict_table(rule, [str(number) for number in phase_map.classes])
     if verdicts is not None:
         tables.append(verdicts)
     tables += check_tables(phase_map)
-    if fractions is not None:
-        tables.append(fraction_table(fractions, phase_map.classes, phase_map.labels))
     tables.append(origin_table(phase_map))
     if phase_map.problems:
         tables.append(problem_table(phase_map))

@@ -1,13 +1,11 @@
-"""The tables below a map: who said what, phase fractions, how the map was made, what could not be read."""
+"""The tables below a map: who said what, how the map was made, what could not be read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ensemble.abstention import STATUS_NAMES, Status
-from ensemble.phase_fractions import LEAST_BLOCKS, Fractions
-from kikuchi.crystallography.vendor_codes import symbol
 from kikuchi.html.tables import Table, count, percent
 from kikuchi.maps.phase_map import PhaseMap
 from kikuchi.maps.tally import tally
@@ -37,6 +35,8 @@ def tally_table(phase_map: PhaseMap) -> Table:
     ]
     nothing = [None] * len(phase_map.members)
     for status in (Status.AMBIGUOUS, Status.UNFAMILIAR, Status.UNREADABLE):
+        if not counts.status_counts[status]:
+            continue
         rows.append([f"no solution: {STATUS_NAMES[status]}", int(counts.status_counts[status]), *nothing])
     answered = int(counts.solved_counts.sum())
     return Table(
@@ -44,51 +44,6 @@ def tally_table(phase_map: PhaseMap) -> Table:
         ["Space group", "Ensemble", *phase_map.members],
         rows,
         f"{percent(answered / phase_map.n)} of {count(phase_map.n, 'point')} answered. Members never abstain.",
-    )
-
-
-def fraction_table(
-    fractions: Fractions, classes: tuple[int, ...], labels: Sequence[str] | None = None
-) -> Table:
-    """Phase fractions with their intervals.
-
-    Parameters
-    ----------
-    fractions
-        As `ensemble.phase_fractions.phase_fractions` returns them, of K classes.
-    classes
-        Space-group numbers, K of them.
-    labels
-        What they are called; number and symbol by default.
-
-    Returns
-    -------
-    Table
-        A row per space group, in per cent.
-    """
-    rows = [
-        [label, percent(plain), percent(fraction), _interval(low, high)]
-        for label, plain, fraction, low, high in zip(
-            labels or list(map(_label, classes)),
-            fractions.plain,
-            fractions.fraction,
-            fractions.low,
-            fractions.high,
-            strict=True,
-        )
-    ]
-    points = fractions.answered + fractions.abstained
-    rests = f" Intervals are of the material that the map samples, over {fractions.blocks} independent blocks of it."
-    if fractions.blocks is None:
-        rests = ""
-    elif fractions.blocks < LEAST_BLOCKS:
-        rests = f" No interval: the map is worth {fractions.blocks} independent blocks, fewer than {LEAST_BLOCKS}."
-    return Table(
-        "Phase fractions",
-        ["Space group", "Counted", "Corrected", f"{100 * fractions.confidence:.3g} % credible interval"],
-        rows,
-        f"Counted: of {count(fractions.answered, 'answered point')}. Corrected for what held-out patterns show the "
-        f"ensemble confuses and where it abstains, over {count(points, 'readable, familiar point')}.{rests}",
     )
 
 
@@ -141,14 +96,6 @@ def problem_table(phase_map: PhaseMap) -> Table:
     )
 
 
-def _interval(low: float, high: float) -> str:
-    return f"{percent(low)} to {percent(high)}" if np.isfinite(low) else "not given"
-
-
-def _label(space_group: int) -> str:
-    return f"{space_group} {symbol(space_group)}"
-
-
 def _listed(phase_map: PhaseMap) -> str:
     kinds = phase_map.member_kinds
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
@@ -163,4 +110,4 @@ def _plain(value: Any) -> Any:
         return ", ".join(f"{_words(name)} {_plain(item)}" for name, item in value.items())
     if isinstance(value, list | tuple | np.ndarray):
         return ", ".join(str(_plain(item)) for item in value)
-    return f"{value:.4g}" if isinstance(value, float) else value
+    return f"{value:.3g}" if isinstance(value, float) else value

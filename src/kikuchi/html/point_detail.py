@@ -4,17 +4,21 @@ Small maps carry it inside the page. Above `INLINE_BYTES` it moves to the side f
 levels instead of 65535, and the page loads the piece that holds the point.
 """
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.errors import InputError
 from kikuchi.html.columns import pack, probability_codes
 from kikuchi.html.side_folder import write_pieces
 
 INLINE_BYTES = 8_000_000
+#: Bytes of patterns that a report keeps unless told otherwise; of a larger map those of a regular share of the points.
+KEPT_BYTES = 200_000_000
 _DETAIL_POINTS = 4096
 _PATTERN_BYTES = 2_000_000
 
@@ -56,8 +60,37 @@ def detail_payload(
     return {"levels": 255, "pieces": number, "points": _DETAIL_POINTS}
 
 
+def kept_stride(n: int, pattern_bytes: int, share: float | None = None) -> int:
+    """Return s: of every s-th row and column a report keeps the patterns.
+
+    Parameters
+    ----------
+    n
+        Points of the map.
+    pattern_bytes
+        Bytes of one thumbnail.
+    share
+        Share of the points wanted, in (0, 1]; None for all up to `KEPT_BYTES`, and as many as fit into that beyond.
+
+    Examples
+    --------
+    >>> kept_stride(11_700, 64 * 64), kept_stride(1_000_000, 64 * 64), kept_stride(1_000_000, 64 * 64, 1.0)
+    (1, 5, 1)
+    """
+    wanted = min(1.0, KEPT_BYTES / max(n * pattern_bytes, 1)) if share is None else share
+    if not 0.0 < wanted <= 1.0:
+        raise InputError(f"a share of {wanted} of the patterns in the report", remedy="above 0, at most 1")
+    return math.ceil(math.sqrt(1.0 / wanted) - 1e-9)
+
+
 def pattern_payload(
-    patterns: Patterns | None, n: int, folder: Path, report_id: str, inline_bytes: int
+    patterns: Patterns | None,
+    n: int,
+    folder: Path,
+    report_id: str,
+    inline_bytes: int,
+    kept: NDArray[np.intp] | None = None,
+    stride: int = 1,
 ) -> dict[str, Any] | None:
     """Thumbnails of the patterns, in the page or beside it.
 
@@ -70,11 +103,15 @@ def pattern_payload(
         Number of points N.
     folder, report_id, inline_bytes
         As in `detail_payload`.
+    kept
+        Points whose patterns are kept, ascending; all of them where None.
+    stride
+        What chose them: every so many rows and columns, see `kept_stride`.
 
     Returns
     -------
     dict or None
-        ``height``, ``width`` in pixels, and ``inline`` or ``pieces`` and ``points``.
+        ``height``, ``width`` in pixels, ``stride``, and ``inline`` or ``pieces`` and ``points``.
 
     Raises
     ------
@@ -98,9 +135,10 @@ def pattern_payload(
             f"{len(patterns)} thumbnails for {n} points", remedy="give (N, s, s) uint8 images, one per point"
         )
     height, width = read(np.arange(1)).shape[1:]
-    size = {"height": height, "width": width}
-    if n * height * width <= inline_bytes:
-        return {**size, "inline": pack(read(np.arange(n)), "u1")}
+    chosen = np.arange(n) if kept is None else kept
+    size = {"height": height, "width": width, "stride": stride}
+    if len(chosen) * height * width <= inline_bytes:
+        return {**size, "inline": pack(read(chosen), "u1")}
     points = max(1, _PATTERN_BYTES // (height * width))
-    pieces = (read(np.arange(start, min(start + points, n))) for start in range(0, n, points))
+    pieces = (read(chosen[start : start + points]) for start in range(0, len(chosen), points))
     return {**size, "pieces": write_pieces(folder, report_id, "patterns", pieces), "points": points}

@@ -55,6 +55,31 @@ def verdict_table(rule: AbstentionRule, names: list[str]) -> Table | None:
     )
 
 
+def withdrawn(phase_map: PhaseMap, rule: AbstentionRule | None) -> str:
+    """Say to who asks about an answer why it carries no promise, in plain words; empty where it carries one.
+
+    Parameters
+    ----------
+    phase_map
+        With ``meta["scan_check"]`` where the scan was compared with what was certified.
+    rule
+        What the map was decided with, its certificate as it is after that comparison.
+    """
+    if rule is None:
+        return "No risk was certified for this map: the answer carries no promise."
+    if rule.certificate.certified_risk < 1:
+        return ""
+    gauge = (phase_map.meta.get("scan_check") or {}).get("gauge")
+    if gauge and gauge["alike"] is False:
+        words = "; ".join(d["words"] for d in gauge["deviations"][:2])
+        return (
+            "This answer may well be right, but it carries no promise: taken as a whole, the scan does not look like "
+            f"the patterns that the promise was tested on ({words}). How many answers are wrong on such a scan nobody "
+            "has measured. Label some points of it and extend the bundle, or look at what differs in the recording."
+        )
+    return f"This answer carries no promise: {rule.certificate.message}."
+
+
 def check_tables(phase_map: PhaseMap) -> list[Table]:
     """Return how the scan compares with the held-out patterns: the gauge, and the mixture of its classes."""
     check = phase_map.meta.get("scan_check") or {}
@@ -71,7 +96,7 @@ def check_tables(phase_map: PhaseMap) -> list[Table]:
             Table(
                 f"Is this scan like what was certified? {verdict.capitalize()}",
                 ["What deviates most", "By", "p"],
-                [[d["words"], f"{d['shift']:+.2f}", f"{d['p_value']:.2g}"] for d in gauge["deviations"][:3]],
+                [[d["words"], f"{d['shift']:+.2g}", f"{d['p_value']:.2g}"] for d in gauge["deviations"][:3]],
                 f"p = {gauge['p_value']:.2g} for all {len(gauge['deviations'])} features together, {units}; below "
                 f"{gauge['level']:g} no promise is made. By: in robust standard deviations of the held-out patterns.",
             )
@@ -88,6 +113,9 @@ def check_tables(phase_map: PhaseMap) -> list[Table]:
             if g["high"] > _SMALL
         ]
         why = "" if mixture["identified"] else f"Not to be relied on: {mixture['why']}. "
+        if as_one := mixture.get("taken_as_one"):
+            told = "; ".join(" and ".join(map(str, one)) for one in as_one)
+            why = f"{mixture['why'].capitalize()}: {told} are taken as one, and the intervals hold for that. "
         tables.append(
             Table(
                 "How the scan is mixed, estimated from what is said of all its points",

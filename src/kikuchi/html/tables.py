@@ -1,5 +1,7 @@
 """Tables as the templates print them: text made here, escaped there."""
 
+import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
@@ -10,6 +12,7 @@ import numpy as np
 from ensemble.errors import InputError
 
 _NOTHING = "\N{EN DASH}"
+_FIGURE = re.compile(r"[<>+\-]? ?[0-9][0-9.,]*( %)?( to [0-9.,]+( %)?| \[[^\]]*\])?")
 
 
 class Cell(NamedTuple):
@@ -70,12 +73,13 @@ def cell_of(value: Any) -> Cell:
     Returns
     -------
     Cell
-        Whole numbers grouped, real numbers to four significant digits.
+        Whole numbers grouped, real numbers to three significant digits and no finer than a thousandth. Text that begins
+        with a digit (a percentage, an interval) is a number too.
 
     Examples
     --------
-    >>> [cell_of(value).text for value in (12345, 0.98765, (0.5, 0.25, 0.75), None, "Ni", float("nan"))]
-    ['12,345', '0.9877', '0.5 [0.25, 0.75]', '–', 'Ni', '–']
+    >>> [cell_of(value).text for value in (12345, 0.98765, (0.5, 0.25, 0.75), None, "Ni", float("nan"), 6.0e-5)]
+    ['12,345', '0.988', '0.5 [0.25, 0.75]', '–', 'Ni', '–', '< 0.001']
     """
     if value is None:
         return Cell(_NOTHING, False)
@@ -88,18 +92,26 @@ def cell_of(value: Any) -> Cell:
         return Cell(f"{int(value):,}", True)
     if isinstance(value, Real):
         return Cell(_real(value), True)
-    return Cell(str(value), False)
+    return Cell(str(value), _FIGURE.fullmatch(str(value)) is not None)
 
 
 def percent(fraction: float) -> str:
-    """Return a fraction in per cent.
+    """Return a fraction in per cent, to two digits of it or, near 1, of what is missing.
 
     Examples
     --------
-    >>> percent(0.125), percent(float("nan"))
-    ('12.50 %', '–')
+    >>> percent(0.125), percent(0.01666), percent(0.99934), percent(0.0), percent(float("nan"))
+    ('12 %', '1.7 %', '99.934 %', '0 %', '–')
     """
-    return f"{100 * fraction:.2f} %" if np.isfinite(fraction) else _NOTHING
+    if not np.isfinite(fraction):
+        return _NOTHING
+    if fraction <= 0 or fraction >= 1:
+        return f"{100 * fraction:.0f} %"
+    rest = min(fraction, 1 - fraction)
+    if rest < 1e-6:
+        return "< 0.0001 %" if fraction < 0.5 else "> 99.9999 %"
+    decimals = 0 if rest >= 0.1 else min(4, math.ceil(-math.log10(rest) - 1e-9) - 1)
+    return f"{100 * fraction:.{decimals}f} %"
 
 
 def count(number: int, noun: str) -> str:
@@ -127,4 +139,8 @@ def sentence(clause: str) -> str:
 
 def _real(value: Any) -> str:
     number = float(value)
-    return f"{number:.4g}" if np.isfinite(number) else _NOTHING
+    if not np.isfinite(number):
+        return _NOTHING
+    if 0 < abs(number) < 1e-3:
+        return "< 0.001" if number > 0 else "> -0.001"
+    return f"{number:.3g}"

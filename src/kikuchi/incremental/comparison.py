@@ -104,17 +104,17 @@ def read_changes(folder: Path) -> tuple[Change, ...]:
         The file is missing or broken.
     """
     path = folder / "extension.json"
-    told = atomic.read_json(path, remedy="extend again into another --out")
+    record = atomic.read_json(path, remedy="extend again into another --out")
     try:
-        return tuple(Change(**row) for row in told)
+        return tuple(Change(**row) for row in record)
     except TypeError as error:
         raise InputError(
             "not the changes of an extension", path=path, remedy="extend again into another --out"
         ) from error
 
 
-def describe_changes(changes: tuple[Change, ...]) -> str:
-    """Say for people what was gained and what was forgotten, one line a class."""
+def table_of_changes(changes: tuple[Change, ...]) -> str:
+    """Return what was gained and what was forgotten as a table of text, one line a class."""
     lines = ["space group  patterns  right before -> after  answered before -> after  wrong among answers"]
     for c in changes:
         cells = [

@@ -190,10 +190,8 @@ def _fit(
 
 def _in_order(parts: list[tuple[np.ndarray, MemberOutputs]], n: int) -> MemberOutputs:
     """Put the outputs of several sets of patterns where their indices say."""
-    from kikuchi.bundle.outputs import joined
+    from kikuchi.bundle.outputs import MemberOutputs
 
     order = np.argsort(np.concatenate([where for where, _ in parts]))
     assert len(order) == n
-    o = joined([outputs for _, outputs in parts])
-    draws = DropoutDraws(o.draws.mean[:, order], o.draws.entropy[:, order], o.draws.votes[:, order])
-    return MemberOutputs(o.logits[:, order], draws, o.unfamiliarity[order], o.quality[order])
+    return MemberOutputs.join([outputs for _, outputs in parts]).select(order)

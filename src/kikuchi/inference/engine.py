@@ -1,11 +1,13 @@
 """What runs one member: patterns in, logits and features out, whatever computes them."""
 
-from typing import Protocol
+from typing import Protocol, get_args
 
 import numpy as np
 
-#: What `map --engine` takes. ``auto`` is ONNX Runtime where its parity is proved and the scan is worth an export.
-CHOICES = ("auto", "keras", "onnx", "int8", "bf16", "student", "student-bf16")
+from kikuchi._support.choices import EngineName
+
+#: What `map --engine` takes.
+CHOICES: tuple[str, ...] = get_args(EngineName)
 
 #: Engines that do not say what Keras says: measured, calibrated and certified on their own by `ensemble accelerate`.
 MEASURED = ("int8", "bf16", "student", "student-bf16")

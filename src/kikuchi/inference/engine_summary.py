@@ -1,5 +1,6 @@
 """What engines cost and save, in words, and which one to use."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def described(kind: str, measured: dict[str, Any]) -> list[str]:
     return lines
 
 
-def recommended(report: dict[str, Any], run: str | Path) -> str:
+def recommended(report: Mapping[str, Any], run: str | Path) -> str:
     """Say which engine to use: the fastest of those that keep the labels, and the one there was where none does.
 
     Parameters

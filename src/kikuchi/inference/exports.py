@@ -92,7 +92,7 @@ def read_shelf(bundle: "Bundle", kind: str) -> Shelf | None:
 
 
 def write_shelf(
-    bundle: "Bundle", folder: Path, heads: dict[str, dict[str, np.ndarray]], **told: Any
+    bundle: "Bundle", folder: Path, heads: dict[str, dict[str, np.ndarray]], **record: Any
 ) -> Shelf:
     """List what lies in a shelf's folder; the manifest comes last, so that a folder without one never began.
 
@@ -116,7 +116,7 @@ def write_shelf(
         "bundle": bundle.fingerprint,
         "versions": versions(),
         "files": {p.name: atomic.sha256(p) for p in listed},
-        **told,
+        **record,
     }
     atomic.write_json(folder / MANIFEST, manifest)
     return Shelf(folder, manifest)

@@ -141,7 +141,7 @@ class LogitsStore:
             version = data.pop("format_version")
             identity = StoreIdentity(**data | {"members": tuple(data["members"])})
             layout = _layout(identity)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError("not a logits store", path=path / DESCRIPTION, remedy=_BROKEN) from error
         if version != VERSION:
             raise InputError(

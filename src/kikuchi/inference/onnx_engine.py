@@ -11,6 +11,8 @@ from kikuchi.inference.onnx_file import read_onnx
 #: below 300 MB.
 BATCH_PIXELS = 2**18
 
+_AGAIN = "delete it, it is made again"
+
 
 class OnnxEngine:
     """An exported member.
@@ -43,17 +45,20 @@ class OnnxEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = (
+            4  # what is wrong with a file is told by one line, not by the runtime too
+        )
         content = read_onnx(path)
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )
+            self._input = self._session.get_inputs()[0].name
         except Exception as error:  # the runtime raises its own types for a missing and for a broken file
-            raise InputError(
-                "not a readable export", path=path, remedy="delete it, it is made again"
-            ) from error
+            raise InputError("not a readable export", path=path, remedy=_AGAIN) from error
         self.name = name
         self.head = head
-        self._input = self._session.get_inputs()[0].name
+        self._path = path
 
     def predict(self, patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return float32 logits (n, K) and features (n, F) of prepared patterns (n, size, size) in [-1, 1]."""
@@ -64,5 +69,10 @@ class OnnxEngine:
         for start in range(0, len(patterns), batch):
             part = slice(start, start + batch)
             fed = np.ascontiguousarray(patterns[part], np.float32)[..., None]
-            logits[part], features[part] = self._session.run(None, {self._input: fed})
+            try:
+                logits[part], features[part] = self._session.run(None, {self._input: fed})
+            except Exception as error:  # its own types again, and outputs of other shapes
+                raise InputError(
+                    "is no export of this member: it does not run", path=self._path, remedy=_AGAIN
+                ) from error
         return logits, features

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -12,11 +12,12 @@ from ensemble.abstention import Decision, Familiarity
 from ensemble.early_exit import Cascade, Stopping, VoteStop, filled, stopped
 from ensemble.errors import InputError
 from kikuchi._support.archive import read_archive
+from kikuchi._support.choices import Stop
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.among import among_candidates
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import fit_decision, member_weights
-from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined, nothing, read_held_out
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
 from kikuchi.inference.engine import MEASURED, STUDENTS
 from kikuchi.inference.exports import Shelf, engines_for, read_shelf
 from kikuchi.inference.matching_runner import MatchingRunner
@@ -24,10 +25,10 @@ from kikuchi.inference.runner import Runner
 from kikuchi.inference.student import student_of
 from kikuchi.matching.storage import load_matcher
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, as_patterns, background_for, scan_from_array
+from kikuchi.scans import Scan, as_patterns, background_for, recording_warnings, scan_from_array
 
 #: What `map --stop` takes.
-STOPS = ("never", "exact", "cascade")
+STOPS: tuple[str, ...] = get_args(Stop)
 
 #: Rules whose members may be spared; mc-dropout draws from every one.
 WITHOUT_DRAWS = ("average", "geometric", "vote")
@@ -91,10 +92,12 @@ class Predictor(Bundle):
                 remedy="give the background of the same detector and binning",
             )
         if not len(patterns):
-            return nothing(len(self.members), len(self.classes))
+            return MemberOutputs.empty(len(self.members), len(self.classes))
         runner = self.running(patterns=len(patterns))
         pieces = runner.pieces(slice(0, len(patterns)), patterns.shape[1:])
-        outputs = joined(list(runner.stream((patterns[piece] for piece in pieces), static_background)))
+        outputs = MemberOutputs.join(
+            list(runner.stream((patterns[piece] for piece in pieces), static_background))
+        )
         return outputs if self.candidates is None else self.candidates.narrow(outputs)
 
     def runner(self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT) -> Runner:
@@ -177,7 +180,7 @@ class Predictor(Bundle):
         -------
         numpy.ndarray
             (N, K), columns as in `classes`; NaN for patterns that `map` calls unreadable (constant, noise, too many
-            pixels missing or saturated).
+            pixels missing or saturated). Patterns that look inverted or overexposed are warned of, as by `map`.
 
         Raises
         ------
@@ -194,6 +197,9 @@ class Predictor(Bundle):
                 )
             given = None if static_background is False else static_background
             patterns = scan_from_array(as_patterns(patterns), static_background=given)
+        if patterns.n:
+            for text in recording_warnings(patterns):
+                warnings.warn(text, stacklevel=2)
         background = background_for(patterns, preparation) if patterns.n else None
         outputs = self.member_outputs(patterns.read(slice(None)), background)
         probabilities = self.calibrated(outputs, rule)[1]
@@ -275,12 +281,12 @@ def check_new(bundle: Bundle, engine: str, scan: Scan) -> None:
         )
 
 
-def spoken_for(outputs: MemberOutputs) -> MemberOutputs:
+def with_filled_logits(outputs: MemberOutputs) -> MemberOutputs:
     """Let the members that ran speak for those that were spared, see `ensemble.early_exit.filled`."""
     return replace(outputs, logits=filled(outputs.logits))
 
 
-def spared(decision: Decision, outputs: MemberOutputs) -> Decision:
+def without_skipped_votes(decision: Decision, outputs: MemberOutputs) -> Decision:
     """Take the votes of members that did not run out of a decision: -1, as for a member that said nothing."""
     ran = ~np.isnan(np.asarray(outputs.logits)).any(axis=-1)
     return replace(decision, votes=np.where(ran, decision.votes, -1).astype(decision.votes.dtype))

@@ -101,8 +101,8 @@ def adopt_mended(path: Path, identity: StoreIdentity, scan: Scan, progress: Prog
     done = store.finished()
     with progress.bar("comparing the scan with what is mapped", len(done)) as step:
         for part in done:
-            told = _read(_note_of(store, part))
-            if not isinstance(told.get("patterns"), str) or not _same(scan, part, told):
+            record = _read(_note_of(store, part))
+            if not isinstance(record.get("patterns"), str) or not _same(scan, part, record):
                 return
             step(1)
     store.rename_scan(identity.scan)
@@ -151,10 +151,10 @@ def _retry(store: LogitsStore, scan: Scan, done: list[slice], progress: Progress
     """Read again what could not be read; a chunk of which something can is to be run again."""
     mended = 0
     for part in done:
-        told = _read(_note_of(store, part)).get("problems")
-        if not isinstance(told, dict) or not told:
+        record = _read(_note_of(store, part)).get("problems")
+        if not isinstance(record, dict) or not record:
             continue
-        before = {int(i): str(why) for i, why in told.items() if str(i).isdecimal()}
+        before = {int(i): str(why) for i, why in record.items() if str(i).isdecimal()}
         indices = np.array(sorted(i for i in before if part.start <= i < part.stop), dtype=np.int64)
         for index in indices.tolist():
             scan.problems.pop(index, None)
@@ -182,9 +182,9 @@ def _compare(store: LogitsStore, scan: Scan, done: list[slice], progress: Progre
             step(1)
 
 
-def _same(scan: Scan, part: slice, told: dict[str, Any]) -> bool:
+def _same(scan: Scan, part: slice, record: dict[str, Any]) -> bool:
     """Whether a chunk was made from the patterns that the scan has now; what could not be read then was zeros."""
-    content, problems = told.get("patterns"), told.get("problems")
+    content, problems = record.get("patterns"), record.get("problems")
     if not isinstance(content, str):
         return True  # chunks of an older version have no hash
     lost = {int(i) for i in problems if str(i).isdecimal()} if isinstance(problems, dict) else set()
@@ -198,7 +198,7 @@ def _note_of(store: LogitsStore, part: slice) -> Any:
 def _read(path: Any) -> dict[str, Any]:
     """Return what a note says, nothing where there is none or it is broken: it then vouches for nothing."""
     try:
-        told = atomic.read_json(path, remedy="")
+        record = atomic.read_json(path, remedy="")
     except InputError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return record if isinstance(record, dict) else {}

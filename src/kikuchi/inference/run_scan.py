@@ -10,7 +10,7 @@ import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi._support.progress import SILENT, Progress
-from kikuchi.bundle.outputs import MemberOutputs, joined
+from kikuchi.bundle.outputs import MemberOutputs
 from kikuchi.inference.logits_store import LogitsStore, StoreIdentity, write_chunk
 from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.predictor import Predictor
@@ -111,7 +111,7 @@ def run_store(
             if len(done) == len(several):
                 content = hash_of(scan, part) if filtered else str(hashes.pop(part.start))
                 note_chunk(store, scan, part, content)
-                write_chunk(store, scan, part, joined(done))
+                write_chunk(store, scan, part, MemberOutputs.join(done))
                 pieces.popleft()
                 done = []
             step(len(outputs.quality))

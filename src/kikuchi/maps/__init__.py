@@ -1,5 +1,6 @@
 """Decisions on a grid, drawn and written for other programs."""
 
+from kikuchi.maps.choice_pictures import candidates_picture, first_choice_picture, opening_picture
 from kikuchi.maps.colours import SPACE_GROUP_COLOURS
 from kikuchi.maps.full_grid import is_hexagonal
 from kikuchi.maps.members_picture import members_picture
@@ -14,10 +15,13 @@ __all__ = [
     "SPACE_GROUP_COLOURS",
     "PhaseMap",
     "Tally",
+    "candidates_picture",
     "confidence_picture",
     "entropy_picture",
+    "first_choice_picture",
     "is_hexagonal",
     "members_picture",
+    "opening_picture",
     "phase_picture",
     "status_picture",
     "summarise",

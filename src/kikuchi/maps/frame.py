@@ -71,13 +71,14 @@ def draw_map(axes: Any, phase_map: MapData, image: NDArray, *, scale: bool = Tru
 
 
 def add_words(figure: Any, title: str, caption: str, beside: float = 0.0) -> None:
-    """Put a title above and a caption below, wrapped to the figure's width, the title less `beside` inches."""
+    """Put a title above, wrapped to the figure's width less `beside` inches; the caption becomes the figure's label.
+
+    Captions stand apart: in ``figures/captions.md``, and in the files' own metadata.
+    """
     width = figure.get_size_inches()[0]
     title_lines = textwrap.wrap(title, max(12, int((width - beside) * 9)))
     figure.suptitle("\n".join(title_lines), fontsize=11, x=0.01, ha="left")
-    figure.supxlabel(
-        "\n".join(textwrap.wrap(caption, int(width * 14))), fontsize=7.5, color="0.25", x=0.01, ha="left"
-    )
+    figure.set_label(caption)
 
 
 def about(phase_map: MapData) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kikuchi._support.atomic import replaced
+from kikuchi._support.atomic import replaced, require_room
 from kikuchi._support.json import plain
 from kikuchi.maps.crystal_map import crystal_map_of
 from kikuchi.maps.map_data import MapData
@@ -36,6 +36,11 @@ def write_h5(phase_map: MapData, path: str | Path) -> None:
     crystal_map, words = crystal_map_of(phase_map)
     details = {"meta": phase_map.meta, "problems": phase_map.problems, "member_kinds": phase_map.member_kinds}
     details["words"] = words
+    columns = [*crystal_map.prop.values(), crystal_map.rotations.data, crystal_map.x, crystal_map.y]
+    # Where points are, what phase they have and whether they are there: 32 bytes a point.
+    numbers = sum(np.asarray(column).nbytes for column in columns) + 32 * crystal_map.size
+    text = json.dumps(plain(details))
+    require_room(Path(path), numbers + len(text))
     with replaced(Path(path)) as temporary:
         save(str(temporary), crystal_map, overwrite=True)
         with h5py.File(temporary, "a") as file:
@@ -46,4 +51,4 @@ def write_h5(phase_map: MapData, path: str | Path) -> None:
                 group["phases"] = list(phase_map.words)
             group["members"] = list(phase_map.members)
             group["shape"] = phase_map.shape
-            group["details"] = json.dumps(plain(details))
+            group["details"] = text

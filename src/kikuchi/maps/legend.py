@@ -44,7 +44,7 @@ def class_entries(
 
 
 def status_entries(counts: Tally, statuses: Sequence[Status]) -> list[tuple[dict[str, Any], str]]:
-    """Return one entry per status, also where no point has it."""
+    """Return one entry per status that a point has."""
     return [
         (
             {
@@ -55,7 +55,18 @@ def status_entries(counts: Tally, statuses: Sequence[Status]) -> list[tuple[dict
             _label(STATUS_NAMES[s], counts.status_counts[s], counts.n),
         )
         for s in statuses
+        if counts.status_counts[s]
     ]
+
+
+def entry(
+    colour: str, name: str, count: int, total: int, stripes: str | None = None
+) -> tuple[dict[str, Any], str]:
+    """Return one entry: a colour, perhaps with stripes of another, and a label with count and share."""
+    paint: dict[str, Any] = {"facecolor": colour}
+    if stripes is not None and stripes != colour:
+        paint |= {"edgecolor": stripes, "hatch": "////"}
+    return paint, _label(name, count, total)
 
 
 def legend_height(entries: Sequence[object]) -> float:
@@ -78,7 +89,8 @@ def add_legend(figure: Any, entries: Sequence[tuple[dict[str, Any], str]]) -> No
 
 
 def _label(name: str, count: int, total: int) -> str:
-    return f"{name}\u2002{count:,} ({_percent(count, total)})".replace(",", "\u2009")
+    grouped = f"{count:,}".replace(",", "\u2009")
+    return f"{name}\u2002{grouped} ({_percent(count, total)})"
 
 
 def _percent(count: int, total: int) -> str:

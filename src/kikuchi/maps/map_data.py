@@ -1,6 +1,7 @@
 """The data of a map: what an ensemble decided at every point of a scan, and where the points are."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,8 @@ class MapData:
     phases
         The classes as phases by the user's names, K of them, where they are that: two may share a space group. Else
         empty, and the classes ascend.
+    folder
+        Where the map was written; None of a map in memory alone.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class MapData:
     problems: dict[int, str] = field(default_factory=dict)
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
     phases: tuple[NamedPhase, ...] = ()
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", printable(self.name))

@@ -47,7 +47,13 @@ def outvoted_share(votes: NDArray[np.integer]) -> NDArray[np.float64]:
 
 
 def members_picture(phase_map: MapData) -> "Figure":
-    """Draw the map of every member, and the share of members outvoted at every point."""
+    """Draw the map of every member, and the share of members outvoted at every point.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     d, m = phase_map.decision, len(phase_map.members)
     counts = tally(phase_map)
     panels = m + 1
@@ -60,7 +66,7 @@ def members_picture(phase_map: MapData) -> "Figure":
     )
     figure = new_figure(
         across * (max(width, 1.3) + 0.15) + LEGEND_WIDTH,
-        max(down * (max(height, 0.5) + 0.6), legend_height(entries)) + 1.1,
+        max(down * (max(height, 0.5) + 0.6), legend_height(entries)) + 0.7,
     )
     axes = figure.subplots(down, across, squeeze=False).ravel()
     letters = int(max(width, 1.3) * 11)

@@ -27,8 +27,8 @@ def require_one_run(map_dir: Path) -> None:
     summary, table = map_dir / "summary.json", map_dir / "map.h5"
     if not (summary.is_file() and table.is_file()):
         return
-    told = atomic.read_json(summary, remedy=_MAP_AGAIN)
-    first = told.get("run_id") if isinstance(told, dict) else None
+    record = atomic.read_json(summary, remedy=_MAP_AGAIN)
+    first = record.get("run_id") if isinstance(record, dict) else None
     second = _run_of(table)
     if first is not None and second is not None and first != second:
         raise InputError(

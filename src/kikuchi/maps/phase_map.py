@@ -10,6 +10,8 @@ from kikuchi.maps.csv_file import columns_of
 from kikuchi.maps.frame import draw_map
 from kikuchi.maps.map_data import MapData
 from kikuchi.maps.raster import decision_pixels, status_pixels
+from kikuchi.maps.summary_file import summarise
+from kikuchi.maps.summary_text import summary_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +29,14 @@ class PhaseMap(MapData):
             f"PhaseMap({self.name!r}, {self.shape[0]} x {self.shape[1]}, {self.n} points, {solved} solved, "
             f"classes {', '.join(self.words)}, {len(self.members)} members)"
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``summary.json`` holds, without phase fractions, as plain data."""
+        return summarise(self)
+
+    def summary(self) -> str:
+        """Return points by class and by status, the guarantee, and where to look."""
+        return summary_text(self)
 
     def to_crystal_map(self) -> "CrystalMap":
         """Return the crystal map that ``map.h5`` holds, R C points; phase -1 is no solution."""

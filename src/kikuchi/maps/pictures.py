@@ -19,11 +19,17 @@ if TYPE_CHECKING:
 LONGEST = 5.5
 NARROWEST = 3.0
 LEGEND_WIDTH = 2.7
-WORDS_HEIGHT = 1.2
+WORDS_HEIGHT = 0.7
 
 
 def phase_picture(phase_map: MapData) -> "Figure":
-    """Draw which space group every point has, and why some have none."""
+    """Draw which space group every point has, and why some have none.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     counts = tally(phase_map)
     entries = class_entries(counts.classes, counts.solved_counts, counts.n, phase_map.labels)
     entries += status_entries(counts, [s for s in Status if s != Status.SOLVED])
@@ -31,19 +37,25 @@ def phase_picture(phase_map: MapData) -> "Figure":
         f"{about(phase_map)} Colours: space group of the points with a solution. Greys: no solution, and why; "
         "ambiguous - known groups compete; unfamiliar - like nothing seen in training; unreadable - no usable pattern."
     )
-    return _map_and_legend(
+    return map_and_legend(
         phase_map, decision_pixels(phase_map), entries, f"Space groups · {phase_map.name}", caption
     )
 
 
 def status_picture(phase_map: MapData) -> "Figure":
-    """Draw where there is a solution, and where not and why."""
+    """Draw where there is a solution, and where not and why.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     counts = tally(phase_map)
     caption = (
         f"{about(phase_map)} Solved - the ensemble answers; ambiguous - known groups compete; "
         "unfamiliar - like nothing seen in training; unreadable - no usable pattern."
     )
-    return _map_and_legend(
+    return map_and_legend(
         phase_map,
         status_pixels(phase_map),
         status_entries(counts, list(Status)),
@@ -53,7 +65,13 @@ def status_picture(phase_map: MapData) -> "Figure":
 
 
 def entropy_picture(phase_map: MapData) -> "Figure":
-    """Draw the total uncertainty: entropy of the mean of the members, in nats and as a share of log K."""
+    """Draw the total uncertainty: entropy of the mean of the members, in nats and as a share of log K.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     k = len(phase_map.classes)
     highest = float(np.log(max(2, k)))
     caption = (
@@ -74,7 +92,13 @@ def entropy_picture(phase_map: MapData) -> "Figure":
 
 
 def confidence_picture(phase_map: MapData) -> "Figure":
-    """Draw the calibrated probability of the group put first."""
+    """Draw the calibrated probability of the group put first.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     caption = (
         f"{about(phase_map)} Calibrated probability of the group that the ensemble puts first, whether it "
         f"answers or not; 1 / K = {1 / len(phase_map.classes):.2f} is a guess. White: no value."
@@ -90,9 +114,10 @@ def confidence_picture(phase_map: MapData) -> "Figure":
     )
 
 
-def _map_and_legend(
+def map_and_legend(
     phase_map: MapData, image: NDArray[np.uint8], entries: list, title: str, caption: str
 ) -> "Figure":
+    """Draw a map of painted points with its legend beside it."""
     width, height = map_size(phase_map, LONGEST)
     figure = new_figure(
         max(width, NARROWEST) + LEGEND_WIDTH, max(height, legend_height(entries)) + WORDS_HEIGHT

@@ -33,7 +33,7 @@ def pooled_picture(alone: MapData, together: MapData) -> "Figure":
     entries += status_entries(counts, [s for s in Status if s != Status.SOLVED])
     width, height = map_size(alone, PANEL)
     figure = new_figure(
-        2 * (max(width, 1.5) + 0.15) + LEGEND_WIDTH, max(height + 0.5, legend_height(entries)) + 1.1
+        2 * (max(width, 1.5) + 0.15) + LEGEND_WIDTH, max(height + 0.5, legend_height(entries)) + 0.7
     )
     for axes, drawn, title in zip(
         figure.subplots(1, 2),

@@ -1,5 +1,7 @@
 """A map as pixels: colours of points, stripes of reasons, rows of a hexagonal grid shifted."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,6 +61,57 @@ def decision_pixels(phase_map: MapData) -> NDArray[np.uint8]:
     """Paint solved points in the colours of their space groups and the others in the tones of their reasons."""
     image = class_pixels(phase_map, phase_map.decision.winner)
     return _tones_over(image, phase_map, [s for s in Status if s != Status.SOLVED])
+
+
+def fade(confidence: NDArray[np.floating], classes: int) -> NDArray[np.float64]:
+    """Share of its own colour that a first choice keeps where it is no answer, the rest being paper.
+
+    Parameters
+    ----------
+    confidence
+        Calibrated, shape (N,).
+    classes
+        Number K of classes: 1 / K is a guess.
+
+    Returns
+    -------
+    numpy.ndarray
+        0.18 for a guess to 0.75 for a sure choice, shape (N,); an answer alone is in full colour.
+
+    Examples
+    --------
+    >>> fade(np.array([0.25, 1.0]), 4).tolist()
+    [0.18, 0.75]
+    """
+    guess = 1.0 / classes
+    above = (np.nan_to_num(np.asarray(confidence, dtype=np.float64)) - guess) / (1.0 - guess or 1.0)
+    return 0.18 + 0.57 * np.clip(above, 0.0, 1.0)
+
+
+def first_choice_pixels(phase_map: MapData) -> NDArray[np.uint8]:
+    """Paint every point in the colour of the group put first: in full where it is answered, else faded by confidence.
+
+    What is unfamiliar or unreadable has no first choice worth showing, and the tone of its reason.
+    """
+    d = phase_map.decision
+    image = class_pixels(phase_map, d.winner)
+    share = np.where(d.status == Status.SOLVED, 1.0, fade(d.confidence, len(phase_map.classes)))
+    kept = pixels(phase_map, share, 1.0)[..., None]
+    image = np.round(kept * image + (1.0 - kept) * 255).astype(np.uint8)
+    return _tones_over(image, phase_map, [Status.UNFAMILIAR, Status.UNREADABLE])
+
+
+def striped_pixels(
+    phase_map: MapData, codes: NDArray[np.integer], paints: Sequence[tuple[str, str]]
+) -> NDArray[np.uint8]:
+    """Paint codes, shape (N,), each in its colour with stripes of its second one; unfamiliar and unreadable as ever."""
+    ground = rgb_of([*(first for first, _ in paints), NO_PATTERN_COLOUR])
+    stripes = rgb_of([*(second for _, second in paints), NO_PATTERN_COLOUR])
+    code = pixels(phase_map, np.asarray(codes, dtype=np.int64), len(paints))
+    row, col = np.ogrid[: code.shape[0], : code.shape[1]]
+    striped = ((row + col) % STRIPE < STRIPE // 2)[..., None]
+    image = np.where(striped, stripes[code], ground[code])
+    return _tones_over(image, phase_map, [Status.UNFAMILIAR, Status.UNREADABLE])
 
 
 def status_pixels(phase_map: MapData) -> NDArray[np.uint8]:

@@ -47,7 +47,13 @@ class Tally:
 
 
 def tally(phase_map: MapData) -> Tally:
-    """Count the points of a map."""
+    """Count the points of a map.
+
+    Returns
+    -------
+    Tally
+        Points by class and by status.
+    """
     d, k = phase_map.decision, len(phase_map.classes)
 
     def count(indices: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -62,6 +68,11 @@ def tally(phase_map: MapData) -> Tally:
         solved_counts=count(d.winner[d.status == Status.SOLVED]),
         status_counts=np.bincount(d.status, minlength=len(STATUS_NAMES)),
     )
+
+
+def mostly_answered(phase_map: MapData) -> bool:
+    """Whether at least half of the points have an answer: a map then opens on its answers, else on first choices."""
+    return bool(np.mean(phase_map.decision.status == Status.SOLVED) >= 0.5)
 
 
 def tally_rows(counts: Tally) -> list[dict[str, object]]:

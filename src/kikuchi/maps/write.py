@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.phase_fractions import Fractions
-from kikuchi._support.atomic import replaced
 from kikuchi.maps.ang_file import write_ang
+from kikuchi.maps.choice_pictures import candidates_picture, first_choice_picture, opening_picture
 from kikuchi.maps.csv_file import write_csv
 from kikuchi.maps.ctf_file import write_ctf
 from kikuchi.maps.full_grid import is_hexagonal
 from kikuchi.maps.h5_file import write_h5
 from kikuchi.maps.members_picture import members_picture
 from kikuchi.maps.phase_map import PhaseMap
-from kikuchi.maps.pictures import confidence_picture, entropy_picture, phase_picture, status_picture
+from kikuchi.maps.picture_files import write_pictures
+from kikuchi.maps.pictures import confidence_picture, entropy_picture, status_picture
 from kikuchi.maps.summary_file import write_summary
 
 NO_HEXAGONAL_CTF = (
@@ -21,11 +22,13 @@ NO_HEXAGONAL_CTF = (
     "map.csv keep the positions"
 )
 PICTURES: dict[str, Callable[[PhaseMap], Any]] = {
-    "phase.png": phase_picture,
-    "entropy.png": entropy_picture,
-    "confidence.png": confidence_picture,
-    "status.png": status_picture,
-    "members.png": members_picture,
+    "phase": opening_picture,
+    "first_choice": first_choice_picture,
+    "candidates": candidates_picture,
+    "entropy": entropy_picture,
+    "confidence": confidence_picture,
+    "status": status_picture,
+    "members": members_picture,
 }
 
 
@@ -44,8 +47,8 @@ def write_map(phase_map: PhaseMap, out_dir: str | Path, *, fractions: Fractions 
     Returns
     -------
     list of Path
-        ``map.h5``, ``map.csv``, ``map.ang``, ``map.ctf``, ``summary.json`` and the five pictures. A hexagonal map has
-        no ``map.ctf``, and one of an earlier map goes.
+        ``map.h5``, ``map.csv``, ``map.ang``, ``map.ctf``, ``summary.json`` and the pictures as PNG; SVG, PDF and
+        captions are in ``figures``. A hexagonal map has no ``map.ctf``, and one of an earlier map goes.
 
     Raises
     ------
@@ -60,8 +63,5 @@ def write_map(phase_map: PhaseMap, out_dir: str | Path, *, fractions: Fractions 
     for name, write in writers.items():
         write(phase_map, out / name)
     write_summary(phase_map, out / "summary.json", fractions)
-    for name, draw in PICTURES.items():
-        figure = draw(phase_map)
-        with replaced(out / name) as temporary:
-            figure.savefig(temporary)
-    return [out / name for name in (*writers, "summary.json", *PICTURES)]
+    drawn = write_pictures({name: draw(phase_map) for name, draw in PICTURES.items()}, out)
+    return [*(out / name for name in (*writers, "summary.json")), *drawn]

@@ -85,6 +85,11 @@ def fit_evidence(scores: np.ndarray, labels: np.ndarray, size: int) -> Evidence:
         True class indices, shape (n,).
     size
         Number of features D.
+
+    Returns
+    -------
+    Evidence
+        Slope and biases.
     """
     from scipy.optimize import minimize
     from scipy.special import log_softmax
@@ -187,6 +192,11 @@ def flattened(patterns: np.ndarray, background: np.ndarray | None) -> np.ndarray
         Shape (n, sy, sx).
     background
         Shape (sy, sx), any scale.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape as the patterns', float32.
     """
     raw = np.asarray(patterns, dtype=np.float32)
     if background is None:

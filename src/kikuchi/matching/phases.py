@@ -9,7 +9,7 @@ import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi.simulate import MasterPattern, bloch_wave_master, cached_master, load_master, load_structure
-from kikuchi.simulate.crystals.structures import Structure, detected_space_group, structure_from_dict
+from kikuchi.simulate.crystals.structures import Structure, detected_space_group
 from kikuchi.simulate.masters.bloch_waves import Scattering
 from kikuchi.simulate.masters.master_file import read_stored_master
 from kikuchi.simulate.masters.structure_factors import affordable_spacing
@@ -200,15 +200,3 @@ def _stored_structure(path: Path) -> Structure | None:
         return read_stored_master(path).structure
     except InputError:
         return None
-
-
-def candidate_from_dict(data: dict[str, Any]) -> Candidate:
-    """Read back what `Candidate.to_dict` wrote; its file is not looked for."""
-    structure = data.get("structure")
-    lattice = data.get("lattice")
-    return Candidate(
-        name=str(data["name"]),
-        space_group=int(data["space_group"]),
-        lattice=None if lattice is None else tuple(float(v) for v in lattice),  # type: ignore[arg-type]
-        structure=None if structure is None else structure_from_dict(structure),
-    )

@@ -8,7 +8,7 @@ import numpy as np
 from kikuchi.matching.dictionary import Dictionary, build_dictionary, fundamental_orientations
 from kikuchi.matching.refine import refine
 from kikuchi.matching.spectrum import Spectrum
-from kikuchi.matching.texture import Texture
+from kikuchi.matching.texture import Texture, plain_views
 from kikuchi.simulate.detector.geometry import Geometry
 
 #: Most entries of a dictionary; crystals of little symmetry are sampled more coarsely than was asked.
@@ -117,7 +117,14 @@ class Matching:
         rotations, scores
             Unit quaternions (n, 4) and normalised correlations (n,).
         """
-        few = self.coarse.of_patterns(patterns)
+        full = self.spectrum.of_patterns(patterns)
+        few = full if self.coarse is self.spectrum else self.coarse.of_patterns(patterns)
+        return self.match_features(few, full, place)
+
+    def match_features(
+        self, few: np.ndarray, full: np.ndarray, place: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Find orientations as `match` does, from unit features at few pixels and at all, shapes (n, d) and (n, D)."""
         entries, _ = self.dictionary.best(few, self.search.entries)
         all_steps, two_steps, last_steps = self.search.steps
         rotations, scores = self._refined(
@@ -131,10 +138,13 @@ class Matching:
         rotations = np.take_along_axis(rotations, best[..., None], axis=1)
         scores = np.take_along_axis(scores, best, axis=1)
         if last_steps and self.coarse is not self.spectrum:
-            rotations, scores = self._refined(
-                self.spectrum.of_patterns(patterns), place, rotations, self.spectrum, last_steps
-            )
+            rotations, scores = self._refined(full, place, rotations, self.spectrum, last_steps)
         return rotations[:, 0], scores[:, 0]
+
+    def models(self, rotations: np.ndarray, place: np.ndarray, spectrum: Spectrum) -> np.ndarray:
+        """Simulate the features of patterns at poses (n, 4) and places (n, 2), not normalised, shape (n, d)."""
+        geometry = base_at(self.base, spectrum, self.plane.at(place))
+        return spectrum.of_models(plain_views(self.texture, rotations, geometry))
 
     def refined(
         self, patterns: np.ndarray, place: np.ndarray, rotations: np.ndarray

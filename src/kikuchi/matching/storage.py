@@ -138,14 +138,14 @@ def load_matcher(folder: Path) -> MatcherMember:
             ):
                 raise ValueError("hemispheres that are no squares of numbers")
             masters.append(MasterPattern(str(k), group, float(kv), north, south, "dynamical"))
-        told = settings["spectrum"]
-        rows, columns = (int(v) for v in told["shape"])
+        record = settings["spectrum"]
+        rows, columns = (int(v) for v in record["shape"])
         if not (8 <= rows <= 512 and 8 <= columns <= 512):
-            raise ValueError(f"shape {told['shape']}")
+            raise ValueError(f"shape {record['shape']}")
         spectrum = Spectrum(
             (rows, columns),
-            float(told["highest"]),
-            float(told["blur"]),
+            float(record["highest"]),
+            float(record["blur"]),
             arrays.get("weights"),
             arrays.get("transfer"),
             arrays.get("mask"),
@@ -167,7 +167,7 @@ def load_matcher(folder: Path) -> MatcherMember:
         evidence = Evidence(float(settings["slope"]), tuple(float(b) for b in settings["bias"]))
         if len(evidence.bias) != len(groups):
             raise ValueError("biases of other classes")
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise InputError(f"not a matcher: {error}", path=path, remedy=_REMEDY) from None
     return MatcherMember(matcher, evidence, arrays.get("background"))
 

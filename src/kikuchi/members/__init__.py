@@ -4,7 +4,7 @@ Keras is imported when a function needs it, so that importing this package is fr
 """
 
 from kikuchi.members.architectures import build_backbone, build_member
-from kikuchi.members.auxiliary_task import guide_cells
+from kikuchi.members.auxiliary_task import auxiliary_cells
 from kikuchi.members.draws import HeadDraws, dropout_draws, head_draws, member_draws
 from kikuchi.members.linear_probe import features_of, fit_head, train_frozen
 from kikuchi.members.predict import predict
@@ -23,13 +23,13 @@ __all__ = [
     "History",
     "MemberSpec",
     "Training",
+    "auxiliary_cells",
     "build_backbone",
     "build_member",
     "copy_backbone",
     "dropout_draws",
     "features_of",
     "fit_head",
-    "guide_cells",
     "head_draws",
     "load_backbone_weights",
     "load_member",

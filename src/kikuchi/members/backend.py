@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ensemble.errors import InputError
-from kikuchi.members.auxiliary_task import guide_variables, training_half
+from kikuchi.members.auxiliary_task import auxiliary_variables, training_half
 
 if TYPE_CHECKING:
     import keras
@@ -25,12 +25,12 @@ class Steps(Protocol):
         """
 
     def step(
-        self, patterns: np.ndarray, labels: np.ndarray, sights: np.ndarray | None = None
+        self, patterns: np.ndarray, labels: np.ndarray, targets: np.ndarray | None = None
     ) -> tuple[float, float]:
         """Learn from one batch (n, size, size), float32 in [-1, 1]; return its mean loss in nats and its accuracy.
 
-        Labels are class indices (n,), or what teachers say, (n, T, K). Under guidance with what its parts look at,
-        (n, cells, cells, `SIGHTS`).
+        Labels are class indices (n,), or soft targets of T teachers, (n, T, K). Targets of the auxiliary task are
+        (n, cells, cells, `TARGETS`), None without one.
         """
 
     def end(self) -> None:
@@ -43,7 +43,7 @@ class Steps(Protocol):
         """Take up the member's weights and an optimizer's state; False where it is that of other steps."""
 
 
-def steps_of(model: "keras.Model", training: "Training", *, taught: bool = False) -> Steps:
+def steps_of(model: "keras.Model", training: "Training", *, soft: bool = False) -> Steps:
     """Return what trains a member.
 
     Parameters
@@ -70,7 +70,7 @@ def steps_of(model: "keras.Model", training: "Training", *, taught: bool = False
         from kikuchi.members.torch_backend import TorchSteps
 
         return TorchSteps(model, training, mixed=_bfloat16_is_fast())
-    return KerasSteps(model, training, taught=taught)
+    return KerasSteps(model, training, soft=soft)
 
 
 def _bfloat16_is_fast() -> bool:
@@ -118,14 +118,14 @@ class KerasSteps:
         See `steps_of`.
     """
 
-    def __init__(self, model: "keras.Model", training: "Training", *, taught: bool = False) -> None:
+    def __init__(self, model: "keras.Model", training: "Training", *, soft: bool = False) -> None:
         import keras
 
-        self._guided, self._taught = training.guidance > 0, taught
+        self._has_task, self._soft = training.auxiliary_weight > 0, soft
         self._trained = training_half(model, training)
-        self._guide = guide_variables(self._trained)
+        self._task_variables = auxiliary_variables(self._trained)
         # Entropy and accuracy by name, whatever else is in the loss.
-        if taught:
+        if soft:
             mean = keras.metrics.MeanMetricWrapper
             entropy = _teachers_entropy
             metrics = [mean(_teachers_entropy, name="entropy"), mean(_teachers_agreement, name="accuracy")]
@@ -138,9 +138,9 @@ class KerasSteps:
         # XLA on a CPU does not finish compiling Xception in minutes, so it is left to the user's Keras config.
         self._trained.compile(
             keras.optimizers.Adam(training.learning_rate, weight_decay=training.weight_decay),
-            [entropy, "mse"] if self._guided else entropy,
-            loss_weights=[1.0, training.guidance] if self._guided else None,
-            metrics=[metrics, []] if self._guided else metrics,
+            [entropy, "mse"] if self._has_task else entropy,
+            loss_weights=[1.0, training.auxiliary_weight] if self._has_task else None,
+            metrics=[metrics, []] if self._has_task else metrics,
             jit_compile=False,
         )
         # Keras may have wrapped it, to scale the loss under mixed precision.
@@ -153,15 +153,15 @@ class KerasSteps:
         self._trained.optimizer.learning_rate = learning_rate
 
     def step(
-        self, patterns: np.ndarray, labels: np.ndarray, sights: np.ndarray | None = None
+        self, patterns: np.ndarray, labels: np.ndarray, targets: np.ndarray | None = None
     ) -> tuple[float, float]:
         """Learn from one batch."""
         self._trained.reset_metrics()
-        truth: Any = labels.astype(np.float32 if self._taught else np.int32)
-        told = self._trained.train_on_batch(
-            patterns[..., None], [truth, sights] if self._guided else truth, return_dict=True
+        truth: Any = labels.astype(np.float32 if self._soft else np.int32)
+        record = self._trained.train_on_batch(
+            patterns[..., None], [truth, targets] if self._has_task else truth, return_dict=True
         )
-        found = {name.removeprefix("head_"): float(value) for name, value in told.items()}
+        found = {name.removeprefix("head_"): float(value) for name, value in record.items()}
         return found["entropy"], found["accuracy"]
 
     def end(self) -> None:
@@ -171,12 +171,12 @@ class KerasSteps:
         """Return the optimizer's state."""
         import keras
 
-        variables = [*self._trained.optimizer.variables, *self._guide]
+        variables = [*self._trained.optimizer.variables, *self._task_variables]
         return [np.asarray(keras.ops.convert_to_numpy(v.value)) for v in variables]
 
     def restore(self, state: list[np.ndarray]) -> bool:
         """Take up the member's weights and an optimizer's state of the same steps."""
-        variables = [*self._trained.optimizer.variables, *self._guide]
+        variables = [*self._trained.optimizer.variables, *self._task_variables]
         if [tuple(v.shape) for v in variables] != [a.shape for a in state]:
             return False
         for variable, value in zip(variables, state, strict=True):

@@ -35,7 +35,7 @@ def read_history(folder: Path) -> History:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         return History([Epoch(int(r["epoch"]), *(float(r[c]) for c in _COLUMNS[1:])) for r in rows])
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise InputError("not a history of losses", path=path, remedy="copy the bundle again") from error
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import keras
 
 
-def features_of(model: "keras.Model", patterns: np.ndarray, *, mirror: bool = False) -> np.ndarray:
-    """Return the features of prepared patterns, and with `mirror` those of the mirrored patterns after them.
+def features_of(model: "keras.Model", patterns: np.ndarray, *, flip: bool = False) -> np.ndarray:
+    """Return the features of prepared patterns, and with `flip` those of the mirrored patterns after them.
 
     Parameters
     ----------
@@ -25,11 +25,11 @@ def features_of(model: "keras.Model", patterns: np.ndarray, *, mirror: bool = Fa
         A member.
     patterns
         (n, size, size), range [-1, 1].
-    mirror
+    flip
         A mirrored pattern has the same Laue class and absences: (2 n, F) instead of (n, F).
     """
     features = predict(model, patterns)[1]
-    if not mirror:
+    if not flip:
         return features
     return np.concatenate([features, predict(model, patterns[:, :, ::-1])[1]])
 
@@ -68,7 +68,7 @@ def fit_head(
 
 
 def train_frozen(
-    model: "keras.Model", spec: MemberSpec, train: Patterns, validation: Patterns, *, mirror: bool
+    model: "keras.Model", spec: MemberSpec, train: Patterns, validation: Patterns, *, flip: bool
 ) -> History:
     """Train only the head of a member: one pass of its backbone over the patterns, and an exact fit.
 
@@ -78,7 +78,7 @@ def train_frozen(
         The member, its backbone filled.
     train, validation
         Prepared patterns and class indices. The validation patterns are scored, nothing is chosen by them.
-    mirror
+    flip
         Fit to the mirrored patterns as well; not where the head has a posterior, which would count them as further
         observations.
 
@@ -88,9 +88,9 @@ def train_frozen(
         One epoch.
     """
     begin = time.perf_counter()
-    mirror = mirror and spec.head == "dropout"
-    features = features_of(model, train[0], mirror=mirror)
-    labels = np.tile(train[1], 2) if mirror else train[1]
+    flip = flip and spec.head == "dropout"
+    features = features_of(model, train[0], flip=flip)
+    labels = np.tile(train[1], 2) if flip else train[1]
     fit_head(model, spec, features, labels)
     kernel, bias = (np.asarray(w) for w in model.get_layer("head").get_weights())
     loss, accuracy = _score(features, labels, kernel, bias)

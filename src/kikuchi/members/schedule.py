@@ -24,12 +24,12 @@ class Training:
         Of Adam.
     min_delta, patience
         Stop after `patience` epochs in which the validation loss did not fall by more than `min_delta`.
-    mirror
+    flip_augmentation
         Show every pattern as it is or mirrored, at random. A mirrored pattern is that of the mirrored
         crystal, which has the same Laue class and the same systematic absences. Not in the paper.
-    warm_down
+    cosine_decay
         Lower the learning rate along a half cosine to zero over `epochs`. Not in the paper.
-    guidance
+    auxiliary_weight
         Weight of the loss of what the parts of the screen look at (`kikuchi.members.auxiliary_task`), where the
         training data tell it; 0 is none. Not in the paper.
     engine
@@ -43,9 +43,9 @@ class Training:
     weight_decay: float = 1e-5
     min_delta: float = 0.001
     patience: int = 15
-    mirror: bool = False
-    warm_down: bool = False
-    guidance: float = 0.0
+    flip_augmentation: bool = False
+    cosine_decay: bool = False
+    auxiliary_weight: float = 0.0
     engine: str = "auto"
 
     def __post_init__(self) -> None:

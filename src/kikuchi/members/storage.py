@@ -28,6 +28,7 @@ def save_member(model: "keras.Model", spec: MemberSpec, folder: Path) -> None:
         Made if missing.
     """
     with atomic.replaced(folder / WEIGHTS) as partial:
+        atomic.require_room(folder / WEIGHTS, sum(weight.nbytes for weight in model.get_weights()))
         model.save_weights(partial)
     atomic.write_json(folder / DESCRIPTION, spec.to_dict())
 
@@ -37,7 +38,7 @@ def read_spec(folder: Path) -> MemberSpec:
     path = folder / DESCRIPTION
     try:
         return MemberSpec.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, OverflowError, TypeError, ValueError) as error:
         raise InputError("not a member's description", path=path, remedy="copy the bundle again") from error
 
 

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from ensemble.errors import InputError
-from kikuchi.members.auxiliary_task import guide_variables, training_half
+from kikuchi.members.auxiliary_task import auxiliary_variables, training_half
 
 if TYPE_CHECKING:
     import keras
@@ -34,7 +34,7 @@ class TorchSteps:
     Parameters
     ----------
     model, training
-        The member and the schedule; with guidance the network has a second output.
+        The member and the schedule; with the auxiliary task the network has a second output.
     mixed
         Whether convolutions run in bfloat16; weights, the head and the loss are float32 always.
 
@@ -50,7 +50,7 @@ class TorchSteps:
         self._tensors: list[tuple[Any, torch.Tensor, tuple[tuple[int, ...], tuple[int, ...]]]] = []
         half = training_half(model, training)
         self._network = self._functional(half)
-        self._guidance, self._guide = training.guidance, guide_variables(half)
+        self._auxiliary_weight, self._task_variables = training.auxiliary_weight, auxiliary_variables(half)
         self._read()
         # Keras' epsilon; PyTorch's is smaller still.
         self._optimizer = torch.optim.AdamW(
@@ -66,7 +66,7 @@ class TorchSteps:
             group["lr"] = learning_rate
 
     def step(
-        self, patterns: np.ndarray, labels: np.ndarray, sights: np.ndarray | None = None
+        self, patterns: np.ndarray, labels: np.ndarray, targets: np.ndarray | None = None
     ) -> tuple[float, float]:
         """Learn from one batch."""
         logits, *answers = self.outputs(patterns)
@@ -79,8 +79,8 @@ class TorchSteps:
             loss = functional.cross_entropy(logits, truth)
         whole = loss
         if answers:
-            seen = torch.from_numpy(np.ascontiguousarray(sights)).permute(0, 3, 1, 2)
-            whole = loss + self._guidance * functional.mse_loss(answers[0].float(), seen)
+            seen = torch.from_numpy(np.ascontiguousarray(targets)).permute(0, 3, 1, 2)
+            whole = loss + self._auxiliary_weight * functional.mse_loss(answers[0].float(), seen)
         self._optimizer.zero_grad()
         whole.backward()
         self._optimizer.step()
@@ -108,15 +108,15 @@ class TorchSteps:
         for one in self._learned():
             kept = self._optimizer.state[one]
             found += [kept[name].detach().contiguous().numpy() for name in ("step", "exp_avg", "exp_avg_sq")]
-        return found + [np.array(variable) for variable in self._guide]
+        return found + [np.array(variable) for variable in self._task_variables]
 
     def restore(self, state: list[np.ndarray]) -> bool:
         """Take up the member's weights and an optimizer's state of the same steps."""
         learned = self._learned()
         wanted = [s for one in learned for s in ((), *[tuple(one.shape)] * 2)]
-        if [a.shape for a in state] != wanted + [tuple(v.shape) for v in self._guide]:
+        if [a.shape for a in state] != wanted + [tuple(v.shape) for v in self._task_variables]:
             return False
-        for variable, value in zip(self._guide, state[len(wanted) :], strict=True):
+        for variable, value in zip(self._task_variables, state[len(wanted) :], strict=True):
             variable.assign(value)
         self._read()
         for number, one in enumerate(learned):

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 #: Batches whose statistics a network is given, as long as what it began with has more than this share of them.
-_BATCHES_TO_SETTLE = 8
+_BATCHES_TO_AVERAGE = 8
 _FORGOTTEN = 1e-4
 
 #: Patterns with their class indices or what teachers say of them, or a function that gives fresh ones for each epoch;
-#: under guidance with what the parts of the screen look at, (n, cells, cells, channels).
+#: with the auxiliary task with what the parts of the screen look at, (n, cells, cells, channels).
 Patterns = tuple[np.ndarray, np.ndarray]
-Taught = Patterns | tuple[np.ndarray, np.ndarray, np.ndarray]
-Source = Taught | Callable[[int], Taught]
+EpochData = Patterns | tuple[np.ndarray, np.ndarray, np.ndarray]
+Source = EpochData | Callable[[int], EpochData]
 
 
 def train_member(
@@ -50,8 +50,8 @@ def train_member(
         probabilities (n, T, K) that T teachers give, of whom its T K logits have one part after another; or, as soft
         labels, probabilities (n, K), which hold for a pattern's mirror image too. To train on
         data without end, `train` is a function from the epoch's number (from 1) to such a pair; the next epoch's is
-        made in a thread while this one's is learned. Under guidance `train` has, or gives, a third array: what the
-        parts of the screen look at, (n, cells, cells, 8) as `kikuchi.simulate.training.zone_axis_targets` tells it.
+        made in a thread while this one's is learned. With the auxiliary task there is a third array, its targets
+        (n, cells, cells, 8), see `kikuchi.simulate.training.zone_axis_targets`.
     training
         The schedule.
     seed
@@ -73,9 +73,9 @@ def train_member(
         teachers say of them are to be mirrored: it was not said of their mirror images.
     """
     soft = validation[1].ndim > 1
-    if validation[1].ndim > 2 and training.mirror:
+    if validation[1].ndim > 2 and training.flip_augmentation:
         raise InputError("what teachers say of a pattern is not what they say of its mirror image")
-    steps = steps_of(model, training, taught=soft)
+    steps = steps_of(model, training, soft=soft)
     history = History()
     best: list[np.ndarray] | None = None
     if work is not None:
@@ -88,16 +88,16 @@ def train_member(
         epoch = len(history.epochs) + 1
         begin = time.perf_counter()
         rng = np.random.default_rng([seed, epoch])
-        lowered = 0.5 * (1 + np.cos(np.pi * (epoch - 1) / training.epochs)) if training.warm_down else 1.0
+        lowered = 0.5 * (1 + np.cos(np.pi * (epoch - 1) / training.epochs)) if training.cosine_decay else 1.0
         steps.begin(seed, epoch, training.learning_rate * lowered)
-        taught = source.take(epoch)
-        loss, accuracy = _one_pass(steps, taught, training, rng)
+        data = source.take(epoch)
+        loss, accuracy = _one_pass(steps, data, training, rng)
         steps.end()
-        if _momentum(model) ** (epoch * len(taught[0]) / training.batch) > _FORGOTTEN:
-            batches = min(_BATCHES_TO_SETTLE, -(-len(taught[0]) // training.batch))
+        if _momentum(model) ** (epoch * len(data[0]) / training.batch) > _FORGOTTEN:
+            batches = min(_BATCHES_TO_AVERAGE, -(-len(data[0]) // training.batch))
             # Filled up as in training: a batch of one pattern has hardly any variance.
-            some = np.resize(rng.permutation(len(taught[0])), (batches, training.batch))
-            settle(model, (taught[0][chosen] for chosen in some))
+            some = np.resize(rng.permutation(len(data[0])), (batches, training.batch))
+            recompute_batch_norm(model, (data[0][chosen] for chosen in some))
         logits, _ = predict(model, validation[0])
         validation_loss, validation_accuracy = _score(logits, validation[1])
         if not np.isfinite(loss):
@@ -120,7 +120,7 @@ def train_member(
     return history
 
 
-def settle(model: "keras.Model", batches: Iterable[np.ndarray]) -> None:
+def recompute_batch_norm(model: "keras.Model", batches: Iterable[np.ndarray]) -> None:
     """Give the normalisations of a backbone that is trained the mean statistics of some batches.
 
     Keras begins with a mean of 0 and a variance of 1 and, in Xception, takes up a hundredth of each batch's. Behind
@@ -169,11 +169,11 @@ class _Ahead:
         self._train = train
         self._last = last
         self._pool = ThreadPoolExecutor(1) if callable(train) else None
-        self._next: Future[Taught] | None = None
+        self._next: Future[EpochData] | None = None
         if callable(train) and self._pool is not None and first <= last:
             self._next = self._pool.submit(train, first)
 
-    def take(self, epoch: int) -> Taught:
+    def take(self, epoch: int) -> EpochData:
         if not callable(self._train) or self._pool is None:
             return self._train  # type: ignore[return-value]
         assert self._next is not None
@@ -184,23 +184,23 @@ class _Ahead:
 
 
 def _one_pass(
-    steps: Steps, taught: Taught, training: Training, rng: np.random.Generator
+    steps: Steps, data: EpochData, training: Training, rng: np.random.Generator
 ) -> tuple[float, float]:
     """Show every training pattern once; return the mean loss and accuracy over the pass."""
-    patterns, labels, *sights = taught
-    if bool(sights) != (training.guidance > 0):
+    patterns, labels, *targets = data
+    if bool(targets) != (training.auxiliary_weight > 0):
         raise InputError(
-            "guidance needs training data that tell what the parts of the screen look at, and nothing else does"
+            "the auxiliary task needs training data with its targets, and no other training takes them"
         )
     order = rng.permutation(len(labels))
-    mirrored = rng.random(len(labels)) < 0.5 if training.mirror else np.zeros(len(labels), bool)
+    mirrored = rng.random(len(labels)) < 0.5 if training.flip_augmentation else np.zeros(len(labels), bool)
     # A shorter last batch would compile the step again and weigh its patterns more; it is filled up.
     count = -(-len(order) // training.batch)
     order = np.resize(order, count * training.batch)
     totals = np.zeros(2)
     for chosen in order.reshape(count, training.batch):
         batch = _mirrored(patterns[chosen].astype(np.float32), mirrored[chosen])
-        seen = [_mirrored(several[chosen], mirrored[chosen]) for several in sights]
+        seen = [_mirrored(several[chosen], mirrored[chosen]) for several in targets]
         totals += steps.step(batch, _as_teachers(labels[chosen]), *seen)
     loss, accuracy = totals / count
     return float(loss), float(accuracy)

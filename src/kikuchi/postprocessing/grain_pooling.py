@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 
 from ensemble.abstention import AbstentionRule, Certificate, Decision, Status
 from ensemble.abstention.risk_control import certify, threshold_sequence
-from ensemble.abstention.rule import select
 from ensemble.abstention.splitting import split_groups
 from ensemble.errors import InputError
 from ensemble.grain_pooling import GrainPooling, fit_grain_pooling, majority
-from kikuchi._support.atomic import replaced
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import HeldOut
 from kikuchi.maps import PhaseMap
+from kikuchi.maps.picture_files import write_pictures
 from kikuchi.maps.pooled_picture import pooled_picture
 
 POOLED = "pooled_space_group"
@@ -214,23 +213,18 @@ def decided_by_grains(
 def _evidence(bundle: Bundle, rule: str, abstention: AbstentionRule, held_out: HeldOut) -> NDArray[Any]:
     """Calibrated probabilities of held-out patterns, NaN where they are unreadable or unfamiliar."""
     p = bundle.calibrated(held_out.outputs, rule)[1]
-    chosen = select(
+    chosen = abstention.gate(
         p,
-        abstention.set_thresholds,
-        0.0,
-        abstention.familiarity_threshold,
-        abstention.quality_threshold,
-        held_out.outputs.unfamiliarity,
-        held_out.outputs.quality,
+        unfamiliarity=held_out.outputs.unfamiliarity,
+        quality=held_out.outputs.quality,
+        confident=False,
     )
     return np.where((chosen.readable & chosen.familiar)[:, None], p, np.nan)
 
 
 def write_pooled(phase_map: PhaseMap, folder: Path) -> None:
     """Write ``pooled.png``: both maps side by side."""
-    figure = pooled_picture(phase_map, pooled_phase_map(phase_map))
-    with replaced(folder / "pooled.png") as temporary:
-        figure.savefig(temporary)
+    write_pictures({"pooled": pooled_picture(phase_map, pooled_phase_map(phase_map))}, folder, more=True)
 
 
 def with_grains(

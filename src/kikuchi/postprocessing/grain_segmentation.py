@@ -5,16 +5,17 @@ patterns of neighbours are.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.errors import InputError
+from kikuchi._support.choices import GrainsBy
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.scans import Preparation, Scan, background_for, prepare
 
-HOW = ("orientations", "patterns")
+HOW = get_args(GrainsBy)
 """Where grains come from."""
 
 MISORIENTATION = 5.0
@@ -127,8 +128,53 @@ def _product(turn: NDArray[np.floating], q: NDArray[np.floating]) -> NDArray[np.
     return q @ matrix.T
 
 
+def carries_orientations(scan: Scan) -> bool:
+    """Say whether orientations came with a scan's patterns: any, and not the same everywhere by default."""
+    return scan.xmap is not None and not np.allclose(scan.xmap.rotations.angle, 0)
+
+
+def without_fragments(
+    grains: NDArray[np.integer], row: NDArray[np.integer], col: NDArray[np.integer], least: int = 3
+) -> NDArray[np.intp]:
+    """Give fragments of a map to a grain beside them: what looks like neither side of a boundary is no grain.
+
+    Parameters
+    ----------
+    grains
+        Of each point, shape (N,).
+    row, col
+        Place of each point on the grid, shape (N,).
+    least
+        Points that make a grain. A smaller one joins the largest grain that it touches, if that has so many.
+
+    Returns
+    -------
+    Grains, numbered from 0 on in the order of their first points, shape (N,).
+
+    Examples
+    --------
+    >>> without_fragments(np.array([0, 0, 0, 1, 2, 2, 2]), np.zeros(7, int), np.arange(7)).tolist()
+    [0, 0, 0, 0, 1, 1, 1]
+    """
+    found = np.unique(np.asarray(grains), return_inverse=True)[1]
+    a, b = neighbours(np.asarray(row), np.asarray(col))
+    while True:
+        size = np.bincount(found)
+        first, second = np.r_[found[a], found[b]], np.r_[found[b], found[a]]
+        small = (size[first] < least) & (size[second] >= least) & (first != second)
+        if not small.any():
+            break
+        order = np.lexsort((-second[small], size[second[small]], first[small]))
+        joins, to = first[small][order], second[small][order]
+        last = np.r_[joins[1:] != joins[:-1], True]
+        target = np.arange(len(size))
+        target[joins[last]] = to[last]
+        found = np.unique(target[found], return_inverse=True)[1]
+    return _in_order(found)
+
+
 def _same_orientation(scan: Scan) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
-    if scan.xmap is None or np.allclose(scan.xmap.rotations.angle, 0):
+    if scan.xmap is None or not carries_orientations(scan):
         why = "came without orientations to find grains by"
         if scan.simulated:
             why = (
@@ -235,6 +281,10 @@ def _number(n: int, a: NDArray[np.intp], b: NDArray[np.intp], joined: NDArray[np
     from scipy.sparse.csgraph import connected_components
 
     graph = coo_array((np.ones(joined.sum(), bool), (a[joined], b[joined])), shape=(n, n))
-    labels = connected_components(graph, directed=False)[1]
+    return _in_order(connected_components(graph, directed=False)[1])
+
+
+def _in_order(labels: NDArray[np.integer]) -> NDArray[np.intp]:
+    """Return other numbers for the same groups, in the order of their first points."""
     _, first, number = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[number]

@@ -106,12 +106,14 @@ class ScanCheck:
             gauge = self.gauge.to_dict() | {"deviations": deviations}
         shift = None
         if self.shift is not None:
-            of_class = ("shares", "low", "high", "bbse", "prior")
+            of_class = ("shares", "low", "high", "bbse", "prior", "merged")
             shift = {name: value for name, value in self.shift.to_dict().items() if name not in of_class} | {
+                "taken_as_one": [[classes[k] for k in one] for one in self.shift.merged],
                 "space_groups": [
-                    {"space_group": g} | {name: _finite(getattr(self.shift, name)[k]) for name in of_class}
+                    {"space_group": g}
+                    | {name: _finite(getattr(self.shift, name)[k]) for name in of_class if name != "merged"}
                     for k, g in enumerate(classes)
-                ]
+                ],
             }
         return {
             "block_side": self.side,
@@ -152,7 +154,7 @@ def check_scan(
     main = np.argsort(-np.nansum(values, axis=0))[:6] if read.any() else np.arange(1)
     blocks, side = independent_blocks(values[:, main], scan.row, scan.col)
     rng = np.random.default_rng(0)
-    known = _units(bundle.held_out.select(bundle.held_out.part == 1), rng)
+    known = _units(bundle.held_out.certification, rng)
     shift = _shift(bundle, rule, abstention, decision, blocks, known)
     gauge = _gauge(bundle, rule, outputs, decision, scan, blocks, known, shift)
     return ScanCheck(blocks, side, gauge, shift)
@@ -171,7 +173,7 @@ def class_promise(bundle: Bundle, rule: str, check: ScanCheck) -> AbstentionRule
         Of the scan.
     """
     k, shift = len(bundle.classes), check.shift
-    known = shift is not None and shift.identified
+    known = shift is not None and shift.bounded
     shares = (shift.low, shift.high) if shift is not None and known else (np.zeros(k), np.ones(k))
     found = fit_decision(bundle.held_out, rule, bundle.recipe, names=bundle.class_names, shares=shares)[1]
     if known:
@@ -216,7 +218,7 @@ def held_promise(
     if not apart:
         return abstention
     shift = check.shift
-    high = shift.high if shift is not None and shift.identified else np.ones(len(verdicts))
+    high = shift.high if shift is not None and shift.bounded else np.ones(len(verdicts))
     excess = excess_risk(verdicts, high, float((decision.status == Status.SOLVED).mean()))
     risk = certificate.certified_risk + excess
     named = ", ".join(bundle.class_names[v.index] for v in apart)
@@ -241,7 +243,7 @@ def expected_risk(
     """
     if shift is None or not shift.identified:
         return None
-    test = bundle.held_out.select(bundle.held_out.part == 2)
+    test = bundle.held_out.test
     if not len(test.labels):
         return None
     d = bundle.decide(test.outputs, rule=rule, abstention=abstention)
@@ -306,7 +308,7 @@ def _gauge(
     try:
         if _whole_scans(bundle.held_out):
             # Each held-out scan or crystal is one draw, and so is this one.
-            first = _units(bundle.held_out.select(bundle.held_out.part == 0), np.random.default_rng(1))
+            first = _units(bundle.held_out.calibration, np.random.default_rng(1))
             before = bundle.decide(first.outputs, rule=rule)
             base = said_features(first.outputs, before, before.status != Status.UNREADABLE)
             return rank_unit(base, own, np.median(new, axis=0), names, level=LEVEL)

@@ -1,38 +1,146 @@
-"""What goes to one part of a split as a whole, as a recipe says it."""
+"""What goes to one part of a split as a whole: grains by default, and what is said where there are too few.
+
+A grain that both trains and tests makes a promise look kept that is broken on the next grain of the same material.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from kikuchi.postprocessing.grain_segmentation import find_grains
+from kikuchi.postprocessing.grain_segmentation import carries_orientations, find_grains, without_fragments
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Dataset, Scan
-from kikuchi.scans.independence import pattern_groups
+from kikuchi.scans import Dataset, Preparation, Scan, Split, split_dataset
+from kikuchi.scans.independence import SHARES_GRAINS, pattern_groups
+from kikuchi.scans.split import TooFewGroups
 
 
-def recipe_groups(data: Dataset, recipe: Recipe) -> tuple[np.ndarray, str]:
-    """Return the groups that the certificate counts: the split's own units, where these are more than patterns.
+@dataclass(frozen=True)
+class Units:
+    """What counts as independent in a dataset, and whether the parts of its split share any of it.
+
+    Attributes
+    ----------
+    group
+        Of each pattern, (N,).
+    how
+        A word for people: ``"pattern"``, ``"grain"``, ...
+    shared
+        Why parts share grains, in words, which then marks every report; empty where they do not.
+    withheld
+        Why nothing is promised, in words; empty where the certificate says what is.
+    """
+
+    group: np.ndarray
+    how: str
+    shared: str = ""
+    withheld: str = ""
+
+    def of_classes(self, data: Dataset, classes: Sequence[int]) -> dict[int, int]:
+        """Return how many of them each space group has."""
+        labels = data.labels(tuple(classes))
+        return {int(c): len(np.unique(self.group[labels == k])) for k, c in enumerate(classes)}
+
+    def facts(self, data: Dataset, split: Split) -> dict[str, object]:
+        """Return what the manifest says of them."""
+        return {
+            "unit": self.how,
+            "shares_grains": bool(self.shared),
+            "shared_because": self.shared,
+            "withheld": self.withheld,
+            "independent_units": {str(c): n for c, n in self.of_classes(data, split.classes).items()},
+        }
+
+
+def divided(
+    data: Dataset, recipe: Recipe, seed: int, *, train_per_class: int | None = None
+) -> tuple[Split, Units]:
+    """Split a dataset as its recipe says.
 
     Parameters
     ----------
     data
         The dataset.
     recipe
-        Says the units.
+        With ``unit = "auto"`` whole grains go to one part wherever the scans show any: by their own orientations, or
+        by the likeness of neighbours. Where they are too few for that, single patterns are drawn, and nothing is
+        promised.
+    seed
+        Of the draw.
+    train_per_class
+        Another number of training patterns than the recipe's.
 
-    Returns
-    -------
-    groups, how
-        As `kikuchi.scans.independence.pattern_groups`.
+    Raises
+    ------
+    InputError
+        As `kikuchi.scans.split_dataset`; too few grains also where the recipe names a unit.
     """
-    how = recipe.abstain.groups if recipe.split.unit == "pattern" else recipe.split.unit
+    wanted = recipe.split
+    train = wanted.train_per_class if train_per_class is None else train_per_class
+
+    def split_by(groups: np.ndarray | None) -> Split:
+        return split_dataset(
+            data,
+            train_per_class=train,
+            validation_per_class=wanted.validation_per_class,
+            calibration_fraction=wanted.calibration_fraction,
+            seed=seed,
+            groups=groups,
+        )
+
+    units, whole = _units(data, recipe)
+    if whole:
+        try:
+            return split_by(units.group), units
+        except TooFewGroups as error:
+            if wanted.unit != "auto":
+                raise
+            units = _too_few(data, units, error)
+    return split_by(None), units
+
+
+def _units(data: Dataset, recipe: Recipe) -> tuple[Units, bool]:
+    """Return the units, and whether each goes to one part as a whole."""
+    unit, named, stream = recipe.split.unit, recipe.abstain.groups, recipe.stream is not None
     look = recipe.preparation(recipe.member[0].size)
+    if unit == "auto" and named == "auto" and not stream:
+        group, how = pattern_groups(data, "grains where alike", look, grain_finder(look))
+        return Units(group, how), how != "pattern"
+    if unit in ("auto", "pattern"):
+        # Units that the certificate alone counts; with a stream no pattern of the dataset trains.
+        group, how = pattern_groups(data, named, look)
+        draws = unit == "pattern" and how not in ("pattern", "scan") and not stream
+        return Units(group, how, SHARES_GRAINS if draws else ""), False
+    group, how = pattern_groups(data, unit, look, grain_finder(look))
+    return Units(group, how), True
 
-    def grains(scan: Scan) -> np.ndarray:
-        oriented = scan.xmap is not None and not np.allclose(scan.xmap.rotations.angle, 0)
-        return find_grains(scan, "orientations" if oriented else "patterns", preparation=look)
 
-    return pattern_groups(data, how, look, grains)
+def grain_finder(look: Preparation) -> "GrainFinder":
+    """Return what finds the grains of scans, each once."""
+    return GrainFinder(look)
 
 
-def split_groups_of(data: Dataset, recipe: Recipe) -> np.ndarray | None:
-    """Return what a split must keep together, (N,); None where single patterns are drawn."""
-    return None if recipe.split.unit == "pattern" else recipe_groups(data, recipe)[0]
+class GrainFinder:
+    """Find the grains of scans: by their own orientations, else by likeness; each scan once."""
+
+    def __init__(self, look: Preparation) -> None:
+        self._look = look
+        self._found: dict[int, np.ndarray] = {}
+
+    def __call__(self, scan: Scan) -> np.ndarray:
+        """Return the grain of every point, (N,); single points on boundaries go with a neighbour."""
+        if id(scan) not in self._found:
+            how = "orientations" if carries_orientations(scan) else "patterns"
+            grains = find_grains(scan, how, preparation=self._look)
+            self._found[id(scan)] = without_fragments(grains, scan.row, scan.col)
+        return self._found[id(scan)]
+
+
+def _too_few(data: Dataset, units: Units, error: TooFewGroups) -> Units:
+    classes = tuple(sorted({material.space_group for material in data.materials}))
+    listed = ", ".join(f"{c}: {n}" for c, n in units.of_classes(data, classes).items())
+    why = (
+        f"no promise: the scans hold too few independent units ({units.how}; {listed}) to train, calibrate, certify "
+        "and test on units of their own, so that the parts share them"
+    )
+    return Units(units.group, units.how, SHARES_GRAINS, f"{why} ({error.what})")

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from ensemble.abstention import AbstentionRule, Decision, Status
 from ensemble.abstention.hierarchical import LevelRule, answer_levels, fit_levels
-from ensemble.abstention.rule import select
 from ensemble.errors import InputError
 from ensemble.hierarchy import HierarchyCalibration, fit_hierarchy
 from kikuchi.bundle.bundle import Bundle
@@ -93,14 +92,11 @@ def fit_bundle_levels(bundle: Bundle, rule: str, abstention: AbstentionRule) -> 
     first, second = held_out.calibration, held_out.certification
     calibration = fit_hierarchy(tree, bundle.calibrated(first.outputs, rule)[1], first.labels)
     flat = bundle.calibrated(second.outputs, rule)[1]
-    chosen = select(
+    chosen = abstention.gate(
         flat,
-        abstention.set_thresholds,
-        0.0,
-        abstention.familiarity_threshold,
-        abstention.quality_threshold,
-        second.outputs.unfamiliarity,
-        second.outputs.quality,
+        unfamiliarity=second.outputs.unfamiliarity,
+        quality=second.outputs.quality,
+        confident=False,
     )
     try:
         levels = fit_levels(
@@ -122,5 +118,5 @@ def with_levels(phase_map: PhaseMap, bundle: Bundle, rule: str, abstention: Abst
     levels = fit_bundle_levels(bundle, rule, abstention)
     columns = phase_map.columns | levels.columns(phase_map.decision)
     words, codes = coded_words(columns["answer_level"])
-    told = levels.summary() | {"points": dict(zip(words, np.bincount(codes).tolist(), strict=True))}
-    return replace(phase_map, columns=columns, meta=phase_map.meta | {"levels": told})
+    record = levels.summary() | {"points": dict(zip(words, np.bincount(codes).tolist(), strict=True))}
+    return replace(phase_map, columns=columns, meta=phase_map.meta | {"levels": record})

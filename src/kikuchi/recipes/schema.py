@@ -5,11 +5,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ensemble.errors import InputError
 from kikuchi._support.text import read_toml
 from kikuchi.members import MemberSpec, Training
+from kikuchi.recipes.old_keys import renamed
 from kikuchi.scans import Preparation
 from kikuchi.simulate.detector.microscope import Detector, Microscope
 
@@ -65,10 +66,15 @@ class TrainTable(_Table):
     weight_decay: float = Field(1e-5, ge=0, le=1)
     min_delta: float = Field(0.001, ge=0)
     patience: int = Field(15, ge=1)
-    mirror: bool = False
-    warm_down: bool = False
-    guidance: float = Field(0.0, ge=0, le=100)
+    flip_augmentation: bool = False
+    cosine_decay: bool = False
+    auxiliary_weight: float = Field(0.0, ge=0, le=100)
     engine: Literal["auto", "keras", "torch"] = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, table: Any) -> Any:
+        return renamed(table)
 
 
 class SplitTable(_Table):
@@ -83,14 +89,15 @@ class SplitTable(_Table):
     calibration_fraction
         Of the rest, the share that calibrates and certifies; what is left is the test.
     unit
-        What goes to one part as a whole: single patterns, or the grains, blocks or scans that the certificate counts
-        (`kikuchi.scans.independence`), so that no grain both trains and tests.
+        What goes to one part as a whole, and what the certificate counts (`kikuchi.postprocessing.split_units`):
+        "auto" takes grains wherever the scans show any, by their orientations or the likeness of patterns; "grain",
+        "block" and "scan" insist on it; "pattern" draws single patterns, as before, which every report then says.
     """
 
     train_per_class: int = Field(400, ge=0)
     validation_per_class: int = Field(100, ge=1)
     calibration_fraction: Share = 0.5
-    unit: Literal["pattern", "auto", "grain", "block", "scan"] = "pattern"
+    unit: Literal["auto", "pattern", "grain", "block", "scan"] = "auto"
 
 
 class StreamTable(_Table):
@@ -284,7 +291,7 @@ class Recipe(_Table):
         return Preparation(**self.prepare | {"size": size})
 
     def training(self) -> Training:
-        """Return the schedule as the members' room takes it."""
+        """Return the schedule of training, as `kikuchi.members` takes it."""
         return Training(**self.train.model_dump())
 
 
@@ -295,6 +302,11 @@ def load_recipe(name: str | Path | Recipe) -> Recipe:
     ----------
     name
         A preset (``"paper"``, ``"quick"``), a TOML file, or a recipe, which is given back.
+
+    Returns
+    -------
+    Recipe
+        The recipe, its files by path.
 
     Raises
     ------
@@ -348,9 +360,9 @@ def _checked(tables: dict[str, Any], name: str) -> Recipe:
         raise InputError(
             "split.train_per_class: nothing to train on", path=name, remedy="at least 1, or a [stream]"
         )
-    if recipe.train.guidance and recipe.stream is None:
+    if recipe.train.auxiliary_weight and recipe.stream is None:
         raise InputError(
-            "train.guidance: only simulated patterns tell what they look at",
+            "train.auxiliary_weight: only simulated patterns tell what they look at",
             path=name,
             remedy="add a [stream], or leave it out",
         )

@@ -7,7 +7,7 @@ from kikuchi.scans.opening import open_mapped, open_scan, scan_from_array
 from kikuchi.scans.preparation import Preparation, background_for, prepare
 from kikuchi.scans.quality import QUALITY_THRESHOLD, as_patterns, pattern_quality
 from kikuchi.scans.scan import Scan
-from kikuchi.scans.split import Split, hash_patterns, pattern_hash, split_by_material, split_dataset
+from kikuchi.scans.split import Split, hash_patterns, pattern_hash, split_dataset
 
 __all__ = [
     "QUALITY_THRESHOLD",
@@ -28,7 +28,6 @@ __all__ = [
     "prepare",
     "recording_warnings",
     "scan_from_array",
-    "split_by_material",
     "split_dataset",
     "with_neighbours",
 ]

@@ -118,7 +118,10 @@ class Dataset:
             scan = material.scan
             # Scans made of arrays have no file to tell them apart.
             source = scan.path.absolute() if scan.path.exists() else id(scan.source)
-            taken = (source, material.phase, material.points)
+            part = getattr(
+                getattr(scan.source, "raw", scan.source), "dataset", None
+            )  # of several in one file
+            taken = (source, part, material.phase, material.points)
             for key, what in ((material.name, "name"), (taken, "scan")):
                 if key in seen:
                     raise InputError(
@@ -193,10 +196,10 @@ def contradictions(dataset: Dataset) -> list[str]:
     """
     found = []
     for material in dataset.materials:
-        told = material.scan.space_groups
-        if told is None:
+        record = material.scan.space_groups
+        if record is None:
             continue
-        own = np.asarray(told)[material.indices]
+        own = np.asarray(record)[material.indices]
         others = own[(own > 0) & (own != material.space_group)]
         if len(others):
             numbers = ", ".join(str(g) for g in np.unique(others))
@@ -235,6 +238,7 @@ class _MaterialEntry(BaseModel):
     pattern_centre: list[float | int] | None = Field(default=None, min_length=3, max_length=3)
     phase: str | None = Field(default=None, min_length=1)
     shape: list[int] | None = Field(default=None, min_length=2, max_length=2)
+    scan_name: str | None = Field(default=None, min_length=1, max_length=1000)
 
 
 class _DatasetFile(BaseModel):
@@ -250,7 +254,13 @@ def load_dataset(path: str | Path) -> Dataset:
     ----------
     path
         TOML with one ``[[material]]`` each: ``name``, ``space_group``, ``scan`` (file, folder or glob, relative to
-        the TOML), and if wanted ``pattern_centre``, ``phase``, and ``shape`` (rows and columns of the scan's grid).
+        the TOML), and if wanted ``pattern_centre``, ``phase``, ``shape`` (rows and columns of the scan's grid) and
+        ``scan_name`` (which scan of several in one file).
+
+    Returns
+    -------
+    Dataset
+        The dataset, its scans open.
 
     Raises
     ------
@@ -277,7 +287,7 @@ def load_dataset(path: str | Path) -> Dataset:
                 remedy="write paths with / or in 'single quotes'",
             )
         shape = None if entry.shape is None else (entry.shape[0], entry.shape[1])
-        scan = open_scan(path.parent / entry.scan, shape)
+        scan = open_scan(path.parent / entry.scan, shape, entry.scan_name)
         materials.append(Material(entry.name, entry.space_group, scan, entry.phase, centre))  # type: ignore[arg-type]
     return Dataset(materials, path)
 

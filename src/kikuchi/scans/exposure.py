@@ -1,4 +1,4 @@
-"""What is wrong with how patterns were recorded: overexposed, or stored as negatives.
+"""What is wrong with how patterns were recorded: overexposed, cut to fewer bits, or stored as negatives.
 
 A network answers such patterns as it answers others, and mostly wrongly: they are not strange to it in the way that
 noise or another phase is. Both can be seen in the grey values themselves.
@@ -24,6 +24,10 @@ _SATURATED_SCAN = 0.08
 _INVERTED = -0.05
 #: Scatter of the polarity of a pattern without bands.
 _SCATTER = 0.1
+
+#: Share of neighbours far apart from which grey values have wrapped round: real patterns have 0.00002 at most, those
+#: that were multiplied by 1.3 to 7 and cut to 8 bits 0.03 to 0.09.
+_WRAPPED = 0.01
 
 _SAMPLE = 64
 _SIDE = 64
@@ -61,6 +65,27 @@ def polarity(patterns: NDArray[Any]) -> NDArray[np.float64]:
     return np.divide(third, width**3, out=np.zeros(len(lines)), where=width > 1e-9)
 
 
+def wrapped_share(patterns: NDArray[Any]) -> float:
+    """Share of neighbours whose grey values lie three quarters of the range apart, as where numbers began again at 0.
+
+    Parameters
+    ----------
+    patterns
+        Raw patterns (n, sy, sx); of any type but 8 and 16 bits without sign the share is 0.
+
+    Returns
+    -------
+    float
+        0 to 1; 0 too where smaller jumps are four times as frequent and more, as in noise.
+    """
+    if patterns.dtype not in (np.uint8, np.uint16):
+        return 0.0
+    jump = np.abs(np.diff(patterns.astype(np.float32), axis=2)) / np.iinfo(patterns.dtype).max
+    large = float((jump > 0.75).mean())
+    # Of white noise it is a fifth.
+    return large if large > 0.25 * float(((jump > 0.4) & (jump <= 0.75)).mean()) else 0.0
+
+
 def recording_warnings(scan: "Scan") -> list[str]:
     """Say of a scan what in its recording makes answers untrustworthy; nothing where all is well.
 
@@ -85,6 +110,11 @@ def recording_warnings(scan: "Scan") -> list[str]:
         found.append(
             f"the patterns look overexposed: {share:.0%} of a pattern's pixels have its largest grey value, and "
             "answers to such patterns are often wrong; record with a shorter exposure or a lower gain"
+        )
+    if wrapped_share(patterns) > _WRAPPED:
+        found.append(
+            "the patterns look cut to fewer bits: grey values begin again at 0 where they should go on, and answers to "
+            "such patterns are often wrong; scale them before their type is changed"
         )
     sign = polarity(patterns)
     certain = max(float(sign.std()), _SCATTER) / np.sqrt(len(sign))

@@ -19,7 +19,7 @@ ALIKE = 0.1
 #: Said where single patterns were drawn from scans whose neighbours are alike.
 SHARES_GRAINS = (
     "training and held-out patterns share grains, so that what is promised holds for further points of these grains, "
-    'not for new grains (unit = "grain" or "block" in [split] of the recipe keeps them apart)'
+    'not for new grains (unit = "auto" in [split] of the recipe, the default, keeps them apart where there are enough)'
 )
 
 #: Pairs of patterns looked at per scan.
@@ -41,7 +41,8 @@ def pattern_groups(
     how
         ``"pattern"``: each on its own; ``"block"``: square blocks of `BLOCK` points of a scan; ``"scan"``: all of one
         material; ``"grain"``: what `find_grains` gives; ``"auto"``: blocks for all materials where the neighbours of
-        any scan are more alike than random pairs, else patterns. One unit for all: a certificate that counts one
+        any scan are more alike than random pairs, else patterns; ``"grains where alike"``: the same with grains, or
+        with blocks where the grains found are mostly single points. One unit for all: a certificate that counts one
         material by patterns and another by blocks weighs them otherwise than they are mixed.
     preparation
         How patterns are prepared before they are compared.
@@ -54,12 +55,8 @@ def pattern_groups(
         Number of the group of each pattern, (N,), and a word for people on what was done.
     """
     group = np.empty(data.n, np.int64)
-    if how == "auto":
-        how = (
-            "block"
-            if any(_alike(data, number, preparation) for number in range(len(data.materials)))
-            else "pattern"
-        )
+    if how in ("auto", "grains where alike"):
+        how = _where_alike(data, preparation, None if how == "auto" else find_grains)
     for number, material in enumerate(data.materials):
         here = np.flatnonzero(data.material == number)
         scan = material.scan
@@ -75,6 +72,32 @@ def pattern_groups(
         group[here] = own + (group[: here[0]].max() + 1 if len(here) and here[0] else 0)
     words = {"block": f"block of {BLOCK} x {BLOCK} points"}
     return np.unique(group, return_inverse=True)[1], words.get(how, how)
+
+
+def _where_alike(
+    data: Dataset, preparation: Preparation, find_grains: Callable[[Scan], np.ndarray] | None
+) -> str:
+    """Return the unit of a dataset: where neighbours are alike blocks, or grains where something finds them."""
+    numbers = range(len(data.materials))
+    alike = [n for n in numbers if _alike(data, n, preparation)]
+    if find_grains is None:
+        return "block" if alike else "pattern"
+    # The orientations that came with a scan tell its grains also where the patterns are too noisy to be alike.
+    told = [
+        n
+        for n in numbers
+        if (xmap := data.materials[n].scan.xmap) is not None and not np.allclose(xmap.rotations.angle, 0)
+    ]
+    if alike and not all(_grained(data, n, find_grains) for n in alike):
+        return "block"
+    return "grain" if any(_grained(data, n, find_grains) for n in {*alike, *told}) else "pattern"
+
+
+def _grained(data: Dataset, number: int, find_grains: Callable[[Scan], np.ndarray]) -> bool:
+    """Whether grains were found in a scan whose neighbours are alike: at least half its points share one."""
+    here = data.index[data.material == number]
+    grain = np.asarray(find_grains(data.materials[number].scan))[here]
+    return bool((np.bincount(grain)[grain] > 1).mean() >= 0.5) if len(grain) else False
 
 
 def _alike(data: Dataset, number: int, preparation: Preparation) -> bool:

@@ -11,6 +11,7 @@ from ensemble.errors import InputError
 from kikuchi._support.atomic import read_json
 from kikuchi.scans.readers.edax_binary import EDAX_BINARY_SUFFIXES, open_edax_binary
 from kikuchi.scans.readers.grid import full_grid
+from kikuchi.scans.readers.hdf5_file import HDF5_SUFFIXES
 from kikuchi.scans.readers.hyperspy_file import HYPERSPY_SUFFIX, open_hyperspy
 from kikuchi.scans.readers.image_files import ImageFiles
 from kikuchi.scans.readers.image_folder import images_in, open_images
@@ -26,7 +27,7 @@ _SCAN_SUFFIXES = (*SIGNAL_SUFFIXES, *_BINARY_SUFFIXES, HYPERSPY_SUFFIX)
 _MAP_SUFFIXES = (".ang", ".ctf", ".cpr", ".crc", ".osc")
 
 
-def open_scan(source: Any, shape: tuple[int, int] | None = None) -> Scan:
+def open_scan(source: Any, shape: tuple[int, int] | None = None, scan_name: str | None = None) -> Scan:
     """Open a scan without reading its patterns.
 
     Parameters
@@ -40,6 +41,8 @@ def open_scan(source: Any, shape: tuple[int, int] | None = None) -> Scan:
         several pages.
     shape
         Rows and columns of the grid where the file does not tell (``.up1``, EMsoft, a TIFF of pages, images).
+    scan_name
+        Which scan of an HDF5 file that holds several (``"Scan 2"``); the first that has patterns where None.
 
     Returns
     -------
@@ -49,8 +52,8 @@ def open_scan(source: Any, shape: tuple[int, int] | None = None) -> Scan:
     Raises
     ------
     InputError
-        If there is nothing at ``path``, it is empty, truncated or damaged, holds a map without patterns, or its
-        images differ in size.
+        If there is nothing at ``path``, it is empty, truncated or damaged, holds a map without patterns, its
+        images differ in size, or it has no scan of that name.
     """
     if isinstance(source, Scan):
         return source
@@ -60,13 +63,15 @@ def open_scan(source: Any, shape: tuple[int, int] | None = None) -> Scan:
         return scan_from_signal(source, shape)
     path = Path(source).expanduser()
     try:
-        return _open(path, shape)
+        scan = _open(path, shape, scan_name)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", path=path, remedy="check it") from None
+    scan.given_shape, scan.given_name = shape, scan_name
+    return scan
 
 
 def open_mapped(path: str | Path, map_folder: Path) -> Scan:
-    """Open a scan as `map` did: on the grid that was given for it, where one was.
+    """Open a scan as `map` did: on the grid and by the name that were given for it, where they were.
 
     Parameters
     ----------
@@ -75,18 +80,23 @@ def open_mapped(path: str | Path, map_folder: Path) -> Scan:
     map_folder
         The folder that `map` wrote.
 
+    Returns
+    -------
+    Scan
+        The scan, on its grid.
+
     Raises
     ------
     InputError
         As `open_scan`; a map that cannot be read is told of by whoever reads it.
     """
     try:
-        summary = read_json(map_folder / "summary.json", remedy="map the scan again")
-        rows, columns = summary["scan"]["given_shape"]
-    except (InputError, KeyError, TypeError, ValueError):  # none was given, or the map is of before or broken
+        record = read_json(map_folder / "summary.json", remedy="map the scan again")["scan"]
+        shape, name = record.get("given_shape"), record.get("given_name")
+    except (InputError, KeyError, TypeError, AttributeError):  # the map is of before or broken
         return open_scan(path)
-    whole = all(type(length) is int for length in (rows, columns))
-    return open_scan(path, (rows, columns) if whole else None)
+    whole = isinstance(shape, list) and len(shape) == 2 and all(type(length) is int for length in shape)
+    return open_scan(path, tuple(shape) if whole else None, name if isinstance(name, str) else None)
 
 
 def scan_from_array(
@@ -112,6 +122,11 @@ def scan_from_array(
         The truth of every pattern, if known, (N,) each, in scan order.
     static_background
         The detector's background (sy, sx), if known; a kikuchipy signal has it as ``static_background``.
+
+    Returns
+    -------
+    Scan
+        The scan, of the patterns as they are.
 
     Raises
     ------
@@ -147,21 +162,25 @@ def scan_from_array(
     )
 
 
-def _open(path: Path, shape: tuple[int, int] | None) -> Scan:
+def _open(path: Path, shape: tuple[int, int] | None, scan_name: str | None = None) -> Scan:
     if path.is_dir() and path.suffix.lower() != ".zspy":
+        if scan_name is not None:
+            raise _one_scan(path)
         return _open_folder(path, shape)
     if not path.exists():
         if glob.has_magic(str(path)):
-            return _open_glob(path, shape)
+            return _open_glob(path, shape, scan_name)
         raise InputError("no such file or folder", path=path, remedy="check the spelling")
     suffix = path.suffix.lower()
+    if scan_name is not None and suffix not in (*HDF5_SUFFIXES, HYPERSPY_SUFFIX):
+        raise _one_scan(path)
     if suffix in IMAGE_SUFFIXES:
         stack = stack_in(path) if suffix in (".tif", ".tiff") else None
         if stack is not None and stack.n > 1:
             return open_tiff_stack(path, stack, shape)
         return open_images(ImageFiles.of([path]), path, shape)
     if suffix == HYPERSPY_SUFFIX:
-        return open_hyperspy(path, shape)
+        return open_hyperspy(path, shape, scan_name)
     if suffix in (".zspy", ".emd", ".mib", ".blo"):
         raise InputError(
             "is not read directly", path=path, remedy="load it in HyperSpy or pyxem and save it as .hspy"
@@ -173,7 +192,7 @@ def _open(path: Path, shape: tuple[int, int] | None) -> Scan:
     if suffix in OXFORD_BINARY_SUFFIXES:
         return open_oxford_binary(path, shape)
     if suffix in SIGNAL_SUFFIXES:
-        return open_signal(path, shape)
+        return open_signal(path, shape, scan_name)
     if suffix in _MAP_SUFFIXES:
         raise InputError(
             "is a map without patterns", path=path, remedy="give the scan that holds the patterns of this map"
@@ -191,6 +210,12 @@ def _open(path: Path, shape: tuple[int, int] | None) -> Scan:
     )
 
 
+def _one_scan(path: Path) -> InputError:
+    return InputError(
+        "holds one scan without a name", path=path, remedy="leave --scan (scan_name in a dataset) out"
+    )
+
+
 def _open_folder(folder: Path, shape: tuple[int, int] | None) -> Scan:
     files = images_in(folder)
     if files:
@@ -202,14 +227,14 @@ def _open_folder(folder: Path, shape: tuple[int, int] | None) -> Scan:
     raise InputError("holds no images", path=folder, remedy=remedy)
 
 
-def _open_glob(pattern: Path, shape: tuple[int, int] | None) -> Scan:
+def _open_glob(pattern: Path, shape: tuple[int, int] | None, scan_name: str | None = None) -> Scan:
     found = ImageFiles.of(sorted(_matching(pattern)))
     if not found:
         raise InputError(
             "matches no file", path=pattern, remedy="check the spelling; quote the glob in the shell"
         )
     if len(found) == 1:
-        return _open(found[0], shape)
+        return _open(found[0], shape, scan_name)
     other = next((file for file in found if file.suffix.lower() not in IMAGE_SUFFIXES), None)
     if other is not None:
         raise InputError(
@@ -217,6 +242,8 @@ def _open_glob(pattern: Path, shape: tuple[int, int] | None) -> Scan:
             path=pattern,
             remedy="a glob may match images, or one file of any other format",
         )
+    if scan_name is not None:
+        raise _one_scan(pattern)
     return open_images(found, pattern, shape)
 
 

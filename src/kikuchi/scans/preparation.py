@@ -88,6 +88,11 @@ class Preparation(BaseModel):
 def background_for(scan: Scan, preparation: Preparation) -> np.ndarray | None:
     """Find the static background (sy, sx) that ``preparation`` asks of a scan, None where it asks for none.
 
+    Returns
+    -------
+    numpy.ndarray | None
+        Shape (sy, sx), or None.
+
     Raises
     ------
     InputError

@@ -80,6 +80,11 @@ def pattern_quality(patterns: np.ndarray) -> np.ndarray:
 def as_patterns(patterns: ArrayLike) -> NDArray[Any]:
     """Check raw patterns in memory: real numbers (n, sy, sx), no side below `LEAST_SIDE` pixels; n may be 0.
 
+    Returns
+    -------
+    numpy.ndarray
+        The patterns, shape (n, sy, sx), as they are.
+
     Raises
     ------
     InputError

@@ -79,6 +79,9 @@ class Scan:
         The detector's background (sy, sx), if stored.
     metadata
         Everything else that the file tells, and ``note``, see there.
+    given_shape, given_name
+        Rows and columns, and the name among several scans of a file, with which it was opened: who opens it again, as
+        workers do, gives them too. None where nothing was given.
     """
 
     name: str
@@ -98,6 +101,8 @@ class Scan:
     space_groups: np.ndarray | None = None
     static_background: np.ndarray | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    given_shape: tuple[int, int] | None = None
+    given_name: str | None = None
 
     def __post_init__(self) -> None:
         # Names and notes come from files, and go to terminals, pages and other programs.
@@ -139,8 +144,8 @@ class Scan:
     def simulated(self) -> bool:
         """Whether its file says that no microscope recorded it: this toolkit's own simulations, and EMsoft's."""
         microscope = self.metadata.get("microscope")
-        told = microscope.get("microscope") if isinstance(microscope, dict) else None
-        return told == "simulated" or str(getattr(self.source, "dataset", "")).endswith("EBSDPatterns")
+        record = microscope.get("microscope") if isinstance(microscope, dict) else None
+        return record == "simulated" or str(getattr(self.source, "dataset", "")).endswith("EBSDPatterns")
 
     @property
     def problems(self) -> dict[int, str]:
@@ -207,8 +212,8 @@ class Scan:
         digest = hashlib.blake2b(digest_size=16)
         try:
             for file in files:
-                told = file.stat()
-                digest.update(f"{file.name}|{told.st_size}|{told.st_mtime_ns};".encode())
+                record = file.stat()
+                digest.update(f"{file.name}|{record.st_size}|{record.st_mtime_ns};".encode())
         except OSError:
             return ""
         return digest.hexdigest() if files else ""
@@ -280,17 +285,17 @@ def _files_of(source: Any) -> list[Path]:
 
 def joined_notes(*notes: str | None) -> dict[str, str]:
     """Return the notes there are as an entry of a scan's metadata, an empty dictionary where there is none."""
-    told = [note for note in notes if note]
-    return {"note": "; ".join(told)} if told else {}
+    record = [note for note in notes if note]
+    return {"note": "; ".join(record)} if record else {}
 
 
-def _shown(told: Any) -> Any:
+def _shown(record: Any) -> Any:
     """Return what a file tells with all text in it as `printable` has it."""
-    if isinstance(told, str):
-        return printable(told, keep="\n\t")
-    if isinstance(told, dict):
-        return {_shown(name): _shown(value) for name, value in told.items()}
-    return [_shown(value) for value in told] if isinstance(told, list) else told
+    if isinstance(record, str):
+        return printable(record, keep="\n\t")
+    if isinstance(record, dict):
+        return {_shown(name): _shown(value) for name, value in record.items()}
+    return [_shown(value) for value in record] if isinstance(record, list) else record
 
 
 def stem_of(path: Path) -> str:

@@ -1,7 +1,6 @@
 """Split a dataset as the paper does, and by whole materials."""
 
 import hashlib
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +10,17 @@ from ensemble.errors import InputError
 from kikuchi.scans.dataset import Dataset
 
 
+class TooFewGroups(InputError):
+    """A material has too few grains or blocks for every part to get some of its own."""
+
+
 def pattern_hash(pattern: np.ndarray) -> str:
     """Hash of one raw pattern's size, data type and bytes, 32 hexadecimal digits.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
 
     Examples
     --------
@@ -97,57 +105,21 @@ def split_dataset(
         patterns wanted for training or validation is left out. Where None, single patterns are drawn, and neighbours
         of one grain may both train and test.
 
+    Returns
+    -------
+    Split
+        Which patterns train, validate, calibrate and test.
+
     Raises
     ------
     InputError
         If a material has too few patterns, or one pattern has two space groups.
     """
-    return _split(
-        dataset, frozenset(), train_per_class, validation_per_class, calibration_fraction, seed, groups
-    )
-
-
-def split_by_material(
-    dataset: Dataset,
-    held_out: Collection[str],
-    *,
-    train_per_class: int = 400,
-    validation_per_class: int = 100,
-    calibration_fraction: float = 1.0,
-    seed: int = 0,
-) -> Split:
-    """Test on materials that no member ever sees: the held-out ones are all test, and only they, by default.
-
-    Parameters
-    ----------
-    dataset
-        What to split.
-    held_out
-        Names of the materials to test on.
-    train_per_class, validation_per_class, calibration_fraction, seed
-        As in ``split_dataset``, for the other materials; what they leave over calibration is tested as well.
-
-    Raises
-    ------
-    InputError
-        As ``split_dataset``, and if a held-out material does not exist or no other is left.
-    """
-    names = {material.name for material in dataset.materials}
-    unknown = sorted(set(held_out) - names)
-    if unknown:
-        raise InputError(
-            f"has no material {unknown[0]!r}", path=dataset.path, remedy=f"it has {', '.join(sorted(names))}"
-        )
-    if names == set(held_out):
-        raise InputError("every material is held out", path=dataset.path, remedy="hold fewer out")
-    return _split(
-        dataset, frozenset(held_out), train_per_class, validation_per_class, calibration_fraction, seed
-    )
+    return _split(dataset, train_per_class, validation_per_class, calibration_fraction, seed, groups)
 
 
 def _split(
     dataset: Dataset,
-    held_out: frozenset[str],
     train: int,
     validation: int,
     calibration_fraction: float,
@@ -162,14 +134,10 @@ def _split(
         )
     hashes, usable = hash_patterns(dataset)
     parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "calibration": [], "test": []}
-    trained = [m for m in dataset.materials if m.name not in held_out]
-    classes = tuple(sorted({material.space_group for material in trained}))
+    classes = tuple(sorted({material.space_group for material in dataset.materials}))
     for number, material in enumerate(dataset.materials):
         positions = np.flatnonzero((dataset.material == number) & usable)
-        if material.name in held_out:
-            parts["test"].append(positions)
-            continue
-        peers = [m.name for m in trained if m.space_group == material.space_group]
+        peers = [m.name for m in dataset.materials if m.space_group == material.space_group]
         n_train = _share(train, peers, material.name)
         n_validation = _share(validation, peers, material.name)
         if len(positions) < n_train + n_validation:
@@ -189,7 +157,7 @@ def _split(
                 _generator(seed, material.name),
             )
             if own is None:
-                raise InputError(
+                raise TooFewGroups(
                     f"space group {material.space_group}, material {material.name!r}: "
                     f"{len(np.unique(groups[positions]))} independent grains or blocks cannot fill training, "
                     "validation, calibration, certificate and test, each with grains of its own",
@@ -259,7 +227,13 @@ def _generator(seed: int, name: str) -> np.random.Generator:
 
 
 def hash_patterns(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Hash of every pattern, and which are the first of their content, neither constant nor unreadable."""
+    """Hash of every pattern, and which are the first of their content, neither constant nor unreadable.
+
+    Returns
+    -------
+    tuple[numpy.ndarray, numpy.ndarray]
+        Hashes (n,), and whether each pattern is usable, (n,).
+    """
     hashes = np.empty(dataset.n, dtype="U32")
     usable = np.zeros(dataset.n, dtype=bool)
     owner: dict[str, int] = {}

@@ -115,7 +115,12 @@ def adapted_networks(
     preparation = recipe.preparation(groups[0][0].size)
     held = (prepare(validation[0], preparation).astype(np.float16), validation[1])
     training = Training(
-        epochs=EPOCHS, batch=64, learning_rate=0.001, patience=EPOCHS, warm_down=True, mirror=False
+        epochs=EPOCHS,
+        batch=64,
+        learning_rate=0.001,
+        patience=EPOCHS,
+        cosine_decay=True,
+        flip_augmentation=False,
     )
     stream = PhaseStream(lookalike, textures, preparation, flat, seed)
     specs, models = [], []

@@ -1,4 +1,4 @@
-"""The journey of a student: the members' answers on patterns become one network that gives them all."""
+"""Distillation: one network, the student, learns the soft targets of all members."""
 
 import hashlib
 import shutil
@@ -113,7 +113,7 @@ def distil(
         return seen, np.concatenate([_answers(engines, seen[: len(patterns)], threads=1), said])
 
     schedule = Training(
-        epochs=epochs, batch=_BATCH, learning_rate=_LEARNING_RATE, patience=epochs, warm_down=True
+        epochs=epochs, batch=_BATCH, learning_rate=_LEARNING_RATE, patience=epochs, cosine_decay=True
     )
     work = folder / "training" / _key(bundle.fingerprint, patterns, new, epochs, seed)
     work.mkdir(parents=True, exist_ok=True)
@@ -193,7 +193,7 @@ def patterns_of(
     most = min(MOST, MOST_BYTES // (2 * preparation.size**2), int(ends[-1]))
     found, filled, drawn = np.empty((most, preparation.size, preparation.size), np.float16), 0, 0
     order = np.random.default_rng(seed).permutation(ends[-1])
-    # What is left out makes room for others.
+    # What is left out makes way for others.
     while filled < most and drawn < len(order):
         wanted = np.sort(order[drawn : drawn + most - filled])
         drawn += len(wanted)
@@ -204,10 +204,10 @@ def patterns_of(
                 raw = scan.read(piece)
                 chosen = []
                 for place, (index, pattern) in enumerate(zip(piece, raw, strict=True)):
-                    told = pattern_hash(pattern)
-                    if told not in known and int(index) not in scan.problems and np.ptp(pattern) > 0:
+                    record = pattern_hash(pattern)
+                    if record not in known and int(index) not in scan.problems and np.ptp(pattern) > 0:
                         chosen.append(place)
-                        known.add(told)
+                        known.add(record)
                 if chosen:
                     found[filled : filled + len(chosen)] = prepare(raw[chosen], preparation, background)
                     filled += len(chosen)

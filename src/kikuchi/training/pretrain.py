@@ -5,8 +5,9 @@ has nothing to remember but the symmetry.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -112,6 +113,46 @@ class CrystalStream:
         return prepare(raw, preparation).astype(np.float16), labels
 
 
+@dataclass(frozen=True)
+class Pretrained:
+    """A member that learned on random crystals.
+
+    Attributes
+    ----------
+    folder
+        Where it lies; ``backbone.weights.h5`` in it is what a recipe's `weights` takes.
+    history
+        The losses of every epoch.
+    """
+
+    folder: Path
+    history: History
+
+    @property
+    def epochs(self) -> list[Epoch]:
+        """What every epoch gave."""
+        return self.history.epochs
+
+    @property
+    def best_epoch(self) -> int:
+        """Number (from 1) of the epoch whose weights were kept."""
+        return self.history.best_epoch
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return folder, best epoch and the losses of every epoch as plain data."""
+        epochs = [asdict(epoch) for epoch in self.epochs]
+        return {"folder": str(self.folder), "best_epoch": self.best_epoch, "epochs": epochs}
+
+    def summary(self) -> str:
+        """Return the best epoch and its accuracy on other crystals, and what to put into a recipe."""
+        best = self.epochs[self.best_epoch - 1]
+        return (
+            f"{len(self.epochs)} epochs, the best is {best.epoch}: loss {best.validation_loss:.3f}, accuracy "
+            f"{best.validation_accuracy:.1%} on other crystals\n"
+            f"in a recipe: weights = {str(self.folder / 'backbone.weights.h5')!r}"
+        )
+
+
 def random_master(space_group: int, rng: np.random.Generator) -> MasterPattern:
     """Draw a random crystal and a band profile, and return its kinematical master pattern.
 
@@ -137,7 +178,7 @@ def pretrain(
     dropout: float = 0.3,
     learning_rate: float = 0.002,
     progress: Progress = SILENT,
-) -> History:
+) -> Pretrained:
     """Train a compact member on a stream of crystals; it goes on from its checkpoint when it was interrupted.
 
     Parameters
@@ -154,6 +195,11 @@ def pretrain(
         Of the member and of Adam.
     progress
         Listener of the work.
+
+    Returns
+    -------
+    Pretrained
+        Folder and losses.
     """
     folder = Path(out)
     spec = MemberSpec(
@@ -174,7 +220,12 @@ def pretrain(
         preparation=stream.preparation,
     )
     schedule = Training(
-        epochs=epochs, batch=64, learning_rate=learning_rate, patience=epochs, warm_down=True, mirror=True
+        epochs=epochs,
+        batch=64,
+        learning_rate=learning_rate,
+        patience=epochs,
+        cosine_decay=True,
+        flip_augmentation=True,
     )
 
     def on_epoch(epoch: Epoch) -> None:
@@ -188,4 +239,4 @@ def pretrain(
     save_member(model, spec, folder)
     with atomic.replaced(folder / "backbone.weights.h5") as partial:
         model.get_layer("backbone").save_weights(partial)
-    return history
+    return Pretrained(folder, history)

@@ -18,7 +18,7 @@ from kikuchi.simulate.detector.microscope import Detector, Microscope
 from kikuchi.simulate.masters.load import load_master
 from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.training.batches import (
-    guided_batch,
+    batch_with_targets,
     labelled_batch,
     real_detector,
     real_microscope,
@@ -150,10 +150,10 @@ class MasterStream:
         both = share * first[mixed] + (1 - share) * second[mixed]
         return np.concatenate([one, np.round(both).astype(np.uint8)])
 
-    def guided(
+    def with_targets(
         self, epoch: int, preparation: Preparation, cells: int, n: int | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return what `prepared` does, and what the parts of the screen look at, (n, cells, cells, `SIGHTS`).
+        """Return what `prepared` does, and what the parts of the screen look at, (n, cells, cells, `TARGETS`).
 
         Raises
         ------
@@ -161,14 +161,17 @@ class MasterStream:
             The screen is not square, or a class is not of point group m-3m.
         """
         if self.strangers:
-            raise InputError("strangers have another symmetry than guidance folds by", remedy="guidance = 0")
+            raise InputError(
+                "strangers have another symmetry than the auxiliary task folds by",
+                remedy="auxiliary_weight = 0",
+            )
         if not set(self.classes) <= set(M_3M):
             other = next(c for c in self.classes if c not in M_3M)
             raise InputError(
-                f"guidance folds directions by the symmetry of m-3m, and space group {other} has another",
-                remedy="leave guidance out of the recipe's [train]",
+                f"the auxiliary task folds directions by the symmetry of m-3m, and space group {other} has another",
+                remedy="leave auxiliary_weight out of the recipe's [train]",
             )
-        raw, labels, seen = guided_batch(
+        raw, labels, seen = batch_with_targets(
             self.masters,
             self.labels,
             n or self.patterns,
@@ -204,7 +207,7 @@ class MasterStream:
 class Prepared:
     """A stream as members of one preparation see it: a function from the epoch to patterns and labels.
 
-    Under guidance it also tells what so many `cells` along a side of the screen look at.
+    With the auxiliary task it also tells what so many `cells` along a side of the screen look at.
     """
 
     stream: MasterStream
@@ -221,7 +224,7 @@ class Prepared:
         """Return patterns (n, size, size) float16, class indices (n,) of an epoch, from 1 on, and what is seen."""
         if self.cells is None:
             return self.stream.prepared(epoch, self.preparation)
-        return self.stream.guided(epoch, self.preparation, self.cells)
+        return self.stream.with_targets(epoch, self.preparation, self.cells)
 
 
 def recipe_stream(table: StreamTable, classes: Sequence[int], seed: int) -> MasterStream:

@@ -12,11 +12,11 @@ from kikuchi.members import (
     Epoch,
     MemberSpec,
     Training,
+    auxiliary_cells,
     build_member,
     checkpoint,
     features_of,
     fit_head,
-    guide_cells,
     load_backbone_weights,
     load_member,
     save_member,
@@ -107,12 +107,12 @@ def train_all(
         for spec, group in todo:
             with progress.bar(f"training {spec.name}", recipe.train.epochs) as step:
 
-                def told(epoch: Epoch, spec: MemberSpec = spec, step: Callable[[int], None] = step) -> None:
+                def record(epoch: Epoch, spec: MemberSpec = spec, step: Callable[[int], None] = step) -> None:
                     step(1)
                     progress.say(epoch_line(spec.name, epoch))
 
                 place = folder / "members" / spec.name
-                train_one(begun(spec, group), spec, parts[spec.size], recipe.training(), place, told)
+                train_one(begun(spec, group), spec, parts[spec.size], recipe.training(), place, record)
     elif todo:
         executor(todo, parts, recipe.training(), folder, progress)
     return [load_member(folder / "members" / spec.name)[0] for spec, _ in specs]
@@ -152,12 +152,12 @@ def train_one(
     if isinstance(parts.train, tuple):
         train = parts.train
     else:
-        guided = training.guidance > 0 and not spec.frozen
-        cells = guide_cells(model.get_layer("backbone"), spec.size) if guided else None
+        with_task = training.auxiliary_weight > 0 and not spec.frozen
+        cells = auxiliary_cells(model.get_layer("backbone"), spec.size) if with_task else None
         train = parts.train.for_member(spec.seed, cells)
     validation = parts.validation
     if spec.frozen:
-        history = train_frozen(model, spec, fixed(train), validation, mirror=training.mirror)
+        history = train_frozen(model, spec, fixed(train), validation, flip=training.flip_augmentation)
         on_epoch(history.epochs[0])
     else:
         history = train_member(

@@ -17,9 +17,12 @@ from kikuchi._support import atomic
 from kikuchi._support.keras_setup import wanted_backend
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.result import Findings
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.outputs import HeldOut, Part, joined, write_held_out
+from kikuchi.bundle.networks import require_networks
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part, write_held_out
 from kikuchi.inference import STUDENTS, Engine, Runner
+from kikuchi.inference.engine_summary import described, recommended
 from kikuchi.inference.exports import (
     MANIFEST,
     Shelf,
@@ -35,7 +38,7 @@ from kikuchi.inference.predictor import HELD_OUT, STRANGE, WITHOUT_DRAWS, Predic
 from kikuchi.inference.quantisation import CALIBRATION_PATTERNS, quantise
 from kikuchi.inference.student import FEATURES, NAME
 from kikuchi.members.storage import DESCRIPTION
-from kikuchi.postprocessing.split_units import split_groups_of
+from kikuchi.postprocessing.split_units import divided
 from kikuchi.scans import (
     Dataset,
     Scan,
@@ -43,7 +46,6 @@ from kikuchi.scans import (
     dataset_with_neighbours,
     load_dataset,
     open_scan,
-    split_dataset,
     with_neighbours,
 )
 from kikuchi.training.distillation import distil, patterns_of, student_runner
@@ -67,6 +69,27 @@ class _Source:
     hashes: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class Acceleration(Findings):
+    """What each engine costs and saves, read by the engine's name.
+
+    Of every engine: agreement of labels with Keras, log-loss and expected calibration error before and after
+    calibrating again, and by rule what the early stops cost and save.
+
+    Attributes
+    ----------
+    run
+        The bundle's folder.
+    """
+
+    run: Path
+
+    def summary(self) -> str:
+        """Return a few lines for each engine, and the command that uses the best of them."""
+        lines = [line for kind, measured in self.items() for line in described(kind, measured)]
+        return "\n".join([*lines, recommended(self.data, self.run)])
+
+
 def accelerate(
     run: str | Path | Bundle,
     dataset: str | Path | Dataset,
@@ -75,7 +98,7 @@ def accelerate(
     student: bool = False,
     unlabelled: Sequence[str | Path | Scan] = (),
     progress: Progress = SILENT,
-) -> dict[str, Any]:
+) -> Acceleration:
     """Make a bundle's faster engines, and say what each costs before anybody uses it.
 
     Members are exported to ONNX and quantised to 8 bits, and run on the held-out patterns; in bfloat16 too, where the
@@ -105,9 +128,8 @@ def accelerate(
 
     Returns
     -------
-    dict
-        By engine: agreement of labels with Keras, log-loss and expected calibration error before and after calibrating
-        again, the order of the members, and by rule what the early stops cost and save.
+    Acceleration
+        By engine what it costs and saves.
 
     Raises
     ------
@@ -119,6 +141,7 @@ def accelerate(
         raise InputError("only a student learns from scans without labels", remedy="give --student too")
     require_exporters()
     bundle = Predictor.of(run)
+    require_networks(bundle, "has no faster engine", "map with it as it is")
     if student and len({spec.size for spec in bundle.members}) > 1:
         raise InputError("members of several input sizes have no common student", path=bundle.path)
     look = bundle.preparation(bundle.members[0])
@@ -149,7 +172,7 @@ def accelerate(
         report[kind] = _measure(bundle, runner, kind, source, agreement, progress)
     if student:
         report |= _distilled(bundle, single, source, scans, progress)
-    return report
+    return Acceleration(report, Path(run.path if isinstance(run, Bundle) else run))
 
 
 def require_exporters() -> None:
@@ -172,15 +195,7 @@ def _source(bundle: Bundle, dataset: str | Path | Dataset) -> _Source:
     """Split the dataset as the fit did, and make sure that it is the one."""
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
     data = dataset_with_neighbours(data, bundle.preparation(bundle.members[0]))
-    wanted = bundle.recipe.split
-    split = split_dataset(
-        data,
-        train_per_class=wanted.train_per_class,
-        validation_per_class=wanted.validation_per_class,
-        calibration_fraction=wanted.calibration_fraction,
-        seed=bundle.manifest["seed"],
-        groups=split_groups_of(data, bundle.recipe),
-    )
+    split, _ = divided(data, bundle.recipe, bundle.manifest["seed"])
     if dataset_fingerprint(data, split) != bundle.manifest["dataset"]:
         raise InputError(
             "not the dataset that the bundle was fitted on", path=data.path, remedy="give the one of its fit"
@@ -302,7 +317,7 @@ def _run(bundle: Bundle, runner: Runner, kind: str, source: _Source, progress: P
     if not np.array_equal(np.concatenate(places), source.positions):
         raise InputError("the dataset's patterns come in another order", remedy="fit the bundle again")
     own = bundle.held_out
-    held_out = HeldOut(joined(outputs), own.labels, own.material, own.part, own.group, own.looks)
+    held_out = HeldOut(MemberOutputs.join(outputs), own.labels, own.material, own.part, own.group, own.looks)
     folder = shelf_folder(bundle, kind)
     write_held_out(folder / HELD_OUT, held_out)
     with atomic.replaced(folder / STRANGE) as partial:

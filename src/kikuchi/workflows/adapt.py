@@ -1,4 +1,4 @@
-"""The journey of `adapt`: a scan and the phases that may be in it become a bundle, and nothing is labelled."""
+"""The workflow of `adapt`: a scan and the phases that may be in it become a bundle, and nothing is labelled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,14 +15,18 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND, choose_background, write_background
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.outputs import HeldOut, Part, joined
+from kikuchi.bundle.checks import CHECKS, write_simulated_checks
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part
 from kikuchi.bundle.write import finish
 from kikuchi.inference.matching_runner import MatchingRunner
+from kikuchi.inference.predictor import Predictor
 from kikuchi.matching.matcher import Matches, fit_evidence
+from kikuchi.matching.overlap import second_crystal
 from kikuchi.matching.phases import SIMULATORS, Candidate, candidates, check_distinct
 from kikuchi.matching.separability import Separability, separability
 from kikuchi.matching.storage import MatcherMember, save_matcher
 from kikuchi.matching.survey import EXPLAINED_LEAST, Survey, survey
+from kikuchi.matching.telling_planes import telling_planes
 from kikuchi.matching.texture import Texture, texture_of
 from kikuchi.members import MemberSpec
 from kikuchi.recipes.schema import Recipe
@@ -37,6 +41,10 @@ HELD_OUT_EACH = 600
 _FITS = 0.1
 
 _CHUNK = 128
+
+#: Simulations of one crystal that say which share of a second one noise alone makes, and the least that counts.
+_PURE = 300
+_LEAST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -54,9 +62,11 @@ def adapt(
     *,
     members: int = 0,
     voltage_kv: float | None = None,
+    shape: tuple[int, int] | None = None,
+    scan_name: str | None = None,
     seed: int = 0,
     progress: Progress = SILENT,
-) -> Bundle:
+) -> Predictor:
     """Adapt to a scan whose phases are known by name: its geometry, a matcher, and networks beside it.
 
     Parameters
@@ -71,6 +81,8 @@ def adapt(
         Networks beside the matcher, fine-tuned on simulations of the phases as this scan records them.
     voltage_kv
         Accelerating voltage; the scan's own where None.
+    shape, scan_name
+        Rows and columns of the grid, and which scan of several in a file, as for `kikuchi.scans.open_scan`.
     seed
         Of everything that is drawn.
     progress
@@ -78,7 +90,7 @@ def adapt(
 
     Returns
     -------
-    Bundle
+    Predictor
         For this scan and others of the same microscope at the same settings.
 
     Raises
@@ -87,7 +99,7 @@ def adapt(
         The scan or a phase cannot be read, two phases are one, the voltage is not known, too few patterns are readable,
         or no phase fits them. Nothing is written then.
     """
-    opened = open_scan(scan)
+    opened = open_scan(scan, shape, scan_name)
     named = candidates(phases)
     voltage = voltage_kv if voltage_kv is not None else opened.voltage_kv
     if voltage is None:
@@ -106,7 +118,7 @@ def adapt(
     }
     if _finished(folder, wanted):
         progress.say(f"{folder} is already adapted")
-        return Bundle.load(folder)
+        return Predictor.load(folder)
     progress.say(f"simulating {len(named)} phases at {voltage:g} kV")
     masters = [phase.master(voltage) for phase in named]
     check_distinct(named, masters)
@@ -117,7 +129,9 @@ def adapt(
     with locked(folder):
         atomic.write_json(folder / "fit.json", wanted)
         simulated = _by_every_simulator(named, textures, voltage)
-        return _written(folder, opened, named, masters, seen, fit, simulated, members, seed, progress)
+        return Predictor.of(
+            _written(folder, opened, named, masters, seen, fit, simulated, members, seed, progress)
+        )
 
 
 def _finished(folder: Path, wanted: dict[str, Any]) -> bool:
@@ -212,9 +226,10 @@ def _written(
     first = part == Part.CALIBRATION
     evidence = fit_evidence(found.scores[first], labels[first], seen.matcher.spectrum.size)
     logits = evidence.logits(found.scores, seen.matcher.spectrum.size)
-    told = separability(logits, labels, which, [p.name for p in named], simulated.names, seed)
-    for line in told.lines():
+    separable = separability(logits, labels, which, [p.name for p in named], simulated.names, seed)
+    for line in (*separable.lines(), *_planes(named)):
         progress.say(line)
+    fit = fit | {"overlap": _overlap(seen, flat, place, found, rng)}
     spec = MemberSpec("matcher-1", "matcher", "matching", min(seen.matcher.spectrum.shape), k, 0.0, seed)
     place_of = folder / "members" / spec.name
     save_matcher(place_of, MatcherMember(seen.matcher, evidence, seen.background), masters)
@@ -228,8 +243,11 @@ def _written(
     runner = MatchingRunner(
         MatcherMember(seen.matcher, evidence, None), networks.runner, recipe.combine.draws
     )
-    outputs = joined([runner.said(_some(found, p), evidence, recorded[p]) for p in _parts(len(labels))])
+    outputs = MemberOutputs.join(
+        [runner.said(_some(found, p), evidence, recorded[p]) for p in _parts(len(labels))]
+    )
     held_out = HeldOut(outputs, labels, labels, part, np.arange(len(labels)))
+    write_simulated_checks(folder / CHECKS, held_out, flat, recorded, place)
     prepared = {m.size: prepare(recorded, recipe.preparation(m.size)) for m in (spec, *networks.specs)}
     write_background(folder / BACKGROUND, choose_background(prepared, labels, recipe.keep.background, seed))
     return finish(
@@ -238,7 +256,7 @@ def _written(
         (spec, *networks.specs),
         _familiarity(networks.familiarity),
         held_out,
-        _facts(scan, named, masters, fit, told, part, seed),
+        _facts(scan, named, masters, fit, separable, part, seed),
         progress,
     )
 
@@ -258,6 +276,33 @@ def _matched(seen: Survey, patterns: np.ndarray, place: np.ndarray, progress: Pr
         np.concatenate([f.rotations for f in found]),
         np.concatenate([f.ceiling for f in found]),
     )
+
+
+def _planes(named: Sequence[Candidate]) -> list[str]:
+    """Say which planes carry the difference of every two phases whose structures are known."""
+    lines = []
+    for i, one in enumerate(named):
+        for other in named[:i]:
+            if one.structure is None or other.structure is None:
+                continue
+            for a, b in ((one, other), (other, one)):
+                found = telling_planes(a.structure, b.structure)  # type: ignore[arg-type]
+                if found:
+                    lines.append(f"  planes of {a.name} beyond {b.name}: {', '.join(map(str, found))}")
+    return lines
+
+
+def _overlap(
+    seen: Survey, flat: np.ndarray, place: np.ndarray, found: Matches, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Find from which share on a second phase is none that noise makes: 99 % of patterns of one crystal show less."""
+    some = rng.permutation(len(flat))[:_PURE]
+    first = found.scores[some].argmax(axis=1)
+    second = second_crystal(seen.matcher, flat[some], place[some], first, found.rotations[some, first])
+    return {
+        "least_share": max(_LEAST_SHARE, float(np.quantile(second.share, 0.99))),
+        "patterns_of_one_crystal": len(some),
+    }
 
 
 def _parts(n: int) -> list[slice]:
@@ -302,7 +347,7 @@ def _facts(
     named: Sequence[Candidate],
     masters: Sequence[MasterPattern],
     fit: dict[str, Any],
-    told: Separability,
+    separable: Separability,
     part: np.ndarray,
     seed: int,
 ) -> dict[str, Any]:
@@ -323,6 +368,12 @@ def _facts(
             "test": int(counts[Part.TEST]),
         },
         "dataset": scan.fingerprint(),
-        "adapted": {"scan": scan.name, "geometry": fit, "separability": told.to_dict()},
+        "simulators": {"of_members_and_held_out": list(separable.simulators), "of_held_out_alone": []},
+        "adapted": {
+            "scan": scan.name,
+            "overlap": fit.pop("overlap"),
+            "geometry": fit,
+            "separability": separable.to_dict(),
+        },
         "seed": seed,
     }

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from ensemble.errors import InputError
 from kikuchi._support import atomic, lock
+from kikuchi.recipes.old_keys import renamed_recipe
 from kikuchi.recipes.schema import Recipe
 
 #: In the folder of a fit: what is being fitted there.
@@ -50,8 +51,8 @@ def claim(
     weights = [_content(group.get("weights")) for group in wanted["recipe"]["member"]]
     path = folder / CLAIM
     if path.is_file():
-        told = atomic.read_json(path, remedy=_ELSEWHERE)
-        there = told if isinstance(told, dict) else {}
+        record = atomic.read_json(path, remedy=_ELSEWHERE)
+        there = record if isinstance(record, dict) else {}
         for name, value in wanted.items():
             if _resolved(there.get(name)) != _resolved(value):
                 raise InputError(f"a fit with another {name} was begun here", path=folder, remedy=_ELSEWHERE)
@@ -70,14 +71,15 @@ def claim(
     atomic.write_json(path, wanted)
 
 
-def _resolved(told: Any) -> Any:
-    """Return a recipe with the paths in it absolute; anything else as it is."""
-    if not isinstance(told, dict):
-        return told
-    groups, stream = told.get("member"), told.get("stream")
+def _resolved(record: Any) -> Any:
+    """Return a recipe with the paths in it absolute and the key names of now; anything else as it is."""
+    if not isinstance(record, dict):
+        return record
+    record = renamed_recipe(record)
+    groups, stream = record.get("member"), record.get("stream")
     if isinstance(groups, list):
-        told = told | {"member": [_absolute(group, "weights") for group in groups]}
-    return told | {"stream": _absolute(stream, "masters", "strangers")} if stream else told
+        record = record | {"member": [_absolute(group, "weights") for group in groups]}
+    return record | {"stream": _absolute(stream, "masters", "strangers")} if stream else record
 
 
 def _absolute(table: Any, *names: str) -> Any:

@@ -1,4 +1,4 @@
-"""The whole journey on this machine: simulate, fit, map, and compare with the truth that was simulated."""
+"""The workflow of `demo`: simulate, fit, map, and compare with the truth that was simulated."""
 
 from dataclasses import dataclass
 from importlib import resources
@@ -9,15 +9,35 @@ import numpy as np
 
 from ensemble.abstention import Status
 from kikuchi._support.lock import locked
-from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.progress import SILENT, Progress, Whole
 from kikuchi.inference.predictor import Predictor
 from kikuchi.maps import PhaseMap
 from kikuchi.simulate import simulate
+from kikuchi.simulate.crystals.structure_files import load_structure
+from kikuchi.simulate.masters.kinematical import kinematical_master
+from kikuchi.simulate.masters.master_file import save_master
 from kikuchi.workflows.fit import fit
 from kikuchi.workflows.map import map_scan
 
 if TYPE_CHECKING:
     import pandas
+
+
+#: About how many seconds the steps take, and how often each comes: what the bar of the whole goes by.
+COSTS = {
+    "simulating labelled": (20.0, 1),
+    "simulating map": (2.0, 1),
+    "training": (45.0, 4),
+    "held-out patterns": (15.0, 1),
+    "mapping": (15.0, 1),
+}
+
+
+#: What the demo's members know.
+MATERIALS = ("Ni3Al", "Ni", "Fe")
+
+#: Crystals that show them what a stranger is: of nine other space groups, none of them that of the silicon in the map.
+STRANGERS = ("Al4Ni3", "Corundum", "Cr3Si", "Cu2O", "Mg", "NaZn13", "Quartz", "Sn", "TiO2")
 
 
 @dataclass(frozen=True)
@@ -39,6 +59,14 @@ class Demonstration:
     data: dict[str, Any]
     text: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison with the truth as plain data."""
+        return dict(self.data)
+
+    def summary(self) -> str:
+        """Return the comparison with the truth in words, and where to look."""
+        return self.text
+
 
 def demo(out: str | Path = "demo", *, seed: int = 0, progress: Progress = SILENT) -> Demonstration:
     """Simulate labelled scans and a dual-phase map, fit four members, map, and compare with the truth.
@@ -55,6 +83,7 @@ def demo(out: str | Path = "demo", *, seed: int = 0, progress: Progress = SILENT
     Returns
     -------
     Demonstration
+        The bundle, the map, and how they compare with the truth.
 
     Raises
     ------
@@ -66,24 +95,43 @@ def demo(out: str | Path = "demo", *, seed: int = 0, progress: Progress = SILENT
         for name in ("labelled.toml", "map.toml", "recipe.toml"):
             text = (resources.files("kikuchi.workflows") / "demos" / name).read_text(encoding="utf-8")
             _put(folder / name, text, seed)
-        scan = folder / "scans" / "nickel_superalloy.h5"
-        if not scan.is_file():
-            for spec, where in (("labelled.toml", folder / "scans"), ("map.toml", scan)):
-                with progress.counter(f"simulating {spec}") as count:
-                    simulate(folder / spec, where, progress=count)
-        bundle = fit(
-            folder / "scans" / "dataset.toml",
-            folder / "recipe.toml",
-            folder / "run",
-            seed=seed,
-            progress=progress,
-        )
-        phase_map = map_scan(scan, bundle, folder / "map", progress=progress)
+        put_masters(folder)
+        with Whole(progress, "the whole demo", COSTS).begun() as progress:
+            scan = folder / "scans" / "nickel_superalloy.h5"
+            if not scan.is_file():
+                for spec, where in (("labelled.toml", folder / "scans"), ("map.toml", scan)):
+                    with progress.counter(f"simulating {spec}") as count:
+                        simulate(folder / spec, where, progress=count)
+            bundle = fit(
+                folder / "scans" / "dataset.toml",
+                folder / "recipe.toml",
+                folder / "run",
+                seed=seed,
+                progress=progress,
+            )
+            phase_map = map_scan(scan, bundle, folder / "map", progress=progress)
     import pandas
 
     truth = pandas.read_csv(scan.with_suffix(".truth.csv"))
     data = compare(phase_map, truth)
     return Demonstration(bundle, phase_map, data, _text(data, phase_map, folder))
+
+
+def put_masters(folder: Path) -> None:
+    """Write the master patterns that members learn from, and those of strangers, below a folder; keeps what is there.
+
+    Parameters
+    ----------
+    folder
+        Of the demo; ``masters`` and ``strangers`` are made in it.
+    """
+    for place, names in (("masters", MATERIALS), ("strangers", STRANGERS)):
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        for name in names:
+            path = folder / place / f"{name}.npz"
+            if not path.is_file():
+                structure = load_structure(name)
+                save_master(path, kinematical_master(structure, half_size=120), structure)
 
 
 def compare(phase_map: PhaseMap, truth: "pandas.DataFrame") -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""The journey of `evaluate`: labelled patterns and a bundle become numbers, tables and a report."""
+"""The workflow of `evaluate`: labelled patterns and a bundle become numbers, tables and a report."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,65 @@ from kikuchi._support import atomic
 from kikuchi._support.json import plain
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.result import Findings
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.evaluation.calibration_scores import before_and_after
 from kikuchi.evaluation.classes import confusion, decided, per_class, per_material
 from kikuchi.evaluation.ood_scores import unfamiliar
 from kikuchi.evaluation.predictors import BEST_SINGLE, MEMBER, RULE, Contender, best_single, contenders
+from kikuchi.evaluation.promise_parts import promise_parts
 from kikuchi.evaluation.report import write_page
 from kikuchi.evaluation.scores import score_all
 from kikuchi.evaluation.selective_scores import NO_TRANSFER, enrichment, promise, statuses
 from kikuchi.evaluation.tables import write_tables
 from kikuchi.evaluation.test_sets import Labelled, dataset_patterns, own_test_patterns
+from kikuchi.evaluation.verdict import verdict
 from kikuchi.inference.predictor import Predictor
 from kikuchi.scans import Dataset
 
 _CURVE_POINTS = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation(Findings):
+    """How good a bundle is: what ``evaluation.json`` holds, read by key.
+
+    Plain JSON, with None for a number that does not exist. Scores come as ``value``, ``low`` and ``high``, a 95 %
+    bootstrap interval that takes patterns as independent.
+
+    Attributes
+    ----------
+    folder
+        Where tables and report lie.
+    """
+
+    folder: Path
+
+    def summary(self) -> str:
+        """Return the main scores beside those of the best single member, and where to look."""
+        rule = self["rule"]
+        ours, single = self["scores"][rule], self["scores"]["best-single"]
+        held = self["promises"][rule]
+        measured = f"measured: {held['errors']} wrong of {held['answered']} answered"
+        if held["answered"]:
+            measured += f", {_number(held['measured_risk'], percent=True)}: {held['verdict']}"
+        return "\n".join(
+            [
+                verdict(self.to_dict())[0],
+                f"{self['patterns']} patterns: {self['name']}",
+                f"rule {rule} against the best single member ({self['best_single']}):",
+                _beside("accuracy", ours["accuracy"], single["accuracy"], percent=True),
+                _beside("log-loss", ours["log_loss"], single["log_loss"]),
+                _beside("calibration error", ours["ece"], single["ece"], percent=True),
+                _beside("excess AURC", ours["excess_aurc"], single["excess_aurc"]),
+                _beside("answered", ours["coverage"], single["coverage"], percent=True),
+                f"promise: {held['certificate']['message']}",
+                measured,
+                *(f"warning: {text}" for text in self["warnings"]),
+                f"look at {self.folder / 'report.html'}",
+            ]
+        )
 
 
 def evaluate(
@@ -34,7 +79,7 @@ def evaluate(
     out: str | Path = "evaluation",
     *,
     progress: Progress = SILENT,
-) -> dict[str, Any]:
+) -> Evaluation:
     """Say how good a bundle is, on labelled patterns that it never saw.
 
     Every member, the best single member and every rule answer the same patterns under the same terms: each is
@@ -58,9 +103,8 @@ def evaluate(
 
     Returns
     -------
-    dict
-        What ``evaluation.json`` holds: plain JSON, with None for a number that does not exist. Scores come as
-        ``value``, ``low`` and ``high``, a 95 % bootstrap interval that takes patterns as independent.
+    Evaluation
+        What ``evaluation.json`` holds, read by key; `Evaluation.summary` says it in a few lines.
 
     Raises
     ------
@@ -80,30 +124,7 @@ def evaluate(
             atomic.write_json(staged / "evaluation.json", evaluation)
             write_tables(evaluation, staged)
             write_page(evaluation, bundle, everybody, patterns.labels, staged / "report.html")
-    return evaluation
-
-
-def describe_evaluation(evaluation: dict[str, Any], out: str | Path) -> str:
-    """Say in a few lines what an evaluation found, and where to look."""
-    rule = evaluation["rule"]
-    ours, single = evaluation["scores"][rule], evaluation["scores"]["best-single"]
-    held = evaluation["promises"][rule]
-    lines = [
-        f"{evaluation['patterns']} patterns: {evaluation['name']}",
-        f"rule {rule} against the best single member ({evaluation['best_single']}):",
-        _beside("accuracy", ours["accuracy"], single["accuracy"], percent=True),
-        _beside("log-loss", ours["log_loss"], single["log_loss"]),
-        _beside("calibration error", ours["ece"], single["ece"], percent=True),
-        _beside("excess AURC", ours["excess_aurc"], single["excess_aurc"]),
-        _beside("answered", ours["coverage"], single["coverage"], percent=True),
-        f"promise: {held['certificate']['message']}",
-        f"measured: {held['errors']} wrong of {held['answered']} answered"
-        + (
-            f", {_number(held['measured_risk'], percent=True)}: {held['verdict']}" if held["answered"] else ""
-        ),
-    ]
-    lines += [f"warning: {text}" for text in evaluation["warnings"]]
-    return "\n".join([*lines, f"look at {Path(out) / 'report.html'}"])
+    return Evaluation(evaluation, folder)
 
 
 def _judge(
@@ -147,12 +168,15 @@ def _judge(
             c.name: promise(c, labels) | {"certificate": bundle.promised(c.abstention).certificate.to_dict()}
             for c in compared
         },
+        "promise_parts": promise_parts(
+            chosen, patterns, classes, bundle.promised(chosen.abstention).certificate
+        ),
         "remark": NO_TRANSFER,
         "risk_coverage": {c.name: _curve(c, labels) for c in compared},
         "calibration": {c.name: before_and_after(c, labels) for c in (chosen, single)},
         "unfamiliar": unfamiliar(bundle, patterns, chosen.decision.status == 0),
         "diversity": _diversity([c for c in everybody if c.kind == MEMBER], labels),
-        "warnings": patterns.warnings,
+        "warnings": [*patterns.warnings, *([bundle.shared_grains] if bundle.shared_grains else [])],
         "bundle": {
             "name": bundle.path.name,
             "fingerprint": bundle.fingerprint,

@@ -1,19 +1,22 @@
-"""The journeys of `explain`: why the members disagree on a map, and what each of them looks for."""
+"""The workflow of `explain`: why the members disagree on a map, and what each of them looks for."""
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ensemble.abstention import Status
 from ensemble.errors import InputError
 from kikuchi._support import atomic
+from kikuchi._support.choices import ExplainBy
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.result import Findings
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import member_weights
+from kikuchi.bundle.networks import require_networks
 from kikuchi.explain import Background, Chosen, Ensemble, choose
 from kikuchi.explain.ground_truth import Truth
 from kikuchi.explain.inputs import background_of, patterns_of_members, per_class, read_map, stored_background
@@ -21,13 +24,94 @@ from kikuchi.explain.page import write_members_page, write_page
 from kikuchi.explain.paper_figures import chosen_pair, draw_examples, draw_pair
 from kikuchi.explain.plan import Plan, measure
 from kikuchi.explain.point import explain_point, randomised
-from kikuchi.explain.shapley import NAMES, Method, check_method
+from kikuchi.explain.shapley import Method, check_method
 from kikuchi.html import write_map_report
 from kikuchi.inference.predictor import Predictor
 from kikuchi.postprocessing.assemble import as_seen
 from kikuchi.scans import Scan, open_mapped, with_neighbours
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation(Findings):
+    """Why members disagree on a map, or what they look for: what the JSON file beside the pictures holds.
+
+    Attributes
+    ----------
+    folder
+        Where pictures and report lie.
+    """
+
+    folder: Path
+
+    def summary(self) -> str:
+        """Return what was explained, how exact that is, and where to look."""
+        how = f"in {self['seconds']:.0f} s: {NAMES[self['method']]} on {self['backend']}"
+        exact = f"completeness: the sums miss by at most {self['worst_error']:.2g} of the difference"
+        report = self.folder / "report.html"
+        if "examples" in self:
+            drawn = " and ".join(self["compared"]["members"])
+            classes = f"one pattern of each of {len(self['space_groups'])} space groups"
+            return f"drew {drawn} of {self['bundle']}, and {classes}, {how}\n{exact}\nlook at {report}"
+        points = f"{self['explained_points']} of {self['chosen_points']} points of {self['map']}"
+        against = f"{self['background']['patterns']} patterns ({self['background']['origin']})"
+        return "\n".join(
+            [
+                f"explained {points} {how}, against {against}",
+                f"{exact} ({self['worst_missed']:.2g} logits), and {self['worst_uncertainty_error']:.2g} of it "
+                f"({self['worst_uncertainty_missed']:.2g} nats) for the mutual information",
+                *(["left out: " + "; ".join(self["left_out"])] if self["left_out"] else []),
+                f"look at {report} and {self.folder / 'map.html'}",
+            ]
+        )
+
+
+def explain(
+    run: str | Path | Bundle,
+    out: str | Path = "explanations",
+    *,
+    scan: str | Path | Scan | None = None,
+    map_dir: str | Path | None = None,
+    points: int = 12,
+    budget: str = "5m",
+    method: ExplainBy = "auto",
+    pair: Sequence[str] | None = None,
+    progress: Progress = SILENT,
+) -> Explanation:
+    """Explain why members disagree on a map, or without one what each of them looks for.
+
+    Parameters
+    ----------
+    run
+        The bundle.
+    out
+        Folder for pictures and report.
+    scan, map_dir
+        What was mapped and what `kikuchi.map_scan` wrote: `explain_map`. Neither of them: `explain_members`.
+    points, budget
+        Of a map: how many points at most, and the time for them.
+    method, pair, progress
+        As for `explain_map`.
+
+    Returns
+    -------
+    Explanation
+        What the JSON file beside the pictures holds, read by key.
+
+    Raises
+    ------
+    InputError
+        A scan is given without its map or a map without its scan, or as the two functions.
+    """
+    if scan is not None and map_dir is not None:
+        return explain_map(
+            map_dir, scan, run, out, points=points, budget=budget, method=method, pair=pair, progress=progress
+        )
+    if scan is None and map_dir is None:
+        return explain_members(run, out, method=method, pair=pair, progress=progress)
+    missing = "a scan without its map" if map_dir is None else "a map without its scan"
+    raise InputError(missing, remedy="give both, or neither to draw the members themselves")
 
 
 def explain_map(
@@ -38,10 +122,10 @@ def explain_map(
     *,
     points: int = 12,
     budget: str = "5m",
-    method: str = "auto",
+    method: ExplainBy = "auto",
     pair: Sequence[str] | None = None,
     progress: Progress = SILENT,
-) -> dict[str, Any]:
+) -> Explanation:
     """Explain the most instructive points of a map within a time.
 
     Parameters
@@ -72,8 +156,8 @@ def explain_map(
 
     Returns
     -------
-    dict
-        What ``explanations.json`` holds.
+    Explanation
+        What ``explanations.json`` holds, read by key.
 
     Raises
     ------
@@ -86,6 +170,9 @@ def explain_map(
 
     way = check_method(method, keras.backend.backend())
     bundle = Predictor.of(run)
+    require_networks(
+        bundle, "has nothing inside to explain", "read map.csv: second_phase, p_ and orientations"
+    )
     compared = chosen_pair(bundle, pair)
     opened = with_neighbours(
         scan if isinstance(scan, Scan) else open_mapped(scan, Path(map_dir)),
@@ -169,17 +256,17 @@ def explain_map(
             threshold=abstention,
             explanations={r["index"]: (folder / r["picture"], r["caption"]) for r in records},
         )
-    return result
+    return Explanation(result, folder)
 
 
 def explain_members(
     run: str | Path | Bundle,
     out: str | Path,
     *,
-    method: str = "auto",
+    method: ExplainBy = "auto",
     pair: Sequence[str] | None = None,
     progress: Progress = SILENT,
-) -> dict[str, Any]:
+) -> Explanation:
     """Draw the paper's figures for a bundle, from the patterns that are stored with it: no scan is needed.
 
     Parameters
@@ -194,8 +281,8 @@ def explain_members(
 
     Returns
     -------
-    dict
-        What ``members.json`` holds.
+    Explanation
+        What ``members.json`` holds, read by key.
 
     Raises
     ------
@@ -207,6 +294,9 @@ def explain_members(
 
     way = check_method(method, keras.backend.backend())
     bundle = Predictor.of(run)
+    require_networks(
+        bundle, "has nothing inside to explain", "read map.csv: second_phase, p_ and orientations"
+    )
     compared = chosen_pair(bundle, pair)
     stored = stored_background(bundle)
     if compared is None or stored is None:
@@ -239,7 +329,7 @@ def explain_members(
         }
         atomic.write_json(folder / "members.json", result)
         write_members_page(result, folder)
-    return result
+    return Explanation(result, folder)
 
 
 def _left_out(chosen: Chosen, records: list[dict[str, Any]]) -> list[str]:
@@ -266,32 +356,6 @@ def _ensemble(bundle: Bundle, background: Background, method: Method) -> Ensembl
         method,
         weights=member_weights(bundle.held_out, bundle.recipe),
         alike=[(m.architecture, m.size, m.channels, m.head, m.draws) for m in bundle.members],
-    )
-
-
-def describe_explanations(result: dict[str, Any], out: str | Path) -> str:
-    """Say in a few lines what was explained, how exact that is, and where to look."""
-    if "examples" in result:
-        return "\n".join(
-            [
-                f"drew {' and '.join(result['compared']['members'])} of {result['bundle']}, and one pattern of each of "
-                f"{len(result['space_groups'])} space groups, in {result['seconds']:.0f} s: {NAMES[result['method']]} "
-                f"on {result['backend']}",
-                f"completeness: the sums miss by at most {result['worst_error']:.2g} of the difference",
-                f"look at {Path(out) / 'report.html'}",
-            ]
-        )
-    return "\n".join(
-        [
-            f"explained {result['explained_points']} of {result['chosen_points']} points of {result['map']} "
-            f"in {result['seconds']:.0f} s: {NAMES[result['method']]} on {result['backend']}, against "
-            f"{result['background']['patterns']} patterns ({result['background']['origin']})",
-            f"completeness: the sums miss by at most {result['worst_error']:.2g} of the difference "
-            f"({result['worst_missed']:.2g} logits), and {result['worst_uncertainty_error']:.2g} of it "
-            f"({result['worst_uncertainty_missed']:.2g} nats) for the mutual information",
-            *(["left out: " + "; ".join(result["left_out"])] if result["left_out"] else []),
-            f"look at {Path(out) / 'report.html'} and {Path(out) / 'map.html'}",
-        ]
     )
 
 

@@ -1,9 +1,9 @@
-"""The journey of `extend`: a bundle and a few labelled patterns become a bundle that knows them too."""
+"""The workflow of `extend`: a bundle and a few labelled patterns become a bundle that knows them too."""
 
 import hashlib
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,15 @@ from kikuchi.bundle.background import (
 )
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, read_exemplars, write_exemplars
-from kikuchi.bundle.outputs import HeldOut, Part, joined
+from kikuchi.bundle.networks import require_networks
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part
 from kikuchi.bundle.write import SPLITS, finish
-from kikuchi.incremental.comparison import Change, compared, read_changes, write_table
+from kikuchi.incremental.comparison import Change, compared, read_changes, table_of_changes, write_table
 from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, rehearse, said
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, build_member, copy_backbone, features_of, save_member
 from kikuchi.members.posterior import set_posterior
+from kikuchi.postprocessing.split_units import grain_finder
 from kikuchi.scans import Dataset, dataset_with_neighbours, hash_patterns, pattern_quality
 from kikuchi.scans.dataset import contradictions, refuse_or_say
 from kikuchi.scans.independence import pattern_groups
@@ -56,6 +58,14 @@ class Extension:
 
     bundle: Predictor
     changes: tuple[Change, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the new bundle's folder and the change of every class as plain data."""
+        return {"out": str(self.bundle.path), "changes": [asdict(change) for change in self.changes]}
+
+    def summary(self) -> str:
+        """Return what the new bundle is, and a table of what every class gained or lost."""
+        return f"{self.bundle.summary()}\n{table_of_changes(self.changes)}"
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,11 @@ def extend(
     progress
         Listener of the work.
 
+    Returns
+    -------
+    Extension
+        The new bundle, and what every class gained or lost.
+
     Raises
     ------
     InputError
@@ -108,6 +123,7 @@ def extend(
         known, or the folder is not empty.
     """
     bundle = Predictor.of(run)
+    require_networks(bundle, "learns no labels", "adapt again with the new phase beside the old: --phase")
     data = dataset_with_neighbours(open_labelled(dataset), bundle.preparation(bundle.members[0]))
     folder = Path(out)
     exemplars = read_exemplars(bundle.path, len(bundle.members))
@@ -210,8 +226,11 @@ def _look(bundle: Bundle, data: Dataset, classes: tuple[int, ...], force: bool, 
         for size in {m.size for m in bundle.members}
     }
     quality = np.concatenate([pattern_quality(raw) for _, _, raw in data.iter_patterns(positions)])
+    look = bundle.recipe.preparation(bundle.members[0].size)
+    # Counted as the bundle's own held-out patterns are.
+    by_grain = bundle.manifest.get("unit") == "grain"
     groups, _ = pattern_groups(
-        data, bundle.recipe.abstain.groups, bundle.recipe.preparation(bundle.members[0].size)
+        data, "grains where alike" if by_grain else bundle.recipe.abstain.groups, look, grain_finder(look)
     )
     return _New(
         labels=labels[positions],
@@ -280,7 +299,7 @@ def _judged(
     groups = bundle.held_out.group.max(initial=0) + 1 + new.groups
     materials = len(bundle.manifest["materials"])
     return HeldOut(
-        outputs=joined([outputs, rehearsed.crossed]),
+        outputs=MemberOutputs.join([outputs, rehearsed.crossed]),
         labels=np.concatenate([column[kept.labels], column[before.labels], new.labels]),
         material=np.concatenate([kept.material, before.material, materials + new.material]),
         part=np.concatenate([kept.part, before.part, _parts(new, seed)]),
@@ -313,7 +332,7 @@ def _before(
     none = np.zeros(len(new.labels), int)
     return (
         HeldOut(
-            joined([kept.outputs, before.outputs, outputs]),
+            MemberOutputs.join([kept.outputs, before.outputs, outputs]),
             np.concatenate([kept.labels, before.labels, none - 1]),
             np.concatenate([kept.material, before.material, none]),
             np.concatenate([kept.part, before.part, none]),

@@ -1,4 +1,4 @@
-"""The journey of `fit`: labelled scans and a recipe become a bundle."""
+"""The workflow of `fit`: labelled scans and a recipe become a bundle."""
 
 import hashlib
 import math
@@ -14,19 +14,19 @@ from ensemble.errors import InputError
 from kikuchi._support import atomic
 from kikuchi._support.links import refuse_links
 from kikuchi._support.lock import locked
-from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.progress import SILENT, Progress, Whole
 from kikuchi.bundle import bundle as bundles
 from kikuchi.bundle.background import BACKGROUND, choose_background, write_background
 from kikuchi.bundle.checks import CHECKS, write_checks
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, spread, write_exemplars
-from kikuchi.bundle.outputs import HeldOut, MemberOutputs, joined
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs
 from kikuchi.bundle.write import SPLITS, finish
 from kikuchi.html.loss_picture import draw_losses
 from kikuchi.inference import KerasEngine, Runner
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, features_of, predict
 from kikuchi.members.history import convergence
-from kikuchi.postprocessing.split_units import recipe_groups, split_groups_of
+from kikuchi.postprocessing.split_units import Units, divided
 from kikuchi.recipes.schema import Recipe, load_recipe
 from kikuchi.scans import (
     Dataset,
@@ -35,10 +35,8 @@ from kikuchi.scans import (
     dataset_with_neighbours,
     load_dataset,
     prepare,
-    split_dataset,
 )
 from kikuchi.scans.dataset import contradictions, refuse_or_say
-from kikuchi.scans.independence import SHARES_GRAINS
 from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import Executor, train_all
@@ -111,20 +109,10 @@ def fit(
             progress.say(f"{material.name}: {material.scan.note}")
     folder = Path(out)
     specs = recipe.member_specs(len(data.classes), seed)
-    split = split_dataset(
-        data,
-        train_per_class=recipe.split.train_per_class,
-        validation_per_class=recipe.split.validation_per_class,
-        calibration_fraction=recipe.split.calibration_fraction,
-        seed=seed,
-        groups=split_groups_of(data, recipe),
-    )
+    split, units = divided(data, recipe, seed)
     _require_held_out(data, split)
-    group, how = recipe_groups(data, recipe)
-    shares = recipe.split.unit == "pattern" and how not in ("pattern", "scan") and recipe.stream is None
-    if shares:
-        progress.say(f"note: {SHARES_GRAINS}")
-    _say_units(data, split, group, how, progress)
+    _say_units(data, split, units, progress)
+    group, how = units.group, units.how
     part = _parts(data, split, group, how)
     with locked(folder):
         if (folder / "fit.json").is_file():
@@ -136,40 +124,45 @@ def fit(
         if (folder / bundles.MANIFEST).is_file():
             progress.say(f"{folder} is already fitted")
             return Predictor.load(folder)
-        models = train_all(
-            specs,
-            recipe,
-            data,
-            split,
-            folder,
-            progress,
-            None if client is None else _executor(client),
-            stream,
-        )
-        names = [spec.name for spec, _ in specs]
-        for line in convergence(folder, names, recipe.train.min_delta, math.log(len(data.classes))):
-            progress.say(line)
-        progress.say(f"losses of all epochs: {draw_losses(folder, names)}")
-        members = tuple(spec for spec, _ in specs)
-        taught = _Taught(recipe, data, split, stream)
-        familiarity = _reference(models, members, taught)
-        _keep_background(members, taught, folder)
-        progress.say(f"held-out patterns count as independent by {how}")
-        held_out = _run_held_out(models, members, recipe, familiarity, data, split, part, group, progress)
-        _keep_exemplars(models, members, taught, held_out, folder)
-        atomic.write_json(folder / SPLITS, split.to_dict())
-        write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
-        return Predictor.of(
-            finish(
-                folder,
+        left = [s for s in specs if not (folder / "members" / s[0].name / "member.json").is_file()]
+        epochs = recipe.train.epochs
+        costs = {"training": (float(epochs), len(left)), "held-out patterns": (0.1 * epochs * len(specs), 1)}
+        # On a cluster members train side by side: their bar is the whole.
+        with Whole(progress, "the whole fit", {} if client else costs).begun() as progress:
+            models = train_all(
+                specs,
                 recipe,
-                members,
-                familiarity,
-                held_out,
-                _facts(data, split) | {"unit": how, "shares_grains": shares},
+                data,
+                split,
+                folder,
                 progress,
+                None if client is None else _executor(client),
+                stream,
             )
-        )
+            names = [spec.name for spec, _ in specs]
+            for line in convergence(folder, names, recipe.train.min_delta, math.log(len(data.classes))):
+                progress.say(line)
+            progress.say(f"losses of all epochs: {draw_losses(folder, names)}")
+            members = tuple(spec for spec, _ in specs)
+            trained_on = _TrainingData(recipe, data, split, stream)
+            familiarity = _reference(models, members, trained_on)
+            _keep_background(members, trained_on, folder)
+            progress.say(f"held-out patterns count as independent by {how}")
+            held_out = _run_held_out(models, members, recipe, familiarity, data, split, part, group, progress)
+            _keep_exemplars(models, members, trained_on, held_out, folder)
+            atomic.write_json(folder / SPLITS, split.to_dict())
+            write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
+            return Predictor.of(
+                finish(
+                    folder,
+                    recipe,
+                    members,
+                    familiarity,
+                    held_out,
+                    _facts(data, split) | units.facts(data, split),
+                    progress,
+                )
+            )
 
 
 def _executor(client: "Client") -> Executor:
@@ -195,14 +188,23 @@ def _require_held_out(data: Dataset, split: Split) -> None:
                 )
 
 
-def _say_units(data: Dataset, split: Split, group: np.ndarray, how: str, progress: Progress) -> None:
-    """Say how many independent units certify each class, where these are fewer than patterns."""
-    if how == "pattern":
+def _say_units(data: Dataset, split: Split, units: Units, progress: Progress) -> None:
+    """Say how many independent units each class has, and how many of them certify, where not every pattern is one."""
+    for note in (units.shared, units.withheld):
+        if note:
+            progress.say(f"note: {note}")
+    if units.how == "pattern":
         return
     labels = data.labels(split.classes)[split.calibration]
-    counts = [len(np.unique(group[split.calibration][labels == k])) for k in range(len(split.classes))]
-    listed = ", ".join(f"{c}: {n}" for c, n in zip(split.classes, counts, strict=True))
-    progress.say(f"held out to calibrate and certify, counted by {how}: {listed}")
+    own = units.group[split.calibration]
+    told = [
+        f"{c}: {n}, of which {len(np.unique(own[labels == k]))}"
+        for k, (c, n) in enumerate(units.of_classes(data, split.classes).items())
+    ]
+    progress.say(
+        f"independent by {units.how}, of which held out to calibrate and certify: {'; '.join(told)}; "
+        "nothing finer than these numbers carry is promised"
+    )
 
 
 def _parts(data: Dataset, split: Split, group: np.ndarray, how: str) -> np.ndarray:
@@ -237,7 +239,7 @@ def _parts(data: Dataset, split: Split, group: np.ndarray, how: str) -> np.ndarr
 
 
 @dataclass(frozen=True)
-class _Taught:
+class _TrainingData:
     """What the members were trained on: patterns of the dataset, or a stream of simulated ones."""
 
     recipe: Recipe
@@ -265,33 +267,35 @@ class _Taught:
         ]
 
 
-def _reference(models: list["keras.Model"], members: tuple[MemberSpec, ...], taught: _Taught) -> Familiarity:
+def _reference(
+    models: list["keras.Model"], members: tuple[MemberSpec, ...], trained_on: _TrainingData
+) -> Familiarity:
     """Keep the features of some training patterns, equally many per class."""
-    share = max(2, taught.recipe.keep.reference // len(taught.split.classes))
-    prepared, labels = taught.sample(share, {m.size for m in members}, taught.split.seed)
+    share = max(2, trained_on.recipe.keep.reference // len(trained_on.split.classes))
+    prepared, labels = trained_on.sample(share, {m.size for m in members}, trained_on.split.seed)
     features = [predict(model, prepared[spec.size])[1] for model, spec in zip(models, members, strict=True)]
     return fit_familiarity(features, labels)
 
 
-def _keep_background(members: tuple[MemberSpec, ...], taught: _Taught, folder: Path) -> None:
+def _keep_background(members: tuple[MemberSpec, ...], trained_on: _TrainingData, folder: Path) -> None:
     """Store some training patterns of each class: what `explain` compares a pattern with."""
-    seed, each = taught.split.seed, taught.recipe.keep.background
-    prepared, labels = taught.sample(each, {m.size for m in members}, seed)
+    seed, each = trained_on.split.seed, trained_on.recipe.keep.background
+    prepared, labels = trained_on.sample(each, {m.size for m in members}, seed)
     write_background(folder / BACKGROUND, choose_background(prepared, labels, each, seed))
 
 
 def _keep_exemplars(
     models: list["keras.Model"],
     members: tuple[MemberSpec, ...],
-    taught: _Taught,
+    trained_on: _TrainingData,
     held_out: HeldOut,
     folder: Path,
 ) -> None:
     """Store the features of some patterns of each class and part: what `extend` rehearses and calibrates with."""
-    recipe, data, split = taught.recipe, taught.data, taught.split
+    recipe, data, split = trained_on.recipe, trained_on.data, trained_on.split
     sizes = {m.size for m in members}
     rng = np.random.default_rng([split.seed, 2])
-    train, labels = taught.sample(recipe.keep.exemplars, sizes, split.seed + 2)
+    train, labels = trained_on.sample(recipe.keep.exemplars, sizes, split.seed + 2)
     # Held-out rows are in the order of the dataset.
     positions = np.sort(np.concatenate([split.calibration, split.test]))
     rows = spread(held_out.labels * 3 + held_out.part, recipe.keep.exemplars, rng)
@@ -336,7 +340,7 @@ def _run_held_out(
             step(len(positions))
     positions = np.concatenate(places)
     return HeldOut(
-        outputs=joined(outputs),
+        outputs=MemberOutputs.join(outputs),
         labels=data.labels(split.classes)[positions],
         material=data.material[positions],
         part=part[positions],

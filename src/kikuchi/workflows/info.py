@@ -1,82 +1,28 @@
-"""Bundles, maps and evaluations in a few lines for people."""
+"""The workflow of `info`: what a scan, bundle, store, map or TOML file is."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ensemble.abstention import STATUS_NAMES
 from ensemble.errors import InputError
+from kikuchi._support.result import Findings
 
 if TYPE_CHECKING:
-    from kikuchi.bundle.bundle import Bundle
-    from kikuchi.maps import PhaseMap
     from kikuchi.scans import Scan
 
 
-def describe_bundle(bundle: "Bundle") -> str:
-    """Say what a bundle is and what it promises."""
-    rule = bundle.rule
-    report = bundle.calibrations[rule].report
-    counts = bundle.manifest["splits"]
-    lines = [
-        f"bundle {bundle.path}",
-        "phases: " + ", ".join(f"{p.name} ({p.space_group})" for p in bundle.phases)
-        if bundle.phases
-        else f"space groups: {', '.join(map(str, bundle.classes))}",
-        f"members: {', '.join(m.name for m in bundle.members)}",
-        f"patterns: {', '.join(f'{n} {name}' for name, n in counts.items())}",
-        f"rule: {rule}, calibration: {bundle.calibrations[rule].method}"
-        + (
-            f" (log-loss {report['log_loss_before']:.3f} -> {report['log_loss_after']:.3f})"
-            if "log_loss_after" in report
-            else ""
-        ),
-        f"promise: {bundle.promised(bundle.abstentions[rule]).certificate.message}",
-    ]
-    return "\n".join(lines)
+@dataclass(frozen=True, eq=False)
+class Facts(Findings):
+    """What a file or folder is, read by key."""
+
+    def summary(self) -> str:
+        """Return a line for each fact."""
+        return "\n".join(f"{name}: {value}" for name, value in self.items())
 
 
-def describe_map(phase_map: "PhaseMap", out: Path) -> str:
-    """Say what a map found: points by space group and by status, and where to look."""
-    d = phase_map.decision
-    solved = d.status == 0
-    lines = [f"{phase_map.n} patterns of {phase_map.name}"]
-    named = phase_map.meta.get("among")
-    if named:
-        of = f" ({', '.join(named['materials'])})" if named["materials"] else ""
-        lines[0] += f", among {', '.join(map(str, named['space_groups']))}{of} as named, or none of these"
-    for index, word in enumerate(phase_map.words):
-        count = int((solved & (d.winner == index)).sum())
-        if count:
-            lines.append(f"  {word}: {count} ({count / phase_map.n:.1%})")
-    for code, name in enumerate(STATUS_NAMES[1:], start=1):
-        count = int((d.status == code).sum())
-        lines.append(f"  no solution, {name}: {count} ({count / phase_map.n:.1%})")
-    if phase_map.problems:
-        index, why = next(iter(phase_map.problems.items()))
-        lines.append(f"  {len(phase_map.problems)} patterns could not be read, the first: {index}: {why}")
-    told = phase_map.meta.get("levels", {}).get("points", {})
-    coarser = {
-        name: told[name] for name in ("extinction_class", "laue_class", "crystal_system") if name in told
-    }
-    for name, count in coarser.items():
-        lines.append(
-            f"  answered no finer than the {name.replace('_', ' ')}: {count} ({count / phase_map.n:.1%})"
-        )
-    if "grains" in phase_map.meta:
-        grains = phase_map.meta["grains"]
-        lines.append(
-            f"  by grain ({grains['grains']} of them): {grains['answered_together']} answered, "
-            f"{grains['answered_otherwise']} of them otherwise than alone; {grains['message']}"
-        )
-    lines += [f"note: {text}" for text in phase_map.meta.get("notes", [])]
-    lines += [f"warning: {text}" for text in phase_map.meta.get("warnings", [])]
-    lines += [phase_map.meta["promised_risk"]["message"], f"look at {out / 'report.html'}"]
-    return "\n".join(lines)
-
-
-def facts(path: str | Path, shape: tuple[int, int] | None = None) -> dict[str, Any]:
+def facts(path: str | Path, shape: tuple[int, int] | None = None, scan_name: str | None = None) -> Facts:
     """Say what a file or folder is: a bundle, a logits store, a map's folder, a scan, or a TOML file of this toolkit.
 
     Parameters
@@ -85,6 +31,13 @@ def facts(path: str | Path, shape: tuple[int, int] | None = None) -> dict[str, A
         File, folder or glob.
     shape
         Rows and columns of a scan's grid, where its file does not tell.
+    scan_name
+        Which scan of several in a file.
+
+    Returns
+    -------
+    Facts
+        By name; ``what`` says which of them it is.
 
     Raises
     ------
@@ -93,14 +46,14 @@ def facts(path: str | Path, shape: tuple[int, int] | None = None) -> dict[str, A
     """
     folder = Path(path)
     if (folder / "bundle.json").is_file() or (folder / "fit.json").is_file():
-        return _bundle_facts(folder)
+        return Facts(_bundle_facts(folder))
     if (folder / "store.json").is_file():
-        return _store_facts(folder)
+        return Facts(_store_facts(folder))
     if (folder / "summary.json").is_file():
-        return _map_facts(folder)
+        return Facts(_map_facts(folder))
     if folder.suffix.lower() == ".toml":
-        return _toml_facts(folder)
-    return _scan_facts(path, shape)
+        return Facts(_toml_facts(folder))
+    return Facts(_scan_facts(path, shape, scan_name))
 
 
 def _bundle_facts(folder: Path) -> dict[str, Any]:
@@ -122,13 +75,24 @@ def _bundle_facts(folder: Path) -> dict[str, Any]:
         "architectures": sorted({f"{m.architecture} {m.size}x{m.size}" for m in bundle.members}),
         "materials": [m["name"] for m in bundle.manifest["materials"]],
         "patterns": bundle.manifest["splits"],
+        **({"simulators": _simulators(bundle.manifest)} if "simulators" in bundle.manifest else {}),
         "rule": bundle.rule,
         "calibration": bundle.calibrations[bundle.rule].method,
         "promise": certificate.message,
+        "independent_by": bundle.manifest.get("unit"),
+        **({"independent_units": units} if (units := bundle.manifest.get("independent_units")) else {}),
+        **({"note": bundle.shared_grains} if bundle.shared_grains else {}),
         "created": bundle.manifest["created"],
         "seed": bundle.manifest["seed"],
         "fingerprint": bundle.fingerprint,
     }
+
+
+def _simulators(manifest: dict[str, Any]) -> str:
+    """Say by which simulations members and promise were made, and which of these no member has seen."""
+    told = manifest["simulators"]
+    alone = ", ".join(told["of_held_out_alone"]) or "none"
+    return f"{', '.join(told['of_members_and_held_out'])}; held out and never trained on: {alone}"
 
 
 def _store_facts(folder: Path) -> dict[str, Any]:
@@ -172,7 +136,7 @@ def _toml_facts(path: Path) -> dict[str, Any]:
     materials = tables.get("material", [])
     if isinstance(materials, list) and any(isinstance(m, dict) and "scan" in m for m in materials):
         data = load_dataset(path)
-        told = [
+        record = [
             f"{m.name} ({m.space_group}): {len(m.indices)} patterns of {m.scan.path}"
             + ("" if m.scan.note is None else f"; {m.scan.note}")
             for m in data.materials
@@ -181,7 +145,7 @@ def _toml_facts(path: Path) -> dict[str, Any]:
             "what": "dataset",
             "space_groups": list(data.classes),
             "patterns": data.n,
-            "materials": told,
+            "materials": record,
         }
     if "member" in tables:
         return {"what": "recipe", **load_recipe(path).model_dump(mode="json", exclude_none=True)}
@@ -190,10 +154,10 @@ def _toml_facts(path: Path) -> dict[str, Any]:
     )
 
 
-def _scan_facts(path: str | Path, shape: tuple[int, int] | None) -> dict[str, Any]:
+def _scan_facts(path: str | Path, shape: tuple[int, int] | None, scan_name: str | None) -> dict[str, Any]:
     from kikuchi.scans import open_scan
 
-    scan = open_scan(path, shape)
+    scan = open_scan(path, shape, scan_name)
     return {
         "what": "scan",
         "name": scan.name,
@@ -217,9 +181,9 @@ def _phases(scan: "Scan") -> list[str] | None:
     """Name the phases of a scan's own list, with the space group and the points of each."""
     if scan.phase_names is None:
         return None
-    told = []
+    record = []
     for name in sorted({str(name) for name in scan.phase_names if name}):
         here = scan.phase_names == name
         number = 0 if scan.space_groups is None else int(scan.space_groups[here][0])
-        told.append(f"{name} ({number or 'space group unknown'}): {int(here.sum())} points")
-    return told
+        record.append(f"{name} ({number or 'space group unknown'}): {int(here.sum())} points")
+    return record

@@ -3,7 +3,9 @@
 import csv
 import io
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +18,12 @@ from kikuchi._support.progress import SILENT, Progress
 from kikuchi._support.text import decoded
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import member_weights
+from kikuchi.html.label_page import write_label_page
 from kikuchi.inference.logits_store import STORE, LogitsStore
 from kikuchi.inference.predictor import Predictor
 from kikuchi.maps.one_run import require_one_run
 from kikuchi.members import features_of
+from kikuchi.postprocessing.assemble import as_seen
 from kikuchi.postprocessing.boundaries import between_two
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.scans import (
@@ -36,6 +40,7 @@ from kikuchi.scans import (
 
 COLUMNS = (
     "scan",
+    "scan_name",
     "index",
     "row",
     "col",
@@ -54,7 +59,44 @@ CANDIDATES_EACH = 40
 _MAX_ROWS = 1_000_000
 
 
-def suggest(
+@dataclass(frozen=True)
+class LabelList:
+    """A list of patterns to label; a path wherever one is taken.
+
+    Attributes
+    ----------
+    path
+        The CSV to fill.
+    page
+        The same as a page with the patterns.
+    run
+        The bundle that it would teach.
+    patterns
+        How many are listed.
+    """
+
+    path: Path
+    page: Path
+    run: Path
+    patterns: int
+
+    def __fspath__(self) -> str:
+        """Return the path of the list."""
+        return str(self.path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return where the list is, as plain data."""
+        return {"labels": str(self.path), "page": str(self.page), "patterns": self.patterns}
+
+    def summary(self) -> str:
+        """Return what to do with the list."""
+        return (
+            f"wrote {self.path}, and {self.page} with the patterns: fill in space_group in either, then run:\n"
+            f"ensemble extend {self.run} {self.path} --out RUN2"
+        )
+
+
+def suggest_labels(
     map_dir: str | Path,
     scan: str | Path | Scan,
     run: str | Path | Bundle,
@@ -62,7 +104,7 @@ def suggest(
     *,
     points: int = 24,
     progress: Progress = SILENT,
-) -> Path:
+) -> LabelList:
     """Write the patterns of a map whose labels would teach the bundle most, as a list to index by hand.
 
     Of the patterns that can be read, those of the largest mutual information between label and members (all draws of
@@ -76,7 +118,8 @@ def suggest(
     scan, run
         What was mapped, and by which bundle.
     out
-        CSV with the columns `COLUMNS`; ``space_group`` is empty, for a person to fill, and ``material`` may be.
+        CSV with the columns `COLUMNS`; ``space_group`` is empty, for a person to fill, and ``material`` may be. Beside
+        it a page of the same name, ``.html``, shows the patterns and can fill and save the list.
     points
         How many patterns to suggest.
     progress
@@ -84,8 +127,8 @@ def suggest(
 
     Returns
     -------
-    pathlib.Path
-        The list.
+    LabelList
+        The list, which `kikuchi.extend` takes when it is filled.
 
     Raises
     ------
@@ -129,6 +172,7 @@ def suggest(
     rows = [
         {
             "scan": str(opened.path.absolute()) if opened.path.exists() else opened.name,
+            "scan_name": opened.given_name or "",
             "index": int(i),
             "row": int(opened.row[i]),
             "col": int(opened.col[i]),
@@ -145,11 +189,17 @@ def suggest(
     path = Path(out)
     if path.exists():
         raise InputError("is there already, perhaps with labels", path=path, remedy="give another --out")
+    written = [
+        cells(row) | {name: cell(str(row[name]), exact=True) for name in ("scan", "scan_name")}
+        for row in rows
+    ]
     with atomic.replaced(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(cells(row) | {"scan": cell(row["scan"], exact=True)} for row in rows)
-    return path
+        writer.writerows(written)
+    page = path.with_suffix(".html")
+    write_label_page(written, as_seen(opened, bundle, side=128)(taken), path, page)
+    return LabelList(path, page, bundle.path, len(rows))
 
 
 def _features(scan: Scan, bundle: Bundle, points: np.ndarray) -> list[np.ndarray]:
@@ -188,7 +238,8 @@ def read_labels(path: Path, scans: dict[str, Scan] | None = None) -> Dataset:
     ----------
     path
         CSV with at least the columns ``scan`` (relative to the list, or absolute), ``index`` and ``space_group``, and
-        if wanted ``material``. Rows without a space group are left out; rows of one material need one space group.
+        if wanted ``material`` and ``scan_name`` (which scan of several in that file). Rows without a space group are
+        left out; rows of one material need one space group.
     scans
         Scans by what the list calls them, for those that are no files.
 
@@ -197,7 +248,7 @@ def read_labels(path: Path, scans: dict[str, Scan] | None = None) -> Dataset:
     InputError
         The list cannot be read, a row is wrong, or nothing is labelled.
     """
-    wanted: dict[tuple[str, str, int], list[int]] = {}
+    wanted: dict[tuple[str, str | None, str, int], list[int]] = {}
     for number, row in enumerate(_rows(path), start=2):
         label = (row.get("space_group") or "").strip()
         if not label:
@@ -214,17 +265,20 @@ def read_labels(path: Path, scans: dict[str, Scan] | None = None) -> Dataset:
                 f"line {number} names no scan", path=path, remedy="keep the column scan as it was"
             )
         name = printable(word((row.get("material") or "").strip())) or f"labelled {label}"
-        wanted.setdefault((scan, name, int(label)), []).append(int(row["index"]))
+        part = word((row.get("scan_name") or "").strip()) or None
+        wanted.setdefault((scan, part, name, int(label)), []).append(int(row["index"]))
     if not wanted:
         raise InputError("no row has a space group", path=path, remedy="fill the column space_group")
-    opened = dict(scans or {})
+    opened: dict[tuple[str, str | None], Scan] = {}
     materials = []
-    several = len({scan for scan, _, _ in wanted}) > 1
-    for (scan, name, group), points in wanted.items():
-        if scan not in opened:
-            opened[scan] = open_scan(path.parent / scan)
-        full = f"{name} ({opened[scan].name})" if several else name
-        materials.append(Material(full, group, opened[scan], points=tuple(sorted(set(points)))))
+    several = len({(scan, part) for scan, part, _, _ in wanted}) > 1
+    for (scan, part, name, group), points in wanted.items():
+        if (scan, part) not in opened:
+            known = (scans or {}).get(scan)
+            opened[scan, part] = open_scan(path.parent / scan, scan_name=part) if known is None else known
+        of = opened[scan, part].name + (f", {part}" if part else "")
+        full = f"{name} ({of})" if several else name
+        materials.append(Material(full, group, opened[scan, part], points=tuple(sorted(set(points)))))
     return Dataset(materials, path)
 
 

@@ -1,9 +1,9 @@
-"""The journey of `learn-curve`: how accuracy grows with the patterns per class, and how many more are worth taking."""
+"""The workflow of `learn-curve`: how accuracy grows with the patterns per class, and how many more are worth taking."""
 
 import csv
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,18 @@ import numpy as np
 
 from ensemble.calibration.temperature import apply_temperature, fit_temperature
 from ensemble.errors import InputError
-from ensemble.learning_curves import PowerLaw, fit_power_law
+from ensemble.learning_curves import fit_power_law
 from ensemble.metrics import expected_calibration_error, log_loss
 from ensemble.softmax import softmax
 from kikuchi._support import atomic
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
+from kikuchi.evaluation.learning_curves import Curve, LearningCurves, Run
 from kikuchi.members import MemberSpec, features_of, fit_head, predict, train_member
-from kikuchi.postprocessing.split_units import split_groups_of
+from kikuchi.postprocessing.split_units import divided
+from kikuchi.recipes.old_keys import renamed_recipe
 from kikuchi.recipes.schema import MemberGroup, Recipe, load_recipe
-from kikuchi.scans import Dataset, Split, dataset_with_neighbours, load_dataset, split_dataset
+from kikuchi.scans import Dataset, Split, dataset_with_neighbours, load_dataset
 from kikuchi.training.train_ensemble import begun
 from kikuchi.workflows.fit import HELD_OUT_LEAST, dataset_fingerprint
 
@@ -33,47 +35,7 @@ FLAT = 0.005
 WAYS = ("scratch", "transfer", "frozen")
 
 
-@dataclass(frozen=True)
-class Run:
-    """One member trained on so many patterns a class, calibrated by one temperature and judged on the test part."""
-
-    way: str
-    count: int
-    repeat: int
-    accuracy: float
-    log_loss: float
-    ece: float
-    temperature: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One way of training.
-
-    Attributes
-    ----------
-    way
-        ``"scratch"``, ``"transfer"`` (all weights go on from given ones) or ``"frozen"`` (only the head is fitted).
-    runs
-        In order of count and repeat.
-    stopped
-        Why no more patterns were tried: ``"target"``, ``"flat"`` or ``"all"``.
-    law
-        Fitted to the errors; None with fewer than three counts.
-    """
-
-    way: str
-    runs: tuple[Run, ...]
-    stopped: str
-    law: PowerLaw | None
-
-    def mean(self, count: int) -> float:
-        """Return the mean accuracy at a count."""
-        return float(np.mean([r.accuracy for r in self.runs if r.count == count]))
-
-
-def learn_curve(
+def learning_curve(
     dataset: str | Path | Dataset,
     recipe: str | Path | Recipe = "quick",
     out: str | Path = "learn-curve",
@@ -84,7 +46,7 @@ def learn_curve(
     target: float = 0.9,
     seed: int = 0,
     progress: Progress = SILENT,
-) -> tuple[Curve, ...]:
+) -> LearningCurves:
     """Train on ever more patterns a class, and predict how many more would reach a target.
 
     Every way goes on until its mean accuracy has passed the target at two counts, or two steps gained nothing. All ways
@@ -113,6 +75,11 @@ def learn_curve(
     progress
         Listener of the work.
 
+    Returns
+    -------
+    LearningCurves
+        One curve a way, in the order of `ways`.
+
     Raises
     ------
     InputError
@@ -126,14 +93,9 @@ def learn_curve(
     steps = _affordable(data, chosen, sorted(set(counts)), progress)
     if repeats < 1 or not 0 < target < 1:
         raise InputError(f"{repeats} repeats, target {target}", remedy="at least 1, and between 0 and 1")
-    split = split_dataset(
-        data,
-        train_per_class=steps[-1],
-        validation_per_class=chosen.split.validation_per_class,
-        calibration_fraction=chosen.split.calibration_fraction,
-        seed=seed,
-        groups=split_groups_of(data, chosen),
-    )
+    split, units = divided(data, chosen, seed, train_per_class=steps[-1])
+    if units.shared:
+        progress.say(f"note: {units.shared}")
     folder = Path(out)
     with locked(folder):
         wanted = {
@@ -142,7 +104,7 @@ def learn_curve(
             "seed": seed,
         }
         path = folder / "settings.json"
-        if path.is_file() and atomic.read_json(path, remedy="give another --out") != wanted:
+        if path.is_file() and _settings(path) != wanted:
             raise InputError("holds the curve of something else", path=folder, remedy="give another --out")
         atomic.write_json(path, wanted)
         done = _read(folder / "learn_curve.csv")
@@ -150,17 +112,17 @@ def learn_curve(
         for way, group in groups.items():
             bench = _Bench(way, group, chosen, data, split, seed)
             curve = _follow(bench, steps, repeats, target, done, folder, progress)
-            progress.say(describe_curve(curve, target))
+            progress.say(curve.summary(target))
             curves.append(curve)
         from kikuchi.html.learning_curves import draw_learning_curves
 
-        atomic.write_json(folder / "learn_curve.json", [summarise_curve(c, target) for c in curves])
+        atomic.write_json(folder / "learn_curve.json", [c.to_dict(target) for c in curves])
         figure = draw_learning_curves(
             {c.way: ([r.count for r in c.runs], [r.accuracy for r in c.runs], c.law) for c in curves}, target
         )
         with atomic.replaced(folder / "learn_curve.png") as partial:
             figure.savefig(partial)
-    return tuple(curves)
+    return LearningCurves(tuple(curves), target, folder)
 
 
 class _Bench:
@@ -231,6 +193,12 @@ class _Bench:
         return {p: self._features[p] @ kernel + bias for p in ("calibration", "test")}
 
 
+def _settings(path: Path) -> Any:
+    """Read whose curve a folder holds."""
+    found = atomic.read_json(path, remedy="give another --out")
+    return found | {"recipe": renamed_recipe(found.get("recipe"))} if isinstance(found, dict) else found
+
+
 def _follow(
     bench: _Bench,
     steps: list[int],
@@ -282,51 +250,6 @@ def stops(means: Sequence[float], target: float) -> str | None:
     return None
 
 
-def summarise_curve(curve: Curve, target: float) -> dict[str, Any]:
-    """Return a curve as plain data, with the number of patterns that its law says the target takes."""
-    counts = sorted({r.count for r in curve.runs})
-    law: dict[str, Any] | None = None
-    if curve.law is not None:
-        needed = [None if n == float("inf") else n for n in curve.law.needed(1 - target)]
-        law = {
-            "floor": curve.law.floor,
-            "scale": curve.law.scale,
-            "exponent": curve.law.exponent,
-            "target": target,
-            "needed": needed[0],
-            "needed_low": needed[1],
-            "needed_high": needed[2],
-        }
-    points = []
-    for count in counts:
-        own = [r for r in curve.runs if r.count == count]
-        points.append(
-            {"count": count, "runs": len(own)}
-            | {
-                f"{name}_{kind}": float(of([getattr(r, name) for r in own]))
-                for name in ("accuracy", "log_loss", "ece", "seconds")
-                for kind, of in (
-                    ("mean", np.mean),
-                    ("std", lambda v: np.std(v, ddof=1) if len(v) > 1 else 0.0),
-                )
-            }
-        )
-    return {"way": curve.way, "stopped": curve.stopped, "points": points, "law": law}
-
-
-def describe_curve(curve: Curve, target: float) -> str:
-    """Say for people where a curve ended and what its law promises."""
-    last = max(r.count for r in curve.runs)
-    told = f"{curve.way}: {curve.mean(last):.1%} right with {last} patterns a class"
-    if curve.law is None:
-        return told
-    value, low, high = curve.law.needed(1 - target)
-    if value == float("inf"):
-        return f"{told}; {target:.0%} is out of reach (its law ends at {1 - curve.law.floor:.1%})"
-    upper = "no end" if high == float("inf") else f"{high:.0f}"
-    return f"{told}; {target:.0%} takes about {value:.0f} ({low:.0f} to {upper})"
-
-
 def _groups(recipe: Recipe, ways: Sequence[str]) -> dict[str, MemberGroup]:
     """Find what the recipe trains in each way."""
     found: dict[str, MemberGroup] = {}
@@ -375,7 +298,7 @@ def _read(path: Path) -> dict[tuple[str, int, int], Run]:
             Run(r["way"], int(r["count"]), int(r["repeat"]), *(float(r[name]) for name in floats))
             for r in rows
         ]
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise InputError("not a table of runs", path=path, remedy="delete it") from error
     return {(r.way, r.count, r.repeat): r for r in runs}
 

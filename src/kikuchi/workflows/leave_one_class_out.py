@@ -1,5 +1,6 @@
 """Is a space group that no member saw called unfamiliar? Refit without each, and see."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from kikuchi._support import atomic
 from kikuchi._support.json import plain
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
+from kikuchi._support.result import Findings
 from kikuchi.evaluation.ood_scores import separation, unfamiliar_scores
 from kikuchi.evaluation.selective_scores import error_rate
 from kikuchi.evaluation.tables import write_csv
@@ -21,6 +23,37 @@ from kikuchi.scans import Dataset, load_dataset
 from kikuchi.workflows.fit import fit
 
 
+@dataclass(frozen=True, eq=False)
+class LeaveOneClassOut(Findings):
+    """How the ensemble took each space group that its members had not seen, read by key.
+
+    ``groups``: for each space group left out its ``unknown`` and ``known`` patterns (all of its own; the test part of
+    the others), ``scores`` (each with ``auroc`` and ``fpr95`` and their 95 % bootstrap intervals), and under
+    ``became`` the share that each status took of the unknown, with exact intervals: what is solved there is wrong.
+
+    Attributes
+    ----------
+    folder
+        Where bundles and tables lie.
+    """
+
+    folder: Path
+
+    def summary(self) -> str:
+        """Return a line for each space group, and where to look."""
+        lines = []
+        for group in self["groups"]:
+            best = max(group["scores"], key=lambda score: score["auroc"]["value"] or 0)
+            became = ", ".join(
+                f"{s['value']:.1%} {name}" for name, s in group["became"].items() if s["value"]
+            )
+            lines.append(
+                f"without {group['space_group']}: its {group['unknown']} patterns became {became}; best OOD score "
+                f"{best['score']}, AUROC {best['auroc']['value']:.3f}"
+            )
+        return "\n".join([*lines, f"look at {self.folder / 'leave_one_out.csv'}"])
+
+
 def leave_one_out(
     dataset: str | Path | Dataset,
     recipe: str | Path | Recipe = "quick",
@@ -28,7 +61,7 @@ def leave_one_out(
     *,
     seed: int = 0,
     progress: Progress = SILENT,
-) -> dict[str, Any]:
+) -> LeaveOneClassOut:
     """Fit the ensemble once without each space group, and judge `unfamiliar` on the one left out.
 
     A bundle cannot answer this from what it stores: dropping a space group from the reference features leaves
@@ -50,11 +83,8 @@ def leave_one_out(
 
     Returns
     -------
-    dict
-        ``groups``: for each space group left out its ``unknown`` and ``known`` patterns (all of its own; the test
-        part of the others), ``scores`` (each with ``auroc`` and ``fpr95`` and their 95 % bootstrap intervals), and
-        under ``became`` the share that each status took of the unknown, with exact intervals: what is solved
-        there is wrong.
+    LeaveOneClassOut
+        Scores and statuses of each space group left out, read by key.
 
     Raises
     ------
@@ -81,7 +111,7 @@ def leave_one_out(
         found = plain({"seed": seed, "recipe": wanted.model_dump(mode="json"), "groups": groups})
         atomic.write_json(folder / "leave_one_out.json", found)
         write_csv(folder / "leave_one_out.csv", _rows(found["groups"]))
-    return found
+    return LeaveOneClassOut(found, folder)
 
 
 def _judge(bundle: Predictor, strangers: Dataset, progress: Progress) -> dict[str, Any]:

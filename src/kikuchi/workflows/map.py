@@ -1,43 +1,52 @@
-"""The journey of `map`: a scan and a bundle become decisions on a grid, files and a report."""
+"""The workflow of `map`: a scan and a bundle become decisions on a grid, files and a report."""
 
 import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from ensemble.abstention import AbstentionRule, Decision
 from ensemble.abstention.promises import check_promise
 from ensemble.calibration import Calibration
+from ensemble.choices import PromiseName, Rule
 from ensemble.errors import InputError
 from ensemble.phase_fractions import Fractions, outcomes, phase_fractions
 from kikuchi._support.atomic import replaced_together
+from kikuchi._support.choices import Decide, EngineName, GrainsBy, Stop
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress, noted
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
 from kikuchi.html import write_map_report
+from kikuchi.html.opening import materials_of
 from kikuchi.inference.logits_store import STORE
-from kikuchi.inference.predictor import Predictor, answering, check_new, spared, spoken_for
+from kikuchi.inference.predictor import (
+    Predictor,
+    answering,
+    check_new,
+    with_filled_logits,
+    without_skipped_votes,
+)
 from kikuchi.inference.run_scan import run_store
 from kikuchi.maps import NO_HEXAGONAL_CTF, PhaseMap, is_hexagonal, write_map
 from kikuchi.postprocessing.assemble import as_seen, assembled
 from kikuchi.postprocessing.grain_pooling import decided_by_grains, with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
+from kikuchi.postprocessing.order_parameter import with_order_parameter
+from kikuchi.postprocessing.overlaps import with_overlaps
 from kikuchi.postprocessing.scan_check import ScanCheck, check_scan, class_promise, held_promise
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, open_scan, recording_warnings, with_neighbours
-from kikuchi.scans.independence import SHARES_GRAINS
 from kikuchi.scans.readers.image_files import ImageFiles
 
 if TYPE_CHECKING:
     from distributed import Client
 
-#: What `map --decide` takes.
-DECIDE = ("points", "grains")
+DECIDE = get_args(Decide)
 
 
 def map_scan(
@@ -45,17 +54,19 @@ def map_scan(
     run: str | Path | Bundle = SHIPPED,
     out: str | Path = "maps",
     *,
-    rule: str | None = None,
+    rule: Rule | None = None,
     risk: float | None = None,
     confidence: float | None = None,
     familiar: float | None = None,
     among: str | Sequence[str | int] | None = None,
-    promise: str | None = None,
-    engine: str = "auto",
-    stop: str = "never",
-    grains: str | None = None,
-    decide: str = "points",
+    promise: PromiseName | None = None,
+    engine: EngineName = "auto",
+    stop: Stop = "never",
+    grains: GrainsBy | None = None,
+    decide: Decide = "points",
     shape: tuple[int, int] | None = None,
+    scan_name: str | None = None,
+    report_patterns: float | None = None,
     client: "Client | None" = None,
     progress: Progress = SILENT,
 ) -> PhaseMap:
@@ -99,16 +110,26 @@ def map_scan(
     grains
         ``"orientations"`` or ``"patterns"``: also say what the points of a grain say together, in columns of their own
         and in ``pooled.png``. The decisions stay what they are.
-    shape
-        Rows and columns of the grid, where the scan's file does not tell.
     decide
         ``"points"``, or ``"grains"``: what the points of a grain say together is then the map's decision, certified by
         grain. It needs `grains`. Pooling makes a systematic error firmer, so that nothing is promised unless the scan
         is like what was certified and the promise for each material is kept.
+    shape
+        Rows and columns of the grid, where the scan's file does not tell.
+    scan_name
+        Which scan of an HDF5 file that holds several; the first that has patterns where None.
+    report_patterns
+        Share of the points whose patterns the report keeps, in (0, 1]; None keeps all of a map of up to some fifty
+        thousand points, and as many as 200 MB hold of a larger one.
     client
         Of a Dask cluster whose workers run the members, see `kikuchi.distributed.connected`. The map is the same.
     progress
         Listener of the work.
+
+    Returns
+    -------
+    PhaseMap
+        The decisions on the scan's grid.
 
     Raises
     ------
@@ -117,6 +138,8 @@ def map_scan(
         learned from.
     """
     begin = time.perf_counter()
+    if report_patterns is not None and not 0 < report_patterns <= 1:
+        raise InputError(f"report_patterns {report_patterns} is no share", remedy="above 0, at most 1")
     bundle = Predictor.of(run)
     rule = bundle.check_rule(rule)
     if promise is not None:
@@ -141,7 +164,7 @@ def map_scan(
             judge = bundle.among(among, rule=rule, recipe=wanted_recipe(bundle, **wishes))
             calibration, abstention = judge.calibrations[rule], judge.abstentions[rule]
     abstention = bundle.promised(abstention)
-    opened = open_scan(scan, shape)
+    opened = open_scan(scan, shape, scan_name)
     check_new(bundle, engine, opened)
     folder = Path(out)
     check_out(folder, opened, bundle)
@@ -159,24 +182,26 @@ def map_scan(
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
         store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, executor=executor)
         outputs = store.outputs()
-        said = spoken_for(outputs)
+        said = with_filled_logits(outputs)
         if judge.candidates is not None:
             said = judge.candidates.narrow(said)
-        decision = spared(judge.decide(said, rule=rule, abstention=abstention), outputs)
+        decision = without_skipped_votes(judge.decide(said, rule=rule, abstention=abstention), outputs)
         check = check_scan(judge, rule, abstention, said, decision, opened)
         if abstention.promise == "class":
             # Which answers can be certified depends on how the scan is mixed.
             abstention = bundle.promised(class_promise(judge, rule, check))
-            decision = spared(judge.decide(said, rule=rule, abstention=abstention), outputs)
+            decision = without_skipped_votes(judge.decide(said, rule=rule, abstention=abstention), outputs)
         abstention = held_promise(judge, rule, abstention, check, decision)
         fractions = _fractions(judge, rule, abstention, decision, check)
         meta = _meta(opened, judge, rule, calibration, abstention)
-        meta["scan"]["given_shape"] = None if isinstance(scan, Scan) else shape
+        meta["scan"] |= {"given_shape": opened.given_shape, "given_name": opened.given_name}
         meta["scan_check"] = check.to_dict(judge.classes)
         meta["timings"] = {"members_s": seconds, "decisions_s": time.perf_counter() - begin - seconds}
         phase_map = assembled(opened, judge, store, decision, meta)
         if is_hexagonal(phase_map):
             meta["notes"].append(NO_HEXAGONAL_CTF)
+        phase_map = with_overlaps(phase_map, judge, opened, progress)
+        phase_map = with_order_parameter(phase_map, judge)
         if not judge.phases:  # phases by name are finer than any level of symmetry
             phase_map = with_levels(phase_map, judge, rule, abstention)
         if grain_of is not None:
@@ -197,8 +222,9 @@ def map_scan(
                 patterns=as_seen(opened, bundle),
                 threshold=shown,
                 fractions=fractions,
+                pattern_share=report_patterns,
             )
-    return phase_map
+    return replace(phase_map, folder=folder)
 
 
 def check_out(folder: Path, scan: Scan, bundle: Bundle) -> None:
@@ -286,8 +312,8 @@ def _meta(
             "the promised risk does not carry over"
         )
     warnings += recording_warnings(scan)
-    if bundle.manifest.get("shares_grains"):
-        warnings.append(f"the bundle's {SHARES_GRAINS}")
+    if bundle.shared_grains:
+        warnings.append(bundle.shared_grains)
     return {
         # The same in every file of a map: who finds two in one folder has files of two runs before him.
         "run_id": uuid.uuid4().hex,
@@ -302,6 +328,7 @@ def _meta(
             "name": bundle.path.name,
             "fingerprint": bundle.fingerprint,
             "created": bundle.manifest["created"],
+            "materials": materials_of(bundle.manifest.get("materials", [])),
         },
         "rule": rule,
         **({} if bundle.candidates is None else {"among": bundle.candidates.to_dict()}),

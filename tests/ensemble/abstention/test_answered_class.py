@@ -23,7 +23,7 @@ def test_thinning_mixes_the_classes_as_asked():
 
 
 def test_thinning_refuses_negative_weights():
-    with pytest.raises(InputError, match="negative"):
+    with pytest.raises(InputError, match="at least 0"):
         thinned([0, 1], [1.0, -1.0], np.random.default_rng(0))
 
 

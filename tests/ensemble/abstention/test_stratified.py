@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from ensemble.abstention.multiple_testing import binomial_p_value, hochberg
 from ensemble.abstention.stratified import (
     NEVER,
     Answers,
-    binomial_p_value,
     certify_materials,
-    hochberg,
     plan_thresholds,
 )
 from ensemble.errors import InputError

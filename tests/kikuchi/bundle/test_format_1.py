@@ -40,7 +40,7 @@ def test_the_members_of_an_old_bundle_say_what_the_old_store_holds(bundle):
 def test_a_bundle_without_kept_patterns_is_checked_as_far_as_it_goes():
     found = kikuchi.verify(OLD / "bundle")
     assert found["files"] == 12 and found["patterns"] == 0
-    assert "not checked" in kikuchi.describe_verification(found)
+    assert "not checked" in found.summary()
 
 
 def test_a_bundle_of_a_later_format_is_refused_with_its_number(tmp_path):

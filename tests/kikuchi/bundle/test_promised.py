@@ -9,7 +9,7 @@ import pytest
 from kikuchi.bundle.bundle import SHIPPED, SIMULATED_ALONE, Bundle
 from kikuchi.scans import open_scan, scan_from_array
 from kikuchi.simulate.scenes.writer import write_scan
-from kikuchi.workflows.info import describe_bundle, facts
+from kikuchi.workflows.info import facts
 
 OLD = Path(__file__).resolve().parents[2] / "data" / "format_1" / "bundle"
 
@@ -40,7 +40,7 @@ def test_one_recorded_material_is_enough_to_be_held_to_the_promise(simulated, al
     assert promised.certified_risk == 0.02
     assert bundle.promised(bundle.promised(rule)).certificate == promised
     bundle = replace(bundle, abstentions=bundle.abstentions | {bundle.rule: rule})
-    assert (SIMULATED_ALONE in describe_bundle(bundle)) is alone
+    assert (SIMULATED_ALONE in bundle.summary()) is alone
 
 
 def test_the_shipped_ensemble_says_it():

@@ -95,12 +95,30 @@ def test_members_as_tasks_are_the_same_as_all_at_once(client, work, monkeypatch)
     assert_equal(alone, shared)
 
 
+def test_workers_open_a_scan_with_the_grid_that_was_given_for_it(client, work, monkeypatch):
+    path, bundle, folder = work
+    scan = open_scan(path, (10, 6))
+    alone, _ = run_scan.run_store(scan, bundle, folder / "alone")
+    read = []
+    usual = type(scan).read
+
+    def noted(self, part):
+        read.append(self)
+        return usual(self, part)
+
+    monkeypatch.setattr(type(scan), "read", noted)
+    shared, _ = run_scan.run_store(scan, bundle, folder / "shared", executor=cluster_executor(client))
+    assert_equal(alone, shared)
+    # Workers on another grid would have called it another scan, and had its patterns sent.
+    assert scan not in read and all(other.shape == (10, 6) for other in read)
+
+
 def test_patterns_are_sent_to_workers_that_do_not_see_the_scan(client, work, monkeypatch):
     path, bundle, folder = work
     alone, _ = run_scan.run_store(open_scan(path), bundle, folder / "alone")
     scan = open_scan(path)
 
-    def nothing(_):
+    def nothing(*_):
         raise OSError("no such host")
 
     monkeypatch.setattr(mapping, "open_scan", nothing)

@@ -182,6 +182,7 @@ def test_the_report_prints_the_promise_beside_the_measured_risk_and_its_limits(j
     assert held["certificate"]["message"] in text
     assert f"{held['errors']} wrong of {held['answered']} answered" in text
     assert "no change of sample, voltage or detector" in text
+    assert text.index("patterns the ensemble answers") < text.index("Ensemble against single members")
     assert page.headings[0] == "Ensemble against single members"
     assert page.headings[-1] == "Training"
     # Risk-coverage, losses, and five for the rule and the best single member each.
@@ -190,6 +191,20 @@ def test_the_report_prints_the_promise_beside_the_measured_risk_and_its_limits(j
 
 
 def test_the_description_names_the_rule_the_single_member_and_the_report(judged):
-    text = kikuchi.describe_evaluation(*judged)
+    text = judged[0].summary()
     assert "rule average against the best single member (scratch-1)" in text
     assert str(judged[1] / "report.html") in text
+
+
+def test_every_material_and_every_answered_class_is_counted_by_itself(judged, bundle):
+    evaluation, out = judged
+    parts = pd.read_csv(out / "promise_parts.csv")
+    of = parts.groupby("of")
+    # Answers fall into one material and one class each.
+    held = evaluation["promises"][evaluation["rule"]]
+    assert set(of.groups) == {"true material", "answered class"}
+    assert list(of.answered.sum()) == [held["answered"]] * 2
+    assert list(of.errors.sum()) == [held["errors"]] * 2
+    certificate = bundle.abstentions[bundle.rule].certificate
+    by_itself = parts[parts.promised < 1]
+    assert (by_itself.promised == certificate.certified_risk).all()

@@ -30,6 +30,10 @@ def shown(browser, page):
     return browser
 
 
+def per_cent(words):
+    return float(words.split(" %")[0].lstrip("<> ")) / 100
+
+
 def test_hover_tells_place_and_value_of_the_point_below(shown, drawn):
     for index in (0, POINT, 1999):
         shown.pointer(shown.place_of(index))
@@ -37,11 +41,11 @@ def test_hover_tells_place_and_value_of_the_point_below(shown, drawn):
         phase_map, decision = drawn.phase_map, drawn.phase_map.decision
         assert f"Point {index} · row {phase_map.row[index]}, column {phase_map.col[index]}" in words
         assert f"x {phase_map.x[index]:.4g}\N{NO-BREAK SPACE}µm" in words
-        assert float(words.split("Confidence: ")[1]) == pytest.approx(decision.confidence[index], abs=1e-4)
+        assert per_cent(words.split("Confidence: ")[1]) == pytest.approx(decision.confidence[index], abs=6e-3)
     shown.put("layer", "mutual_information", "change")
     shown.pointer(shown.place_of(POINT))
     value = float(shown.text("tooltip").split("(epistemic): ")[1].split("\n")[0])
-    assert value == pytest.approx(drawn.phase_map.decision.mutual_information[POINT], rel=2e-3)
+    assert value == pytest.approx(drawn.phase_map.decision.mutual_information[POINT], rel=6e-3)
 
 
 def test_click_shows_pattern_probabilities_reason_and_explanation(shown, drawn):
@@ -60,7 +64,7 @@ def test_click_shows_pattern_probabilities_reason_and_explanation(shown, drawn):
     assert np.allclose(members, drawn.phase_map.member_probabilities[:, POINT], atol=1e-4)
     panel = shown.text("point")
     assert f"x {drawn.phase_map.x[POINT]:.4g}" in panel
-    assert "reaches the threshold 0.7" in panel
+    assert "reaches the threshold 70 %" in panel
     assert "why 225" in panel
 
 
@@ -84,14 +88,16 @@ def test_slider_redraws_status_coverage_and_promise(shown, drawn):
     assert "With 95 % confidence at most 2 %" in shown.text("promise")
     assert "never survives a change of sample" in shown.text("promise")
     for threshold in (0.35, 0.85, 1.0):
-        shown.put("threshold", threshold)
+        shown.put("threshold-number", 100 * threshold, "change")
         solved = movable & (decision.confidence >= threshold)
         assert f"({solved.sum():,} of 2,000 points answered)" == shown.text("coverage-note")
-        assert shown.text("coverage") == f"Coverage {100 * solved.mean():.1f} %"
+        answered = per_cent(shown.text("coverage").removeprefix("Coverage "))
+        assert answered == pytest.approx(solved.mean(), abs=6e-3)
         assert shown.text("promise").startswith("Not certified")
         counts = shown.legend()
-        assert counts["225 Fm-3m"] == (solved & (decision.winner == 1)).sum()
-        assert counts["no solution: ambiguous"] == (movable & ~solved).sum()
+        # A class that no point has is not in the legend.
+        assert counts.get("225 Fm-3m", 0) == (solved & (decision.winner == 1)).sum()
+        assert counts.get("no solution: ambiguous", 0) == (movable & ~solved).sum()
         assert counts["no solution: unfamiliar"] == (decision.status == 2).sum()
     shown.driver.find_element("id", "threshold-reset").click()
     assert shown.text("coverage-note") == f"({(decision.status == 0).sum():,} of 2,000 points answered)"
@@ -101,18 +107,162 @@ def test_slider_redraws_status_coverage_and_promise(shown, drawn):
 def test_every_layer_is_drawn_in_the_colours_of_its_legend(shown, drawn):
     from kikuchi.maps.colours import SPACE_GROUP_COLOURS
 
-    script = """const [x, y] = arguments, c = document.getElementById('map-base'), box = c.getBoundingClientRect();
-    const s = devicePixelRatio;
-    return [...c.getContext('2d').getImageData((x - box.left) * s, (y - box.top) * s, 1, 1).data].slice(0, 3)"""
     votes = drawn.phase_map.decision.votes
     for m in range(2):
         shown.put("layer", f"member-{m}", "change")
         assert list(shown.legend().values())[:3] == [(votes[m] == k).sum() for k in range(3)]
         for index in (POINT, 120, 1990):
             colour = SPACE_GROUP_COLOURS[drawn.phase_map.classes[votes[m, index]]]
-            assert shown.driver.execute_script(script, *shown.place_of(index)) == list(
+            assert shown.driver.execute_script(PIXEL, *shown.place_of(index)) == list(
                 bytes.fromhex(colour[1:])
             )
+
+
+PIXEL = """const [x, y] = arguments, c = document.getElementById('map-base'), box = c.getBoundingClientRect();
+    const s = devicePixelRatio;
+    return [...c.getContext('2d').getImageData((x - box.left) * s, (y - box.top) * s, 1, 1).data].slice(0, 3)"""
+
+
+def test_a_map_of_which_little_is_answered_opens_on_first_choices_faded_by_confidence(
+    browser, tmp_path, drawn
+):
+    from dataclasses import replace
+
+    from kikuchi.maps.colours import SPACE_GROUP_COLOURS
+
+    decision = drawn.phase_map.decision
+    status = np.where(decision.status == 0, 1, decision.status).astype(np.int8)
+    status[POINT] = 0
+    little = replace(drawn.phase_map, decision=replace(decision, status=status))
+    browser.open(write_map_report(little, tmp_path / "r.html"))
+    switch = browser.driver.find_element("id", "answered")
+    assert not switch.is_selected()
+    counts = browser.legend()
+    first = [int(((status < 2) & (decision.winner == k)).sum()) for k in range(3)]
+    assert [counts[name] for name in ("221 Pm-3m", "225 Fm-3m", "227 Fd-3m")] == first
+    assert "no solution: ambiguous" not in counts
+    browser.driver.execute_script("document.documentElement.dataset.theme = 'light'")
+    colour = np.array(list(bytes.fromhex(SPACE_GROUP_COLOURS[225][1:])))
+    assert decision.winner[POINT] == 1
+    assert browser.driver.execute_script(PIXEL, *browser.place_of(POINT)) == colour.tolist()
+    # Over white, share s of the colour: pixel = 255 - s (255 - colour). Surer points keep more of it.
+    own = np.flatnonzero((status == 1) & (decision.winner == 1))
+    order = own[np.argsort(decision.confidence[own])]
+    shares = []
+    for index in (order[0], order[len(order) // 2], order[-1]):
+        pixel = np.array(browser.driver.execute_script(PIXEL, *browser.place_of(int(index))))
+        shares.append(float((255 - pixel).sum() / (255 - colour).sum()))
+    assert 0.1 < shares[0] < shares[1] < shares[2] < 0.8
+    switch.click()
+    assert browser.legend()["no solution: ambiguous"] == (status == 1).sum()
+    assert browser.legend()["225 Fm-3m"] == 1
+
+
+def test_candidate_sets_are_a_layer_with_the_counts_of_the_sets(shown, drawn):
+    decision, classes = drawn.phase_map.decision, drawn.phase_map.classes
+    assert shown.driver.find_element("id", "answered-switch").is_displayed()
+    shown.put("layer", "candidates", "change")
+    assert not shown.driver.find_element("id", "answered-switch").is_displayed()
+    counts = shown.legend()
+    for pair in ((0, 1), (0, 2), (1, 2)):
+        held = (decision.status == 1) & decision.candidates[:, list(pair)].all(axis=1)
+        assert counts["{" + ", ".join(str(classes[k]) for k in pair) + "}"] == held.sum()
+    assert counts["225 Fm-3m"] == ((decision.status == 0) & (decision.winner == 1)).sum()
+    assert counts["none: unfamiliar"] == (decision.status == 2).sum()
+    assert sum(counts.values()) == 2000
+
+
+def test_slider_is_logarithmic_in_the_error(shown):
+    # 1000 steps are five factors of ten: 0, 90, 99, ... 99.999 %, and at the end nothing is answered.
+    for place, confidence in ((200, 0.9), (400, 0.99), (800, 0.9999), (1000, 1.0)):
+        shown.put("threshold", place)
+        state = shown.driver.execute_script("return kikuchiReport.state.threshold")
+        assert state == pytest.approx(confidence, rel=1e-9)
+    shown.driver.find_element("id", "threshold-reset").click()
+
+
+def test_nothing_is_drawn_over_points_by_the_scale_bar(shown):
+    overlay = shown.driver.find_element("id", "map-overlay")
+    overlay.send_keys("0++++++")
+    # Far into the map its points reach beyond the lower edge, but not into the strip of the bar.
+    ground = """const c = document.getElementById('map-base'), pen = c.getContext('2d'), s = devicePixelRatio;
+    const seen = new Set();
+    for (let y = c.clientHeight - 37; y < c.clientHeight; y++)
+      for (const x of [c.clientWidth / 2, c.clientWidth - 5])
+        seen.add([...pen.getImageData(x * s, y * s, 1, 1).data].join());
+    return [...seen]"""
+    assert shown.driver.execute_script(ground) == ["0,0,0,0"]
+    overlay.send_keys("0")
+
+
+def test_terms_are_explained_to_the_pointer_and_to_the_keyboard(shown):
+    box = shown.driver.find_element("id", "term-help")
+    term = shown.driver.find_element("css selector", ".composition .term")
+    assert not box.is_displayed()
+    shown.driver.execute_script("arguments[0].focus()", term)
+    assert box.is_displayed() and box.text == term.get_attribute("data-help")
+    assert term.get_attribute("aria-describedby") == "term-help"
+    shown.driver.execute_script("arguments[0].blur()", term)
+    assert not box.is_displayed()
+
+
+def test_an_answer_without_a_promise_says_so_at_the_click(browser, tmp_path, drawn):
+    from dataclasses import replace
+
+    words = "answers less sure than there"
+    check = {
+        "gauge": {
+            "alike": False, "p_value": 0.002, "level": 0.05, "units": 9, "held_out_units": 9, "method": "two-sample",
+            "deviations": [{"words": words, "shift": -2.0, "p_value": 0.002}],
+        }
+    }  # fmt: skip
+    certificate = replace(drawn.rule.certificate, certified=False, certified_risk=1.0, message="no promise")
+    told = replace(drawn.phase_map, meta={"scan_check": check})
+    rule = replace(drawn.rule, certificate=certificate)
+    browser.open(write_map_report(told, tmp_path / "r.html", threshold=rule))
+    browser.pin(POINT)
+    assert words in browser.text("point")
+    assert "carries no promise" in browser.text("point")
+    unfamiliar = int(np.flatnonzero(drawn.phase_map.decision.status == 2)[0])
+    browser.pin(unfamiliar)
+    assert "Any answer would be a guess" in browser.text("point")
+
+
+PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+
+
+@pytest.fixture
+def phone(browser, page):
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    browser.open(page)
+    yield browser
+    browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_on_a_phone_a_tap_opens_its_answer_at_the_bottom_of_the_screen(phone):
+    phone.pin(POINT)
+    box = "return document.getElementById('side').getBoundingClientRect().toJSON()"
+    sheet = phone.driver.execute_script(box)
+    assert sheet["bottom"] == pytest.approx(844, abs=2) and sheet["top"] > 300
+    place = phone.driver.execute_script("return kikuchiReport.clientPosition(arguments[0])", POINT)
+    assert 0 < place[1] < sheet["top"]
+    phone.driver.find_element("id", "point-close").click()
+    assert (
+        phone.driver.execute_script("return getComputedStyle(document.getElementById('side')).position")
+        == "static"
+    )
+
+
+def test_on_a_phone_nothing_is_cut_and_every_button_can_be_hit(phone):
+    assert phone.driver.execute_script("return document.documentElement.scrollWidth") <= 390
+    heights = """return [...document.querySelectorAll('button, select, input[type=number], input[type=range]')]
+    .filter(e => e.offsetParent).map(e => [e.id || e.textContent, e.getBoundingClientRect().height])
+    .filter(([, height]) => height < 40)"""
+    assert phone.driver.execute_script(heights) == []
+    wide = """return [...document.querySelectorAll('table')].filter(
+    t => t.scrollWidth > t.parentElement.clientWidth
+      && getComputedStyle(t.parentElement).overflowX !== 'auto').length"""
+    assert phone.driver.execute_script(wide) == 0
 
 
 def test_arrow_keys_move_the_point_and_stop_at_the_edge(shown):
@@ -247,7 +397,7 @@ def test_further_columns_are_shown_with_the_point_and_space_groups_as_a_layer(sh
     assert POINT % 2 == 1
     share = POINT / (drawn.phase_map.n - 1)
     facts = dict(facts)
-    assert facts.pop("laue_class_probability") == pytest.approx(f"{share:.4g}")
+    assert float(facts.pop("laue_class_probability")) == pytest.approx(share, abs=6e-4)
     assert facts == {"pooled_space_group": "225", "laue_class": "4/mmm", "grain": str(POINT // 7)}
     layers = shown.driver.execute_script(
         "return [...document.querySelectorAll('#layer option')].map(o => o.value)"

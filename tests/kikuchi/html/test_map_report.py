@@ -9,9 +9,12 @@ from ensemble.abstention import Status, decide
 from ensemble.errors import InputError
 from ensemble.phase_fractions import Fractions
 from ensemble.pooling import combine
+from kikuchi.html.glossary import explained
 from kikuchi.html.map_payload import held_back
 from kikuchi.html.map_report import write_map_report
-from kikuchi.html.map_tables import fraction_table, origin_table, problem_table, tally_table
+from kikuchi.html.map_tables import origin_table, problem_table, tally_table
+from kikuchi.html.opening import composition, lead
+from kikuchi.maps.tally import mostly_answered
 
 NOTHING = "\N{EN DASH}"
 
@@ -34,18 +37,53 @@ def test_tally_counts_answers_votes_and_reasons_by_hand(make_map):
         ["no solution: unfamiliar", "1", NOTHING, NOTHING],
         ["no solution: unreadable", "1", NOTHING, NOTHING],
     ]
-    assert table.note.startswith("50.00 % of 6 points answered")
+    assert table.note.startswith("50 % of 6 points answered")
 
 
-def test_fractions_are_printed_with_their_interval():
+def test_the_page_opens_with_fractions_intervals_and_material_names(make_map):
+    drawn = make_map(2, 5)
+    status = np.array([0, 0, 0, 0, 0, 0, 1, 1, 2, 2], np.int8)
+    winner = np.array([1] * 5 + [0] + [1] * 4, np.int16)
+    decision = replace(drawn.phase_map.decision, status=status, winner=winner)
+    materials = {
+        "225": {"names": ["Ni", "Al", "NbC", "TaC"], "count": 7},
+        "221": {"names": ["Ni3Al"], "count": 1},
+    }
+    told = replace(drawn.phase_map, decision=decision, meta={"bundle": {"materials": materials}})
     found = Fractions(
-        fraction=np.array([0.512]), low=np.array([0.48]), high=np.array([0.543]), plain=np.array([0.5]),
-        answered=90, abstained=10, left_out=5, confidence=0.95,
+        fraction=np.array([0.3, 0.699, 0.001]), low=np.array([0.25, 0.6, 0.0]), high=np.array([0.35, 0.75, 0.01]),
+        plain=np.array([1 / 6, 5 / 6, 0]), answered=6, abstained=2, left_out=2, confidence=0.95, blocks=40,
     )  # fmt: skip
-    table = fraction_table(found, (225,))
-    assert rows_of(table) == [["225 Fm-3m", "50.00 %", "51.20 %", "48.00 % to 54.30 %"]]
-    assert table.columns[-1] == "95 % credible interval"
-    assert "over 100 readable, familiar points" in table.note
+    shown = composition(told, found)
+    assert shown.interval == "95 % interval"
+    rows = [(r.label, r.materials, r.fraction, r.interval, r.answered, r.first) for r in shown.rows]
+    assert rows == [
+        ("225 Fm-3m", "Ni, Al, NbC, TaC and 3 more", "70 %", "60 % to 75 %", "5 (50 %)", "9 (90 %)"),
+        ("221 Pm-3m", "Ni3Al", "30 %", "25 % to 35 %", "1 (10 %)", "1 (10 %)"),
+        ("1 other together", "", "0.10 %", "", "0", "0"),
+    ]
+    assert "over 8 readable, familiar points" in shown.note and "40 independent blocks" in shown.note
+    assert lead(told, drawn.rule) == (
+        "60 % of 10 points answered; 20 % ambiguous, 20 % unfamiliar. Promised with 95 % confidence: at most 2 % of "
+        "the answers are wrong."
+    )
+    assert mostly_answered(told)
+    assert not mostly_answered(replace(told, decision=replace(decision, status=np.ones(10, np.int8))))
+
+
+def test_every_heading_of_the_tables_on_a_map_is_explained_or_a_name():
+    for word in (
+        "Space group",
+        "Phase fraction",
+        "Answered",
+        "First choice",
+        "ambiguous",
+        "mixed",
+        "ECE",
+        "AURC",
+    ):
+        assert 'class="term"' in str(explained(word)), word
+    assert explained("<b>") == "<b>"
 
 
 def test_meta_is_told_in_words(drawn):

@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ensemble.errors import InputError
 from kikuchi.html.map_report import write_map_report
+from kikuchi.html.point_detail import kept_stride
 
 
 def test_a_pattern_that_no_member_could_read_has_no_bars(browser, tmp_path, make_map):
@@ -75,6 +77,31 @@ def test_rows_of_a_hexagonal_grid_are_shifted(browser, tmp_path, make_map):
     assert "Point 6 · row 1, column 0\nx 0.125" in browser.until(lambda: browser.text("tooltip"))
 
 
+def test_a_report_that_keeps_a_share_of_the_patterns_shows_the_nearest_one(browser, tmp_path, make_map):
+    drawn = make_map(10, 12)
+    page = write_map_report(
+        drawn.phase_map, tmp_path / "r.html", patterns=drawn.patterns, inline_bytes=0, pattern_share=0.12
+    )
+    # A share of 0.12 is every third row and column: 4 rows x 4 columns of 64 bytes each.
+    browser.open(page)
+    browser.pin(7 * 12 + 4)  # row 7, column 4: nearest is row 6, column 3
+    assert browser.first_grey()[0] == 6 * 12 + 3
+    assert "nearest point that the report keeps: 75, row 6, column 3" in browser.text("point")
+    browser.pin(3 * 12 + 9)
+    assert browser.first_grey()[0] == 45
+    assert "nearest point" not in browser.text("point")
+
+
+@pytest.mark.parametrize(
+    ("n", "share", "stride"), [(10_000, None, 1), (1_000_000, None, 5), (100, 0.25, 2), (9, 1.0, 1)]
+)
+def test_how_many_patterns_a_report_keeps(n, share, stride):
+    # 200 MB of 4096 bytes are 48 828 patterns: 1 of 20.5 points of a million, so every fifth row and column.
+    assert kept_stride(n, 4096, share) == stride
+    with pytest.raises(InputError, match="share"):
+        kept_stride(n, 4096, 0.0)
+
+
 @pytest.mark.slow
 def test_a_million_points_open_and_answer(browser, tmp_path, make_map):
     drawn = make_map(1000, 1000, members=("a",))
@@ -93,14 +120,16 @@ def test_a_million_points_open_and_answer(browser, tmp_path, make_map):
     browser.pointer(browser.place_of(index))
     words = browser.until(lambda: browser.text("tooltip"))
     assert f"Point {index} · row 499, column 503" in words
-    assert float(words.split("Confidence: ")[1]) == pytest.approx(decision.confidence[index], abs=1e-3)
+    assert float(words.split("Confidence: ")[1].split(" %")[0]) == pytest.approx(
+        100 * decision.confidence[index], abs=0.6
+    )
     browser.pin(index)
     members = browser.driver.execute_script(
         "return document.querySelector('#member-bars li').dataset.values.split(' ').map(Number)"
     )
     assert np.abs(members - drawn.phase_map.member_probabilities[0, index]).max() <= 0.5 / 255 + 1e-6
     assert browser.first_grey()[0] == index % 251
-    browser.put("threshold", 0.9)
+    browser.put("threshold-number", 90, "change")
     solved = ((decision.status < 2) & (decision.confidence >= 0.9)).sum()
     # Confidence is carried on 65535 levels: only points within half a level of the threshold may differ.
     assert abs(int(browser.text("coverage-note")[1:].split()[0].replace(",", "")) - solved) <= 20

@@ -1,5 +1,6 @@
 """ONNX files that name other files are refused before a runtime opens anything."""
 
+import numpy as np
 import pytest
 
 from ensemble.errors import InputError
@@ -74,3 +75,18 @@ def test_what_is_no_onnx_is_refused(content, tmp_path):
         read_onnx(tmp_path / "a.onnx")
     with pytest.raises(InputError, match="not a readable export"):
         read_onnx(tmp_path / "none.onnx")
+
+
+def test_a_broken_export_is_one_line_and_the_runtime_says_nothing(tmp_path, capfd):
+    inside = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [4], [1, 2, 3, 4])
+    head = {"kernel": np.zeros((3, 2), np.float32), "bias": np.zeros(2, np.float32)}
+    content = model(inside).SerializeToString()
+    path = tmp_path / "a.onnx"
+    path.write_bytes(content.replace(b"Add", b"A\xffd"))  # no text: onnxruntime prints before it raises
+    with pytest.raises(InputError, match="not a readable export"):
+        OnnxEngine(path, head)
+    path.write_bytes(content)  # sound, and of another shape than a member
+    with pytest.raises(InputError, match="does not run"):
+        OnnxEngine(path, head).predict(np.zeros((2, 8, 8), np.float32))
+    said = capfd.readouterr()
+    assert said.out == "" and said.err == ""

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from skimage.io import imread
@@ -5,18 +7,24 @@ from skimage.io import imread
 from ensemble.abstention import Status
 from ensemble.errors import InputError
 from kikuchi.maps import (
+    candidates_picture,
     confidence_picture,
     entropy_picture,
+    first_choice_picture,
     members_picture,
+    opening_picture,
     phase_picture,
     status_picture,
     write_map,
 )
 from kikuchi.maps.colours import SPACE_GROUP_COLOURS, STATUS_TONES, rgb_of
 from kikuchi.maps.members_picture import outvoted_share
-from kikuchi.maps.raster import decision_pixels, pixels
+from kikuchi.maps.raster import decision_pixels, fade, first_choice_pixels, pixels
 
-PICTURES = [phase_picture, status_picture, entropy_picture, confidence_picture, members_picture]
+PICTURES = [
+    phase_picture, status_picture, entropy_picture, confidence_picture, members_picture, opening_picture,
+    first_choice_picture, candidates_picture,
+]  # fmt: skip
 
 
 def drawn(figure):
@@ -90,10 +98,62 @@ def test_outvoted_share_of_three_experts():
 
 def test_write_map_writes_everything_and_leaves_nothing_else(four_statuses, tmp_path):
     files = write_map(four_statuses, tmp_path / "out")
-    names = "map.h5 map.csv map.ang map.ctf summary.json phase.png entropy.png confidence.png status.png members.png"
-    assert [f.name for f in files] == names.split()
-    assert sorted(f.name for f in (tmp_path / "out").iterdir()) == sorted(names.split())
+    pictures = ["phase", "first_choice", "candidates", "entropy", "confidence", "status", "members"]
+    names = ["map.h5", "map.csv", "map.ang", "map.ctf", "summary.json", *(f"{name}.png" for name in pictures)]
+    assert [f.name for f in files] == names
+    assert sorted(f.name for f in (tmp_path / "out").iterdir()) == sorted([*names, "figures"])
     assert imread(tmp_path / "out" / "phase.png").shape[0] > 300
+    printed = [f"{name}.{kind}" for name in pictures for kind in ("svg", "pdf")]
+    assert sorted(f.name for f in (tmp_path / "out" / "figures").iterdir()) == sorted(
+        [*printed, "captions.md"]
+    )
+
+
+def test_captions_stand_apart_and_in_the_metadata_of_the_files(four_statuses, tmp_path):
+    from PIL import Image
+
+    write_map(four_statuses, tmp_path)
+    captions = (tmp_path / "figures" / "captions.md").read_text(encoding="utf-8")
+    words = "Calibrated probability of the group that the ensemble puts first"
+    assert words in captions.split("## confidence")[1].split("## ")[0]
+    with Image.open(tmp_path / "confidence.png") as picture:
+        assert words in picture.text["Description"]
+    drawing = (tmp_path / "figures" / "confidence.svg").read_text(encoding="utf-8")
+    assert drawing.count(words) == 1 and "<dc:description>" in drawing
+    assert "confidence (probability)" in drawing  # text stays text
+    assert (tmp_path / "figures" / "confidence.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_first_choice_without_an_answer_is_paler_the_less_sure_it_is(four_statuses):
+    # By hand: of K = 3 a confidence of 1/3 keeps 0.18 of the colour, of 2/3 half of the way to 0.75, and 1 keeps 0.75.
+    assert fade(np.array([1 / 3, 2 / 3, 1.0]), 3) == pytest.approx([0.18, 0.465, 0.75])
+    image = first_choice_pixels(four_statuses)
+    height, width = image.shape[0] // 2, image.shape[1] // 3
+    assert (image[:height, :width] == rgb_of(SPACE_GROUP_COLOURS[225])).all()
+    ambiguous = image[:height, 2 * width :].reshape(-1, 3)
+    d = four_statuses.decision
+    colour = rgb_of(SPACE_GROUP_COLOURS[four_statuses.classes[d.winner[2]]]).astype(float)
+    share = 0.18 + 0.57 * (d.confidence[2] - 1 / 3) / (2 / 3)
+    assert np.abs(ambiguous - (share * colour + (1 - share) * 255)).max() <= 1
+
+
+def test_a_map_of_which_little_is_answered_opens_on_first_choices_beside_the_answers(four_statuses):
+    assert len(opening_picture(four_statuses).axes) == 1  # three of six points are answered
+    status = four_statuses.decision.status.copy()
+    status[0] = 1
+    little = replace(four_statuses, decision=replace(four_statuses.decision, status=status))
+    figure = opening_picture(little)
+    assert [a.get_title() for a in figure.axes] == [
+        "first choice, faded by confidence",
+        "answered: 2 of 6 points",
+    ]
+    labels = [t.get_text().split("\u2002")[0] for t in figure.legends[0].get_texts()]
+    assert "solved" not in labels and "ambiguous" in labels
+
+
+def test_legends_list_what_occurs(one_row):
+    labels = [t.get_text().split("\u2002")[0] for t in status_picture(one_row).legends[0].get_texts()]
+    assert labels == ["solved"]
 
 
 def test_unwritable_folder_is_one_line_and_nothing_is_left(four_statuses, tmp_path):

@@ -23,7 +23,7 @@ from kikuchi.members import (
     train_member,
 )
 from kikuchi.members.architectures import _member
-from kikuchi.members.train import settle
+from kikuchi.members.train import recompute_batch_norm
 
 
 def spec(**changes):
@@ -153,7 +153,7 @@ def test_settled_statistics_are_the_mean_of_those_of_the_batches():
     """Of the first layer by hand: its kernel alone on two batches. Outside training a batch is then as within."""
     model = build_member(spec(dropout=0.0))
     x = stripes(64)[0].astype(np.float16)
-    settle(model, [x[:32], x[32:]])
+    recompute_batch_norm(model, [x[:32], x[32:]])
     backbone = model.get_layer("backbone")
     first = next(layer for layer in backbone.layers if "batch_normalization" in layer.name)
     kernel = next(w for w in backbone.weights if w.ndim == 4)
@@ -163,7 +163,7 @@ def test_settled_statistics_are_the_mean_of_those_of_the_batches():
     np.testing.assert_allclose(np.array(first.moving_mean), mean, rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(np.array(first.moving_variance), variance, rtol=1e-3)
     assert first.momentum == pytest.approx(0.9)
-    settle(model, [x])
+    recompute_batch_norm(model, [x])
     fed = x.astype(np.float32)[..., None]
     outside, within = (np.asarray(model(fed, training=training)[0]) for training in (False, True))
     np.testing.assert_allclose(outside, within, atol=1e-3 * np.abs(within).max())
@@ -172,7 +172,9 @@ def test_settled_statistics_are_the_mean_of_those_of_the_batches():
 def test_members_are_settled_on_whole_batches(monkeypatch):
     """Of 17 patterns in batches of 16 the last one alone would be a batch, and weigh as much as all others."""
     seen = []
-    monkeypatch.setattr(train, "settle", lambda _, batches: seen.extend(len(b) for b in batches))
+    monkeypatch.setattr(
+        train, "recompute_batch_norm", lambda _, batches: seen.extend(len(b) for b in batches)
+    )
     x, y = stripes(17)
     train_member(build_member(spec()), (x, y), (x, y), Training(epochs=1, batch=16), seed=1)
     assert seen == [16, 16]
@@ -187,7 +189,7 @@ def convolved(x, kernel):
 def test_a_frozen_backbone_keeps_its_statistics():
     model = build_member(spec(frozen=True, kind="transfer"))
     before = [np.array(w) for w in model.get_weights()]
-    settle(model, [stripes(32)[0]])
+    recompute_batch_norm(model, [stripes(32)[0]])
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.members import MemberSpec, Training, build_member, guide_cells, predict, train_member
+from kikuchi.members import MemberSpec, Training, auxiliary_cells, build_member, predict, train_member
 from kikuchi.members.backend import KerasSteps
 from kikuchi.members.torch_backend import TorchSteps
 
@@ -73,16 +73,16 @@ def test_a_step_has_the_gradients_and_the_running_statistics_of_keras():
 
 
 @pytest.mark.parametrize("architecture", ["small", "xception"])
-def test_under_guidance_logits_and_answers_are_those_of_keras(architecture):
+def test_with_the_auxiliary_task_logits_and_answers_are_those_of_keras(architecture):
     one = spec(architecture)
     model = build_member(one)
-    training = Training(guidance=0.5)
+    training = Training(auxiliary_weight=0.5)
     torch_steps, keras_steps = TorchSteps(model, training, mixed=False), KerasSteps(model, training)
-    keras_steps._guide[0].assign(torch_steps._guide[0])
+    keras_steps._task_variables[0].assign(torch_steps._task_variables[0])
     x, _ = batch(one.size)
     logits, answers = (found.detach().numpy() for found in torch_steps.outputs(x))
     keras_logits, keras_answers = (np.asarray(y) for y in keras_steps._trained(x[..., None], training=True))
-    cells = guide_cells(model.get_layer("backbone"), one.size)
+    cells = auxiliary_cells(model.get_layer("backbone"), one.size)
     assert answers.shape == (len(x), 8, cells, cells)
     np.testing.assert_allclose(logits, keras_logits, atol=5e-4 * np.abs(keras_logits).max())
     np.testing.assert_allclose(
@@ -91,16 +91,16 @@ def test_under_guidance_logits_and_answers_are_those_of_keras(architecture):
 
 
 @pytest.mark.parametrize("engine", [pytest.param("keras", marks=pytest.mark.slow), "torch"])
-def test_guidance_is_learned_resumed_and_left_out_of_the_member(tmp_path, engine):
+def test_the_auxiliary_task_is_learned_resumed_and_left_out_of_the_member(tmp_path, engine):
     """A pattern is as bright as what its parts look at: the answers can be right only if the backbone says so."""
     one = spec("small", size=32)
     rng = np.random.default_rng(0)
-    sights = rng.normal(size=(96, 4, 4, 8)).astype(np.float32)
-    sights[..., :] = sights[..., :1]
-    patterns = np.clip(np.kron(sights[..., 0], np.ones((8, 8))) / 3, -1, 1).astype(np.float32)
+    targets = rng.normal(size=(96, 4, 4, 8)).astype(np.float32)
+    targets[..., :] = targets[..., :1]
+    patterns = np.clip(np.kron(targets[..., 0], np.ones((8, 8))) / 3, -1, 1).astype(np.float32)
     labels = np.arange(96) % 3
-    schedule = Training(epochs=4, guidance=1.0, batch=16, engine=engine)
-    whole = (patterns, labels, sights), (patterns, labels), schedule
+    schedule = Training(epochs=4, auxiliary_weight=1.0, batch=16, engine=engine)
+    whole = (patterns, labels, targets), (patterns, labels), schedule
     work, left = tmp_path / "work", tmp_path / "left"
 
     def copy(epoch):
@@ -119,11 +119,11 @@ def test_guidance_is_learned_resumed_and_left_out_of_the_member(tmp_path, engine
         np.testing.assert_allclose(a, b, atol=2e-4)
 
 
-def test_guidance_without_sights_is_refused():
+def test_the_auxiliary_task_without_targets_is_refused():
     one = spec(size=32)
     x, y = batch(32)
-    with pytest.raises(InputError, match="look at"):
-        train_member(build_member(one), (x, y), (x, y), Training(guidance=1.0), seed=1)
+    with pytest.raises(InputError, match="auxiliary task"):
+        train_member(build_member(one), (x, y), (x, y), Training(auxiliary_weight=1.0), seed=1)
 
 
 def test_a_frozen_backbone_stays_as_it_is():
@@ -192,7 +192,7 @@ def test_a_student_learns_that_its_teachers_disagree(engine):
     # The least that any student can have: the mean entropy of its teachers.
     entropy = -(wanted * np.log(wanted)).sum(axis=-1).mean()
     history = train_member(
-        model, train, watched, Training(epochs=12, batch=16, warm_down=True, engine=engine), seed=2
+        model, train, watched, Training(epochs=12, batch=16, cosine_decay=True, engine=engine), seed=2
     )
     best = history.epochs[history.best_epoch - 1]
     assert entropy < best.validation_loss < entropy + 0.02
@@ -203,7 +203,9 @@ def test_what_teachers_say_is_not_mirrored():
     x, _ = batch(32)
     wanted = np.full((len(x), 2, 3), 1 / 3)
     with pytest.raises(InputError, match="mirror image"):
-        train_member(build_member(spec(size=32)), (x, wanted), (x, wanted), Training(mirror=True), seed=0)
+        train_member(
+            build_member(spec(size=32)), (x, wanted), (x, wanted), Training(flip_augmentation=True), seed=0
+        )
 
 
 @pytest.mark.slow

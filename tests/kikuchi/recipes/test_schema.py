@@ -1,10 +1,14 @@
 """Recipes: the presets, what a recipe may say, and what it may not."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.recipes.schema import load_recipe, parse_recipe
+from kikuchi.recipes.schema import TrainTable, load_recipe, parse_recipe
 
+ROOT = Path(__file__).resolve().parents[3]
 MEMBER = '[[member]]\nkind = "scratch"\n'
 
 
@@ -62,8 +66,8 @@ def test_an_unknown_recipe_names_the_presets():
         load_recipe("fast")
 
 
-def test_guidance_needs_a_stream():
-    with pytest.raises(InputError, match=r"train\.guidance.*\[stream\]"):
+def test_the_auxiliary_task_needs_a_stream():
+    with pytest.raises(InputError, match=r"train\.auxiliary_weight.*\[stream\]"):
         parse_recipe(MEMBER + "[train]\nguidance = 1.0\n", "r")
 
 
@@ -71,3 +75,24 @@ def test_quick_learns_by_transfer():
     recipe = load_recipe("quick")
     assert [(m.kind, m.architecture, m.count) for m in recipe.member] == [("transfer", "small", 2)]
     assert recipe.split.train_per_class == 120
+
+
+def test_keys_by_their_names_before_2026_12_mean_the_same():
+    old = parse_recipe(MEMBER + "[train]\nmirror = true\nwarm_down = true\n", "old")
+    new = parse_recipe(MEMBER + "[train]\nflip_augmentation = true\ncosine_decay = true\n", "new")
+    assert old == new and new.training().flip_augmentation and new.training().cosine_decay
+    assert not parse_recipe(MEMBER, "plain").train.flip_augmentation
+
+
+def test_a_key_under_both_its_names_is_refused():
+    with pytest.raises(InputError, match="warm_down is the old name of cosine_decay"):
+        parse_recipe(MEMBER + "[train]\nwarm_down = true\ncosine_decay = false\n", "r")
+
+
+def test_the_old_recipe_of_a_committed_study_is_read():
+    table = tomllib.loads((ROOT / "reports" / "paper" / "study.toml").read_text(encoding="utf-8"))["recipe"][
+        "train"
+    ]
+    assert table["warm_down"] and table["mirror"]
+    train = TrainTable.model_validate(table)
+    assert train.cosine_decay and train.flip_augmentation and train.epochs == table["epochs"]

@@ -11,7 +11,7 @@ from kikuchi.scans import (
     recording_warnings,
     scan_from_array,
 )
-from kikuchi.scans.exposure import polarity
+from kikuchi.scans.exposure import polarity, wrapped_share
 from kikuchi.scans.quality import saturated_share
 
 RNG = np.random.default_rng(0)
@@ -103,3 +103,22 @@ def test_arrays_that_are_no_patterns_are_refused_with_what_to_do(patterns):
     with pytest.raises(InputError):
         as_patterns(patterns)
     assert as_patterns(np.zeros((0, 60, 60))).shape == (0, 60, 60)
+
+
+@pytest.mark.parametrize("factor", [1.3, 2, 7])
+def test_grey_values_that_begin_again_at_0_are_named(factor, nickel):
+    stretched = 255 * (nickel / nickel.max())
+    cut = (stretched * factor).astype(int).astype(np.uint8)
+    assert any("begin again at 0" in text for text in recording_warnings(scan_from_array(cut)))
+
+
+def test_neither_noise_nor_whole_patterns_begin_again_at_0(nickel):
+    noise = RNG.integers(0, 256, (20, 60, 60)).astype(np.uint8)
+    for patterns in (
+        noise,
+        nickel,
+        (nickel.astype(np.uint16) * 257),
+        np.minimum(nickel * 2.0, 255).astype(np.uint8),
+    ):
+        assert wrapped_share(patterns) < 0.001
+    assert wrapped_share(nickel / 255) == 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.scans import Dataset, Material, pattern_hash, scan_from_array, split_by_material, split_dataset
+from kikuchi.scans import Dataset, Material, pattern_hash, scan_from_array, split_dataset
 
 PARTS = ("train", "validation", "calibration", "test")
 
@@ -129,25 +129,6 @@ def test_record_is_plain_json_and_names_what_was_fitted_on(dataset):
     raw = dataset.materials[0].scan.read(int(dataset.index[split.train[0]]))[0]
     assert pattern_hash(raw) in record["train"]
     assert record["test"]["n"] == len(split.test)
-
-
-def test_held_out_materials_are_test_and_nothing_else(dataset):
-    split = split_by_material(dataset, ["Ni3Al"], train_per_class=20, validation_per_class=6)
-    assert _counts(dataset, split.test) == [0, 0, 60, 0]
-    assert _counts(dataset, split.train) == [10, 10, 0, 20]
-    assert _counts(dataset, split.calibration) == [27, 37, 0, 44]
-
-
-def test_held_out_space_group_is_not_a_class(dataset):
-    split = split_by_material(dataset, ["Ni"], train_per_class=20, validation_per_class=6)
-    assert split.classes == (221,)
-
-
-def test_unknown_or_every_material_cannot_be_held_out(dataset):
-    with pytest.raises(InputError, match="no material 'Cu'"):
-        split_by_material(dataset, ["Cu"])
-    with pytest.raises(InputError, match="every material"):
-        split_by_material(dataset, ["NiAl", "FeAl", "Ni3Al", "Ni"])
 
 
 def test_hash_tells_shape_type_and_content():

@@ -48,24 +48,24 @@ def test_patterns_come_prepared(masters):
     assert np.abs(patterns).max() <= 1
 
 
-def test_guided_patterns_are_the_same_and_tell_what_they_look_at(masters):
+def test_patterns_with_targets_are_the_same_and_tell_what_they_look_at(masters):
     plain, labels = stream(masters).prepared(1, Preparation(size=16), 32)
-    patterns, again, sights = stream(masters).guided(1, Preparation(size=16), 4, 32)
+    patterns, again, targets = stream(masters).with_targets(1, Preparation(size=16), 4, 32)
     np.testing.assert_array_equal(patterns, plain)
     np.testing.assert_array_equal(again, labels)
-    assert sights.shape == (32, 4, 4, 8)
+    assert targets.shape == (32, 4, 4, 8)
 
 
-def test_guidance_needs_a_square_screen(masters):
+def test_the_auxiliary_task_needs_a_square_screen(masters):
     wide = stream(masters, detector=Detector(shape=(24, 32)))
     with pytest.raises(InputError, match="square"):
-        wide.guided(1, Preparation(size=16), 4, 8)
+        wide.with_targets(1, Preparation(size=16), 4, 8)
 
 
-def test_guidance_is_for_m_3m_only(masters):
+def test_the_auxiliary_task_is_for_m_3m_only(masters):
     other = MasterStream([*masters, replace(masters[0], space_group=216)], detector=Detector(shape=(24, 24)))
     with pytest.raises(InputError, match="216"):
-        other.guided(1, Preparation(size=16), 4, 8)
+        other.with_targets(1, Preparation(size=16), 4, 8)
 
 
 def test_the_fingerprint_changes_with_what_decides(masters):

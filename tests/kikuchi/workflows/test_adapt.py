@@ -11,6 +11,7 @@ import kikuchi
 from ensemble.errors import InputError
 from kikuchi._support.progress import SILENT
 from kikuchi.bundle.bundle import Bundle
+from kikuchi.inference.predictor import Predictor
 from kikuchi.matching import survey as surveys
 from kikuchi.matching.phases import candidates
 from kikuchi.matching.separability import separability
@@ -27,6 +28,10 @@ from kikuchi.simulate.detector.distribution import constant
 from kikuchi.simulate.masters.master_file import save_master
 from kikuchi.simulate.scenes.microstructure import voronoi_grains
 from kikuchi.workflows.adapt import _checked
+from kikuchi.workflows.explain import explain_members
+from kikuchi.workflows.extend import extend
+from kikuchi.workflows.info import facts
+from kikuchi.workflows.verify import verify
 
 NAMES = ("TiC", "Austenite")  # both 225
 
@@ -118,6 +123,40 @@ def test_the_bundle_opens_again_and_the_same_command_is_done_at_once(adapted, sc
     assert again.fingerprint == adapted.fingerprint
     assert [p.name for p in Bundle.load(folder / "run").phases] == list(NAMES)
     assert again.members[0].kind == "matcher"
+    assert facts(folder / "run")["simulators"].endswith("; held out and never trained on: none")
+
+
+@pytest.mark.slow
+def test_its_logits_can_be_computed_again(adapted):
+    found = verify(adapted.path)
+    assert found["patterns"] == 8 and found["largest_difference"] is not None
+
+
+@pytest.mark.slow
+def test_a_map_says_where_it_looked_for_a_second_phase(adapted, scene):
+    folder, scan = scene
+    phase_map = kikuchi.map_scan(scan, adapted, folder / "maps")
+    share, names = phase_map.columns["second_share"], phase_map.columns["second_phase"]
+    looked = np.isfinite(share)
+    assert looked.any() and not looked.all()
+    assert set(names[looked]) <= {"", *NAMES} and set(names[~looked]) == {""}
+    # The boundaries of this scan have no width: no pattern is of two crystals.
+    assert (names != "").mean() < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (lambda run, out: explain_members(run, out), "has nothing inside to explain"),
+        (lambda run, out: extend(run, out / "labels.csv", out / "more"), "learns no labels"),
+        (lambda run, out: Predictor.of(run).among("225,229"), "answers among the phases it was given"),
+    ],
+)
+def test_what_only_networks_can_do_is_refused_in_a_line(adapted, tmp_path, asked, words):
+    with pytest.raises(InputError, match=words):
+        asked(adapted.path, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_scan_without_voltage_is_refused_and_nothing_is_written(tmp_path):

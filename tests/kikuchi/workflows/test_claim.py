@@ -71,3 +71,17 @@ def test_a_fit_of_before_weights_were_noted_goes_on(there):
     del told["weights"]
     (there / "run" / CLAIM).write_text(json.dumps(told))
     claim(there / "run", load_recipe("recipes/r.toml"), "d", 1)
+
+
+def test_a_fit_begun_with_the_old_names_of_keys_goes_on(there):
+    path = there / "run" / CLAIM
+    begun = json.loads(path.read_text())
+    train = begun["recipe"]["train"]
+    for old, new in (
+        ("mirror", "flip_augmentation"),
+        ("warm_down", "cosine_decay"),
+        ("guidance", "auxiliary_weight"),
+    ):
+        train[old] = train.pop(new)
+    path.write_text(json.dumps(begun))
+    claim(there / "run", load_recipe("recipes/r.toml"), "d", 1)

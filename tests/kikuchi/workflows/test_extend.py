@@ -139,6 +139,9 @@ def test_suggested_patterns_filled_by_hand_teach_the_class_that_nobody_knew(bund
     assert len(set(index)) == 18 and all(r["space_group"] == "" for r in rows)
     # The unknown third of the map is asked about more often than its share.
     assert sum(i >= 40 for i in index) >= 9
+    page = labels.with_suffix(".html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 18
+    assert all(f"point {i}, row" in page for i in index)
     for row in rows:
         row["space_group"] = "225" if int(row["index"]) >= 40 else ""
     with labels.open("w", newline="") as file:
@@ -153,7 +156,7 @@ def test_suggested_patterns_filled_by_hand_teach_the_class_that_nobody_knew(bund
     again = CliRunner().invoke(app, ["label", str(tmp_path / "scan"), *options])
     assert again.exit_code == 1 and "perhaps with labels" in again.output
     with pytest.raises(kikuchi.InputError, match="another scan"):
-        kikuchi.suggest(
+        kikuchi.suggest_labels(
             tmp_path / "map", scan_from_array(patterns[None], "other"), bundle, tmp_path / "x.csv"
         )
 

@@ -20,7 +20,7 @@ size = 32
 [train]
 epochs = 8
 batch = 8
-warm_down = true
+cosine_decay = true
 [split]
 train_per_class = 60
 validation_per_class = 8

@@ -38,7 +38,7 @@ def dataset():
 def test_an_easy_curve_stops_at_its_target_and_goes_on_where_it_was(dataset, tmp_path):
     recipe = parse_recipe(RECIPE, "r")
     wishes = {"counts": (1, 2, 4, 8, 16, 400), "ways": ("frozen",), "repeats": 2, "target": 0.9}
-    (curve,) = kikuchi.learn_curve(dataset, recipe, tmp_path / "c", **wishes)
+    (curve,) = kikuchi.learning_curve(dataset, recipe, tmp_path / "c", **wishes)
     assert curve.stopped == "target"
     counts = [r.count for r in curve.runs]
     # 400 a class are not there, and the stop comes before the last count that is.
@@ -53,13 +53,13 @@ def test_an_easy_curve_stops_at_its_target_and_goes_on_where_it_was(dataset, tmp
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    (again,) = kikuchi.learn_curve(dataset, recipe, tmp_path / "c", **wishes)
+    (again,) = kikuchi.learning_curve(dataset, recipe, tmp_path / "c", **wishes)
     assert again.runs[0].accuracy == 0.123
     told = json.loads((tmp_path / "c" / "learn_curve.json").read_text())
     assert told[0]["way"] == "frozen" and told[0]["law"]["target"] == 0.9
     assert (tmp_path / "c" / "learn_curve.png").is_file()
     with pytest.raises(kikuchi.InputError, match="something else"):
-        kikuchi.learn_curve(dataset, recipe, tmp_path / "c", seed=1, **wishes)
+        kikuchi.learning_curve(dataset, recipe, tmp_path / "c", seed=1, **wishes)
 
 
 def test_wrong_wishes_are_refused(dataset, tmp_path):
@@ -71,7 +71,7 @@ def test_wrong_wishes_are_refused(dataset, tmp_path):
         ({"ways": ("frozen",), "target": 1.5}, "target 1.5"),
     ):
         with pytest.raises(kikuchi.InputError, match=complaint):
-            kikuchi.learn_curve(dataset, recipe, tmp_path / "x", **wishes)
+            kikuchi.learning_curve(dataset, recipe, tmp_path / "x", **wishes)
 
 
 def test_a_flat_curve_stops_only_after_it_has_risen():

@@ -21,7 +21,7 @@ size = 32
 [train]
 epochs = 2
 batch = 16
-guidance = 0.5
+auxiliary_weight = 0.5
 [split]
 train_per_class = 0
 validation_per_class = 8

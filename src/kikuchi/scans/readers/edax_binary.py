@@ -57,9 +57,9 @@ def open_edax_binary(path: Path, shape: tuple[int, int] | None = None) -> Scan:
     found = (size - begin) // one
     if found < 1:
         raise InputError("is truncated before its first pattern", path=path, remedy=_COPY_AGAIN)
-    told = struct.unpack("<IIBdd", head[17:42]) if version >= 3 and len(head) == 42 else None
+    record = struct.unpack("<IIBdd", head[17:42]) if version >= 3 and len(head) == 42 else None
     grid, note = (
-        _grid(path, found, told) if shape is None else (given_grid(shape, found, path, _step(told)), None)
+        _grid(path, found, record) if shape is None else (given_grid(shape, found, path, _step(record)), None)
     )
     left = found - len(grid.row)
     more = f"{left} more patterns follow the map and are left out" if left else None
@@ -82,13 +82,15 @@ def open_edax_binary(path: Path, shape: tuple[int, int] | None = None) -> Scan:
     )
 
 
-def _grid(path: Path, found: int, told: tuple[int, int, int, float, float] | None) -> tuple[Grid, str | None]:
+def _grid(
+    path: Path, found: int, record: tuple[int, int, int, float, float] | None
+) -> tuple[Grid, str | None]:
     """Find the grid of a number of patterns from what the header tells of it, and what a user should know."""
-    if told is None:
+    if record is None:
         check_grid_size(1, found, path)
         return full_grid(1, found), UNTOLD_GRID if found > 1 else None
-    columns, rows, hexagonal, *_ = told
-    step = _step(told)
+    columns, rows, hexagonal, *_ = record
+    step = _step(record)
     check_grid_size(rows, columns, path)
     if hexagonal:
         check_grid_size(1, found, path)
@@ -106,7 +108,7 @@ def _grid(path: Path, found: int, told: tuple[int, int, int, float, float] | Non
     return grid, f"the acquisition ended early: {found} of {rows * columns} patterns are there"
 
 
-def _step(told: tuple[int, int, int, float, float] | None) -> tuple[float, float]:
-    dx, dy = (1.0, 1.0) if told is None else told[3:]
+def _step(record: tuple[int, int, int, float, float] | None) -> tuple[float, float]:
+    dx, dy = (1.0, 1.0) if record is None else record[3:]
     dx, dy = (s if math.isfinite(s) and s > 0 else 0.0 for s in (dx, dy))
     return (dy or dx or 1.0, dx or dy or 1.0)

@@ -1,5 +1,6 @@
 """What an HDF5 file holds and declares, looked at before any reader loads from it."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,13 +41,44 @@ class Hdf5Content:
         Names of its pattern data sets, the first scan's first.
     kind
         "scan", "master pattern", "map" (a map without patterns) or "other".
-    note
-        What a user should know of other scans in the file, if there are any.
+    without
+        Groups of scans that have no patterns.
     """
 
     patterns: tuple[str, ...]
     kind: str
-    note: str | None = None
+    without: tuple[str, ...] = ()
+
+    def chosen(self, path: Path, scan_name: str | None = None) -> tuple[str, str | None]:
+        """Choose one of the scans.
+
+        Parameters
+        ----------
+        path
+            The file, for messages.
+        scan_name
+            The scan's group; the first that has patterns where None.
+
+        Returns
+        -------
+        dataset, note
+            Its pattern data set, and what a user should know of the other scans in the file, if there are any.
+
+        Raises
+        ------
+        InputError
+            There is no such scan, or it has no patterns.
+        """
+        of = {name: scan_of(name) or name for name in self.patterns}
+        scans = list(dict.fromkeys(of.values()))
+        if scan_name is None:
+            return self.patterns[0], other_scans(scans[0], scans[1:], self.without)
+        scan_name = scan_name.strip("/")
+        if scan_name not in scans:
+            why = "has no patterns of" if scan_name in self.without else "has no scan"
+            raise InputError(f"{why} {scan_name!r}", path=path, remedy=f"with patterns: {listed(scans)}")
+        dataset = next(name for name in self.patterns if of[name] == scan_name)
+        return dataset, other_scans(scan_name, [s for s in scans if s != scan_name], self.without)
 
 
 def scan_of(dataset: str) -> str | None:
@@ -173,7 +205,8 @@ def _inspect(file: Any, path: Path) -> Hdf5Content:
         kind = "map"
     else:
         kind = "other"
-    return Hdf5Content(tuple(patterns), kind, _other_scans(patterns, without))
+    known = {scan_of(name) or name for name in patterns}
+    return Hdf5Content(tuple(patterns), kind, tuple(s for s in dict.fromkeys(without) if s not in known))
 
 
 def _first_of_scans(name: str) -> tuple[bool, int, bytes, int]:
@@ -186,18 +219,18 @@ def _first_of_scans(name: str) -> tuple[bool, int, bytes, int]:
     )
 
 
-def _other_scans(patterns: list[str], without: list[str]) -> str | None:
+def other_scans(chosen: str, others: Sequence[str], without: Sequence[str] = ()) -> str | None:
     """Say which scan of several is read, and what else there is."""
-    with_patterns = list(dict.fromkeys(scan_of(name) or name for name in patterns))
-    empty = [scan for scan in without if scan not in with_patterns]
-    if not with_patterns or len(with_patterns) + len(empty) < 2:
+    if not others and not without:
         return None
-    first, *others = with_patterns
-    told = [f"not {_listed(others)}"] if others else []
-    told += [f"without patterns {'is' if len(empty) == 1 else 'are'} {_listed(empty)}"] if empty else []
-    return f"of {len(with_patterns) + len(empty)} scans in the file {first!r} is read; {', '.join(told)}"
+    record = [f"not {listed(others)}"] if others else []
+    record += (
+        [f"without patterns {'is' if len(without) == 1 else 'are'} {listed(without)}"] if without else []
+    )
+    return f"of {1 + len(others) + len(without)} scans in the file {chosen!r} is read; {', '.join(record)}"
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Name the first five of several."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(map(repr, names[:5])) + more

@@ -65,11 +65,11 @@ class ImageFiles(Sequence[Path]):
                 names.extend(encoded)
                 yield len(encoded), folders.setdefault(parent, len(folders))
 
-        told = np.fromiter(lengths(), np.dtype([("length", np.uint16), ("folder", np.uint32)]))
-        length = np.ascontiguousarray(told["length"])
+        record = np.fromiter(lengths(), np.dtype([("length", np.uint16), ("folder", np.uint32)]))
+        length = np.ascontiguousarray(record["length"])
         start = np.cumsum(length, dtype=np.int64)
         start -= length
-        folder = told["folder"].astype(np.min_scalar_type(max(len(folders) - 1, 0)))
+        folder = record["folder"].astype(np.min_scalar_type(max(len(folders) - 1, 0)))
         return cls(tuple(folders), bytes(names), start, length, folder)
 
     def __len__(self) -> int:

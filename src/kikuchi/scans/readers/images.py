@@ -9,6 +9,7 @@ import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi.scans.readers.limits import check_pattern_size
+from kikuchi.scans.readers.tiff_check import check_page
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".bmp", ".jpg", ".jpeg")
 _TIFF = (".tif", ".tiff")
@@ -102,6 +103,8 @@ def read_page(page: Any, stored: np.ndarray | None = None) -> np.ndarray:
     """
     import tifffile
 
+    if stored is None:
+        check_page(page)
     pixels = page.asarray() if stored is None else stored
     # Planar colour is stored plane by plane.
     if pixels.ndim == 3 and pixels.shape[1:] == (page.imagelength, page.imagewidth):

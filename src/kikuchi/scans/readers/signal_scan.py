@@ -29,7 +29,7 @@ SIGNAL_SUFFIXES = (*HDF5_SUFFIXES, NORDIF_SUFFIX)
 _COPY_AGAIN = "copy or export the scan again"
 
 
-def open_signal(path: Path, shape: tuple[int, int] | None = None) -> Scan:
+def open_signal(path: Path, shape: tuple[int, int] | None = None, scan_name: str | None = None) -> Scan:
     """Open a vendor's, EMsoft's or kikuchipy's file as a scan.
 
     Parameters
@@ -38,11 +38,13 @@ def open_signal(path: Path, shape: tuple[int, int] | None = None) -> Scan:
         ``.h5``, ``.hdf5``, ``.h5ebsd``, ``.oh5``, ``.h5oina``, or ``.dat`` (NORDIF).
     shape
         Rows and columns of the grid, where the file does not tell.
+    scan_name
+        Which scan of several in an HDF5 file; the first where None.
 
     Raises
     ------
     InputError
-        If the file is empty, truncated, damaged, declares sizes no scan has, or holds no patterns.
+        If the file is empty, truncated, damaged, declares sizes no scan has, holds no patterns, or no such scan.
     """
     if path.stat().st_size == 0:
         raise InputError("is empty", path=path, remedy=_COPY_AGAIN)
@@ -54,7 +56,7 @@ def open_signal(path: Path, shape: tuple[int, int] | None = None) -> Scan:
         content = inspect_hdf5(path)
         if content.kind != "scan":
             raise _no_patterns(path, content.kind)
-        dataset, note = content.patterns[0], content.note
+        dataset, note = content.chosen(path, scan_name)
     with _quiet():
         loaded = _load(path, dataset)
         source = (
@@ -258,7 +260,7 @@ def _pattern_centre(pc: np.ndarray) -> tuple[float, float, float] | None:
 def _finite(value: Any) -> float | None:
     try:
         return float(value) if np.isfinite(value) else None
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
 
 

@@ -168,17 +168,17 @@ def _images_behind(tiff: Any) -> int:
 
 def _shaped(tiff: Any) -> tuple[int, ...]:
     """Shape of all images that tifffile wrote into the description of the first page."""
-    told: dict[str, Any] = (tiff.shaped_metadata or ({},))[0]
-    return tuple(told.get("shape", ()))
+    record: dict[str, Any] = (tiff.shaped_metadata or ({},))[0]
+    return tuple(record.get("shape", ()))
 
 
 def _told_grid(tiff: Any) -> tuple[int, int] | None:
     """Rows and columns where a file tells of two dimensions of grey images, the slower one first."""
     sizes: list[int] = []
     if tiff.is_imagej:
-        told = tiff.imagej_metadata or {}
-        if int(told.get("channels", 1)) == 1:
-            sizes = [int(told.get(name, 1)) for name in ("slices", "frames")]
+        record = tiff.imagej_metadata or {}
+        if int(record.get("channels", 1)) == 1:
+            sizes = [int(record.get(name, 1)) for name in ("slices", "frames")]
     elif tiff.is_ome:
         text = str(tiff.ome_metadata)[:100_000]
         found = {axis: re.search(rf'\bSize{axis}="(\d{{1,9}})"', text) for axis in "CZT"}
@@ -215,7 +215,10 @@ def open_tiff_stack(path: Path, stack: Stack, shape: tuple[int, int] | None = No
 
     with tifffile.TiffFile(path) as tiff:
         page: Any = tiff.pages[int(stack.pages[0])]
-        signal_shape, dtype = (int(page.imagelength), int(page.imagewidth)), np.dtype(page.dtype)
+        sides, dtype = (page.imagelength, page.imagewidth), np.dtype(page.dtype)
+    if not all(isinstance(side, int) for side in sides):  # a damaged tag may hold several numbers
+        raise InputError("has no size", path=path, remedy="export it again")
+    signal_shape = (int(sides[0]), int(sides[1]))
     if dtype.kind not in "uif":
         raise InputError("has an unknown pixel type", path=path, remedy="export as 8 or 16 bit")
     check_pattern_size(*signal_shape, path)

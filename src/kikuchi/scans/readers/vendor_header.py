@@ -74,11 +74,11 @@ def header_phases(scan: Any, maker: str, n: int) -> tuple[np.ndarray | None, np.
     if getattr(points, "shape", None) != (n,) or points.dtype.kind not in "iu" or not hasattr(phases, "keys"):
         return None, None
     ids = np.asarray(points[()], np.int64)
-    told = {int(key): key for key in list(phases)[:_MOST_PHASES] if key.isdecimal() and len(key) < 10}
-    if maker == "Pattern" and len(told) == 1:
-        ids = np.where(ids >= 0, next(iter(told)), 0)
+    record = {int(key): key for key in list(phases)[:_MOST_PHASES] if key.isdecimal() and len(key) < 10}
+    if maker == "Pattern" and len(record) == 1:
+        ids = np.where(ids >= 0, next(iter(record)), 0)
     found, groups = np.full(n, "", object), np.zeros(n, np.int64)
-    for number, key in told.items():
+    for number, key in record.items():
         here = ids == number
         found[here] = _text(phases, f"{key}/{names.name}")
         group = None if names.space_group is None else _number(phases, f"{key}/{names.space_group}")
@@ -97,7 +97,7 @@ def _value(group: Any, name: str) -> Any:
 def _number(group: Any, name: str) -> float | None:
     try:
         number = float(_value(group, name))
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
     return number if np.isfinite(number) else None
 

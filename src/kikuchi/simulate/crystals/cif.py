@@ -206,22 +206,22 @@ def _sites(block: "gemmi.cif.Block", path: Path) -> list[dict[str, Any]]:
     anisotropic = {row.str(0): row for row in block.find(["_atom_site_aniso_label", *_ANISOTROPIC])}
     sites = []
     for row in table:
-        told = {tag: row.str(3 + i) for i, tag in enumerate(optional) if row.has(3 + i)}
-        if told.get("calc_flag") == "dum":  # the centre of a ring, and no atom
+        record = {tag: row.str(3 + i) for i, tag in enumerate(optional) if row.has(3 + i)}
+        if record.get("calc_flag") == "dum":  # the centre of a ring, and no atom
             continue
         position = np.array([cif.as_number(row[axis]) for axis in range(3)])
         if not np.isfinite(position).all() or np.abs(position).max() > 1e3:
             raise _no_cell(path)
-        u_iso = cif.as_number(told.get("U_iso_or_equiv") or "?")
-        b_iso = cif.as_number(told.get("B_iso_or_equiv") or "?")
+        u_iso = cif.as_number(record.get("U_iso_or_equiv") or "?")
+        b_iso = cif.as_number(record.get("B_iso_or_equiv") or "?")
         if not np.isfinite(b_iso):
             b_iso = 8 * np.pi**2 * u_iso
-        if not np.isfinite(b_iso) and told.get("label") in anisotropic:
-            b_iso = 8 * np.pi**2 * _equivalent(block, anisotropic[told["label"]])
-        occupancy = cif.as_number(told.get("occupancy") or "?")
+        if not np.isfinite(b_iso) and record.get("label") in anisotropic:
+            b_iso = 8 * np.pi**2 * _equivalent(block, anisotropic[record["label"]])
+        occupancy = cif.as_number(record.get("occupancy") or "?")
         sites.append(
             {
-                "element": _element(told.get("type_symbol") or told.get("label") or ""),
+                "element": _element(record.get("type_symbol") or record.get("label") or ""),
                 "position": position,
                 "occupancy": float(occupancy) if np.isfinite(occupancy) else 1.0,
                 "b_iso": round(float(b_iso), 4) if np.isfinite(b_iso) and b_iso else 0.5,

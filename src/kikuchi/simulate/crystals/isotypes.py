@@ -41,6 +41,11 @@ def random_isotype(space_group: int, rng: np.random.Generator) -> Structure:
     rng
         The only source of chance.
 
+    Returns
+    -------
+    Structure
+        A structure of that type, with elements drawn.
+
     Raises
     ------
     InputError

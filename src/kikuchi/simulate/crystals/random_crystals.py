@@ -37,6 +37,11 @@ def random_crystal(space_group: int, rng: np.random.Generator, *, max_atoms: int
     max_atoms
         Most atoms in the conventional cell.
 
+    Returns
+    -------
+    Structure
+        A structure with exactly that space group.
+
     Raises
     ------
     InputError

@@ -33,6 +33,11 @@ def load_structure(name_or_path: str | Path) -> Structure:
     name_or_path
         A name out of `structure_names`, or a path ending in ``.toml`` or ``.cif``.
 
+    Returns
+    -------
+    Structure
+        The structure, its sites by element.
+
     Raises
     ------
     InputError

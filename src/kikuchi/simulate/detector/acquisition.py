@@ -1,23 +1,17 @@
 """Record patterns of given crystals: projection, then camera, in blocks that threads share."""
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
+from kikuchi._support.threads import in_order
 from kikuchi.simulate.detector.geometry import Geometry
 from kikuchi.simulate.detector.imaging import standardise
 from kikuchi.simulate.detector.microscope import Detector, Microscope, Parameters, degrade
 from kikuchi.simulate.detector.orientations import product, random_orientations, small_turns
 from kikuchi.simulate.detector.projection import crystal_basis, project_basis
 from kikuchi.simulate.masters.master import MasterPattern
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 #: Patterns that share one random generator: fixed, so that results do not depend on how work is shared out.
 BLOCK = 64
@@ -50,13 +44,6 @@ class Crystals:
 
     def __len__(self) -> int:
         return len(self.phase)
-
-
-def available_workers() -> int:
-    """Give the number of threads worth starting: the cores this process may use, at most 8."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else (os.cpu_count() or 1)
-    return max(1, min(cores, 8))
 
 
 def draw_parameters(
@@ -144,7 +131,7 @@ def acquire(
         signal = _signal(masters, crystals, which, drawn, detector, rng)
         return start, degrade(signal, microscope, rng, parameters=drawn)[0]
 
-    return ordered_map(block, range(0, len(crystals), BLOCK), workers or available_workers())
+    return in_order(block, range(0, len(crystals), BLOCK), workers)
 
 
 def _signal(
@@ -210,31 +197,6 @@ def _bin(patterns: np.ndarray, factor: int) -> np.ndarray:
         return patterns
     n, rows, columns = patterns.shape
     return patterns.reshape(n, rows // factor, factor, columns // factor, factor).mean(axis=(2, 4))
-
-
-def ordered_map(function: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
-    """Apply a function in threads and give the results in order, holding no more than a few of them.
-
-    Examples
-    --------
-    >>> list(ordered_map(lambda x: x * x, range(5), workers=2))
-    [0, 1, 4, 9, 16]
-    """
-    if workers == 1:
-        yield from map(function, items)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Result]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def simulate_patterns(

@@ -11,6 +11,9 @@ from kikuchi.simulate.detector.geometry import Geometry
 
 Parameters = dict[str, np.ndarray]
 
+#: Longest side of a pattern: what is longer is not read either.
+_MOST_PIXELS = 8192
+
 
 class Detector(BaseModel):
     """Screen and sample: every field but `shape` is a distribution, drawn once per pattern.
@@ -43,6 +46,8 @@ class Detector(BaseModel):
     def _check(self) -> "Detector":
         if min(self.shape) < 2:
             raise ValueError("shape takes at least 2 rows and 2 columns")
+        if max(self.shape) > _MOST_PIXELS:
+            raise ValueError(f"shape takes at most {_MOST_PIXELS} rows and columns, as detectors have")
         _require_at_least("pcz", self.pcz, 1e-3)
         _require_at_least("binning", self.binning, 1)
         return self

@@ -89,14 +89,8 @@ def bloch_wave_master(
 
     Parameters
     ----------
-    structure
-        The crystal.
-    voltage_kv
-        Accelerating voltage, kV.
-    half_size
-        Pixels from the pole to the edge; a hemisphere has 2 x half_size + 1 pixels along a side.
-    min_dspacing
-        Smallest interplanar spacing that takes part, angstrom.
+    structure, voltage_kv, half_size, min_dspacing
+        As for `kikuchi.simulate.kinematical_master`.
     max_beams
         Most beams in one direction; the time grows with its cube.
     excitation
@@ -151,20 +145,8 @@ def bloch_wave_master(
         return values.astype(np.float32)[sets].reshape(size, size)
 
     north = hemisphere(directions)
-    if centric:
-        south = north[::-1, ::-1]
-        south = north if np.array_equal(north, south) else south
-    else:
-        south = hemisphere(directions * (1, 1, -1))
-    return MasterPattern(
-        name=structure.name,
-        space_group=structure.space_group,
-        voltage_kv=float(voltage_kv),
-        north=north,
-        south=south,
-        kind="dynamical",
-        source=structure.source,
-    )
+    south = None if centric else hemisphere(directions * (1, 1, -1))
+    return MasterPattern.of(structure, voltage_kv, north, south, kind="dynamical")
 
 
 class Waves:

@@ -26,14 +26,8 @@ def dynamical_master(
 
     Parameters
     ----------
-    structure
-        The crystal.
-    voltage_kv
-        Accelerating voltage, kV.
-    half_size
-        Pixels from the pole to the edge; a hemisphere has 2 x half_size + 1 pixels along a side.
-    min_dspacing
-        Smallest interplanar spacing that takes part, angstrom.
+    structure, voltage_kv, half_size, min_dspacing
+        As for `kikuchi.simulate.kinematical_master`.
     energy_bin_kev
         Width of the energy bins over which the pattern is averaged, keV. By default one bin takes all: a nickel
         master then correlates 0.9993 with one of three bins and takes a quarter of the time.
@@ -76,14 +70,8 @@ def dynamical_master(
     if not (np.isfinite(north).all() and np.ptp(north) > 0):
         raise InputError(f"ebsdsim gave no pattern for {structure.name}", remedy="raise min_dspacing or rank")
     south = np.ascontiguousarray(hemispheres[-1], dtype=np.float32)
-    return MasterPattern(
-        name=structure.name,
-        space_group=structure.space_group,
-        voltage_kv=float(voltage_kv),
-        north=north,
-        south=north if np.array_equal(north, south) else south,
-        kind="dynamical",
-        source=structure.source,
+    return MasterPattern.of(
+        structure, voltage_kv, north, north if np.array_equal(north, south) else south, kind="dynamical"
     )
 
 

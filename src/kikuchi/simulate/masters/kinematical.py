@@ -93,19 +93,7 @@ def kinematical_master(
     directions = lambert_directions(size).reshape(-1, 3)[representatives]
     wavelength = electron_wavelength(voltage_kv)
     north = _band_sum(directions, bands, wavelength, profile)[sets].reshape(size, size)
-    # Friedel: I(x, y, -z) = I(-x, -y, z), which is the upper hemisphere turned by half a turn.
-    south = north[::-1, ::-1]
-    if np.array_equal(north, south):
-        south = north
-    return MasterPattern(
-        name=structure.name,
-        space_group=structure.space_group,
-        voltage_kv=float(voltage_kv),
-        north=north,
-        south=south,
-        kind="kinematical",
-        source=structure.source,
-    )
+    return MasterPattern.of(structure, voltage_kv, north, kind="kinematical")
 
 
 def _band_sum(

@@ -1,8 +1,12 @@
 """A master pattern: the intensity of every direction of a crystal, on two Lambert squares."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from kikuchi.simulate.crystals.structures import Structure
 
 
 @dataclass(frozen=True)
@@ -38,3 +42,22 @@ class MasterPattern:
     south: np.ndarray
     kind: str
     source: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        structure: "Structure",
+        voltage_kv: float,
+        north: np.ndarray,
+        south: np.ndarray | None = None,
+        *,
+        kind: str,
+    ) -> "MasterPattern":
+        """Return the master pattern of a structure; without `south`, that of an inversion centre (Friedel's law)."""
+        if south is None:
+            # I(x, y, -z) = I(-x, -y, z), which is the upper hemisphere turned by half a turn.
+            turned = north[::-1, ::-1]
+            south = north if np.array_equal(north, turned) else turned
+        return cls(
+            structure.name, structure.space_group, float(voltage_kv), north, south, kind, structure.source
+        )

@@ -129,7 +129,7 @@ def read_stored_master(path: str | Path) -> StoredMaster:
             kind=kind,
             source=str(meta["source"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise InputError(f"damaged master pattern: {error}", path=path) from None
     simulation = meta.get("simulation")
     return StoredMaster(master, structure, simulation if isinstance(simulation, dict) else None)

@@ -83,6 +83,11 @@ def draw_simulator(
     most_reflectors
         As in `affordable_spacing`.
 
+    Returns
+    -------
+    Simulator
+        The settings.
+
     Examples
     --------
     >>> draw_simulator(1) == draw_simulator(1)
@@ -129,6 +134,11 @@ def simulated_master(
         The settings; by default those that come nearest to EMsoft.
     half_size
         Pixels from the pole to the edge.
+
+    Returns
+    -------
+    MasterPattern
+        Both hemispheres, float32.
     """
     settings = simulator or Simulator()
     return bloch_wave_master(

@@ -135,9 +135,11 @@ def simulate_map(
         What is at every point; its mixing at boundaries takes the place of the microscope's overlap.
     out_file
         Scan to write, ``.h5``; the truth goes to ``<stem>.truth.csv``.
+    detector, microscope, seed, step_um
+        As for `simulate_labelled`; the step in micrometres.
     vary
         Whether geometry and recording are drawn once, as in a real scan, or for every point.
-    detector, microscope, seed, step_um, workers, progress
+    workers, progress
         As for `simulate_labelled`.
 
     Returns

@@ -1,5 +1,6 @@
 """From a specification to files: what `ensemble simulate` does."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.errors import InputError
-from kikuchi._support.atomic import replaced_together
+from kikuchi._support.atomic import replaced_together, require_room
 from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.scenes.labelled import Progress, simulate_labelled, simulate_map
 from kikuchi.simulate.scenes.microstructure import (
@@ -23,6 +24,9 @@ from kikuchi.simulate.scenes.spec import MapTable, Material, Spec, load_spec
 #: Pixels from the pole to the edge: of kinematical masters, whose time is no matter, and of dynamical ones: 0.9 degrees
 #: each, about a pixel of a detector of 60.
 _FINE, _ENOUGH = 200, 100
+
+#: Some forty parameters and columns of the truth of one pattern.
+_BYTES_A_PATTERN = 600
 
 
 def simulate(
@@ -63,6 +67,7 @@ def simulate(
         )
     if spec.map is not None and out.suffix.lower() not in ("", ".h5"):
         raise InputError("a map goes into an .h5 file", path=out, remedy="end its name in .h5")
+    _require_room(spec, out)
     try:
         return _simulate(spec, out, workers, progress)
     except MemoryError as error:
@@ -70,6 +75,36 @@ def simulate(
             f"there is not memory enough for what the specification asks: {error or 'out of memory'}",
             remedy="ask for fewer patterns, a smaller detector or a smaller half_size",
         ) from error
+
+
+def _require_room(spec: Spec, out: Path) -> None:
+    """Refuse what neither the disk nor the memory has room for, before anything is computed."""
+    rows, columns = spec.detector.shape
+    table = spec.map
+    counts = [material.count for material in spec.material]
+    most = max(counts)
+    if table is not None:
+        most = table.shape[0] * table.shape[1] if table.file is None else 1
+        counts = [most]
+    size = 1 if spec.microscope.bits == 8 else 2
+    target = out / "map.h5" if table is not None and not out.suffix else out
+    require_room(target if table is not None else out / "dataset.toml", sum(counts) * rows * columns * size)
+    # A scan's truth and parameters lie in memory while it is made, and patterns of a pixel or more.
+    needed = most * _BYTES_A_PATTERN + 64 * rows * columns
+    if (have := _memory()) is not None and needed > have:
+        raise InputError(
+            f"there is not memory enough for {most} patterns of {rows} x {columns} pixels in one scan: it takes some "
+            f"{needed / 2**30:.3g} GiB and the machine has {have / 2**30:.3g}",
+            remedy="ask for fewer patterns in a scan",
+        )
+
+
+def _memory() -> int | None:
+    """Bytes of memory of this machine; None where nobody says."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # Windows
+        return None
 
 
 def _simulate(spec: Spec, out: Path, workers: int | None, progress: Progress | None) -> Path:

@@ -24,7 +24,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Material(_Table):
@@ -158,6 +158,19 @@ class MapTable(_Table):
     foreign: tuple[ForeignRegion, ...] = ()
     unreadable: tuple[Region, ...] = ()
     file: Path | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "MapTable":
+        if self.shape[0] * self.shape[1] > _MOST_PATTERNS:
+            raise ValueError(
+                f"shape asks for {self.shape[0] * self.shape[1]} points, more than {_MOST_PATTERNS}"
+            )
+        # Smaller than a point nothing is seen, and there would be more grains than memory.
+        small = [("grain_size", self.grain_size / 2), *(("radius", p.radius) for p in self.precipitate)]
+        for name, size in () if self.file is not None else small:
+            if size < self.step / 4:
+                raise ValueError(f"{name} is far below the step of {self.step:g} micrometres")
+        return self
 
 
 class Spec(_Table):

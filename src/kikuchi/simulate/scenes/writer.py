@@ -1,5 +1,6 @@
 """Scans on disk: patterns in kikuchipy's own HDF5 layout, and the truth beside them."""
 
+import math
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kikuchi._support.atomic import replaced, write_text
+from kikuchi._support.atomic import replaced, require_room, write_text
 from kikuchi._support.cells import cell
 
 
@@ -87,6 +88,7 @@ def write_scan(
         "pcz": centre[:, 2].reshape(per_point),
         "static_background": -1,
     }
+    require_room(path, n * math.prod(signal_shape) * np.dtype(dtype).itemsize + centre.nbytes)
     with replaced(path) as unfinished, h5py.File(unfinished, "w") as file:
         _put(file, {"manufacturer": "kikuchipy", "version": version("kikuchipy")})
         scan = file.create_group("Scan 1")

@@ -9,7 +9,7 @@ from kikuchi.simulate.detector.acquisition import Crystals, acquire, draw_parame
 from kikuchi.simulate.detector.distribution import Distribution, between, constant, log_between
 from kikuchi.simulate.detector.microscope import Detector, Microscope, Parameters
 from kikuchi.simulate.masters.master import MasterPattern
-from kikuchi.simulate.training.zone_axis_targets import sights
+from kikuchi.simulate.training.zone_axis_targets import zone_axis_targets
 
 Batch = tuple[np.ndarray, np.ndarray]
 
@@ -50,7 +50,7 @@ def labelled_batch(
     return patterns, labels
 
 
-def guided_batch(
+def batch_with_targets(
     masters: Sequence[MasterPattern],
     labels: np.ndarray,
     n: int,
@@ -72,16 +72,16 @@ def guided_batch(
 
     Returns
     -------
-    patterns, labels, sights
-        Shapes (n, rows, columns), (n,) and (n, cells, cells, `SIGHTS`), see
+    patterns, labels, targets
+        Shapes (n, rows, columns), (n,) and (n, cells, cells, `TARGETS`), see
         `kikuchi.simulate.training.zone_axis_targets`.
     """
     if detector.shape[0] != detector.shape[1]:
-        raise InputError("guidance needs a square screen: members see no more of a wider one")
+        raise InputError("the auxiliary task needs a square screen: members see no more of a wider one")
     patterns, truth, crystals, parameters = _drawn(
         masters, labels, n, detector, microscope, seed, workers, chances
     )
-    return patterns, truth, sights(crystals.rotations, detector.geometry(parameters), cells)
+    return patterns, truth, zone_axis_targets(crystals.rotations, detector.geometry(parameters), cells)
 
 
 def _drawn(

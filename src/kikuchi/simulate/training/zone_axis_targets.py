@@ -13,10 +13,10 @@ ZONE_AXES = ((0, 0, 1), (1, 1, 1), (0, 1, 1), (1, 1, 2), (0, 1, 2))
 NEAR = 6.0  # degrees: standard deviation of the hill around an axis
 
 #: Numbers told of a direction: three of where it lies in the standard triangle, one of each axis.
-SIGHTS = 3 + len(ZONE_AXES)
+TARGETS = 3 + len(ZONE_AXES)
 
 
-def sights(rotations: np.ndarray, geometry: Geometry, cells: int) -> np.ndarray:
+def zone_axis_targets(rotations: np.ndarray, geometry: Geometry, cells: int) -> np.ndarray:
     """Tell of a square grid of parts of the screen what their middle looks at.
 
     For point group m-3m: directions that its symmetry makes equal are told alike.
@@ -33,7 +33,7 @@ def sights(rotations: np.ndarray, geometry: Geometry, cells: int) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        Shape (n, cells, cells, `SIGHTS`), float32: absolute direction cosines in ascending order, then the nearness
+        Shape (n, cells, cells, `TARGETS`), float32: absolute direction cosines in ascending order, then the nearness
         to each of `ZONE_AXES`; each with mean 0 and variance 1 over all directions.
     """
     directions = replace(geometry, shape=(cells, cells)).directions()
@@ -60,5 +60,5 @@ def _moments() -> tuple[np.ndarray, np.ndarray]:
     z = 1 - (2 * np.arange(n) + 1) / n
     angle = np.pi * (1 + 5**0.5) * np.arange(n)
     radius = np.sqrt(1 - z**2)
-    told = _told(np.stack([radius * np.cos(angle), radius * np.sin(angle), z], axis=-1))
-    return told.mean(axis=0), told.std(axis=0)
+    record = _told(np.stack([radius * np.cos(angle), radius * np.sin(angle), z], axis=-1))
+    return record.mean(axis=0), record.std(axis=0)

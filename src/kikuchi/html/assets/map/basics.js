@@ -1,7 +1,8 @@
 // Small helpers that every other file of the map page uses.
 
 const NO_CLASS = 255;
-const STATUSES = ["solved", "ambiguous", "unfamiliar", "unreadable"];
+/** Names of the statuses, in the order of their codes; the page's data say them. */
+let STATUSES = [];
 
 const byId = (id) => document.getElementById(id);
 
@@ -16,13 +17,35 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-const significant = new Intl.NumberFormat("en", { maximumSignificantDigits: 4, useGrouping: false });
+const significant = new Intl.NumberFormat("en", { maximumSignificantDigits: 3, useGrouping: false });
 const grouped = new Intl.NumberFormat("en");
-const formatNumber = (value) => (Number.isFinite(value) ? significant.format(value) : "–");
+/** Three digits, and no more than a thousandth of anything small. */
+function formatNumber(value) {
+  if (!Number.isFinite(value)) return "–";
+  if (value !== 0 && Math.abs(value) < 1e-3) return value > 0 ? "< 0.001" : "> −0.001";
+  return significant.format(value);
+}
+/** A share or a probability in per cent: two digits of it or, near 1, of what is missing (99.934 %). */
+function formatPercent(share) {
+  if (!Number.isFinite(share)) return "–";
+  if (share <= 0) return "0 %";
+  if (share >= 1) return "100 %";
+  const rest = Math.min(share, 1 - share);
+  if (rest < 1e-6) return share < 0.5 ? "< 0.0001 %" : "> 99.9999 %";
+  return `${(100 * share).toFixed(rest >= 0.1 ? 0 : Math.min(4, Math.ceil(-Math.log10(rest) - 1e-9) - 1))} %`;
+}
 const formatCount = (value) => grouped.format(value);
 const formatPoints = (count) => `${formatCount(count)} point${count === 1 ? "" : "s"}`;
-const formatShare = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)} %` : "–");
-const formatMicrometres = (value) => (Number.isFinite(value) ? `${significant.format(value)}\u00a0µm` : "–");
+const formatShare = (part, whole) => formatPercent(whole ? part / whole : NaN);
+/** Places on the sample keep the digits that tell neighbours apart. */
+const placed = new Intl.NumberFormat("en", { maximumFractionDigits: 3, useGrouping: false });
+const formatMicrometres = (value) => (Number.isFinite(value) ? `${placed.format(value)}\u00a0µm` : "–");
+
+/** A word with its explanation: shown under the pointer and with the keyboard's focus (assets/theme.js). */
+function term(word, map, key = word) {
+  const help = map.glossary[key.toLowerCase()];
+  return help ? element("span", { class: "term", tabindex: "0", "data-help": help }, word) : word;
+}
 
 /** The colour a CSS variable has in the theme that is shown. */
 function themeColour(name) {

@@ -26,6 +26,25 @@ async function unpackAxis(axis) {
   return (count, index) => values[index];
 }
 
+/**
+ * A score and what its codes mean. On the scale "nines" codes count -log10(1 - value): of a confidence the error
+ * matters, and nearly all of them lie above 0.99.
+ */
+function makeScore({ id, title, unit, scale, column }, codes) {
+  const { low, high, step, missing } = column;
+  const nines = scale === "nines";
+  const valueOf = (axis) => (nines ? 1 - 10 ** -axis : axis);
+  const axisOf = (value) => (nines ? -Math.log10(Math.max(1 - value, 1e-12)) : value);
+  const valueAt = (code) => valueOf(low + code * step);
+  return {
+    id, title, unit, codes, step, missing, nines, low: valueOf(low), high: valueOf(high), valueAt,
+    codeAt: (value) => (axisOf(value) - low) / step,
+    at: (index) => (codes[index] === missing ? NaN : valueAt(codes[index])),
+    text: (value) => (nines ? formatPercent(value) : formatNumber(value)),
+    levels: (high - low) / step || 1,
+  };
+}
+
 /** Turn the page's data block into a map with typed arrays; frees the base64 text as it goes. */
 async function unpackMap(data) {
   const [cells, status, winner, runnerUp, candidates, votes, held, x, y] = await Promise.all([
@@ -39,17 +58,7 @@ async function unpackMap(data) {
     unpackAxis(data.x),
     unpackAxis(data.y),
   ]);
-  const scores = await Promise.all(
-    data.scores.map(async ({ id, title, unit, column }) => {
-      const codes = await unpack(column);
-      const { low, high, step, missing } = column;
-      return { id, title, unit, codes, low, high, step, missing };
-    }),
-  );
-  for (const score of scores) {
-    score.at = (index) =>
-      score.codes[index] === score.missing ? NaN : score.low + score.codes[index] * score.step;
-  }
+  const scores = await Promise.all(data.scores.map(async (score) => makeScore(score, await unpack(score.column))));
   const further = await Promise.all(
     data.further.map(async ({ id, title, words, column }) => {
       const codes = await unpack(column);
@@ -69,8 +78,10 @@ async function unpackMap(data) {
   map.yOf = (index) => y(map.rowOf(index), index);
   map.voteOf = (member, index) => votes[member * map.n + index];
   const setBytes = Math.ceil(map.classes.length / 8);
-  map.storedCandidatesOf = (index) =>
-    map.classes.filter((_, k) => (candidates[index * setBytes + (k >> 3)] >> (k & 7)) & 1);
+  const every = map.classes.map((_, k) => k);
+  /** Places of the classes in a stored set. */
+  map.storedSetOf = (index) => every.filter((k) => (candidates[index * setBytes + (k >> 3)] >> (k & 7)) & 1);
+  map.storedCandidatesOf = (index) => map.storedSetOf(index).map((k) => map.classes[k]);
 
   const indexOfCell = cells ? new Int32Array(map.rows * map.columns).fill(-1) : null;
   if (cells) cells.forEach((cell, index) => (indexOfCell[cell] = index));

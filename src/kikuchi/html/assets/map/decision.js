@@ -7,8 +7,8 @@
  */
 function decideAt(map, threshold) {
   if (threshold === map.threshold.value) return map.status;
-  const { codes, low, step, missing } = map.score.confidence;
-  const lowest = (threshold - low) / step;
+  const { codes, missing } = map.score.confidence;
+  const lowest = map.score.confidence.codeAt(threshold);
   const status = new Uint8Array(map.n);
   for (let i = 0; i < map.n; i++) {
     if (map.held[i]) status[i] = map.status[i];
@@ -39,15 +39,15 @@ function candidatesOf(map, state, index) {
 /** Why the point has the status that is shown, in one sentence. */
 function reasonOf(map, state, index) {
   const confidence = map.score.confidence.at(index);
+  const [sure, needed] = [formatPercent(confidence), formatPercent(state.threshold)];
   const status = state.status[index];
-  if (status === 0) return `Confidence ${formatNumber(confidence)} reaches the threshold ${formatNumber(state.threshold)}.`;
+  if (status === 0) return `Confidence ${sure} reaches the threshold ${needed}.`;
   if (status === 2) return `Unlike anything seen in training (unfamiliarity ${formatNumber(map.score.unfamiliarity.at(index))}).`;
   if (status === 3) {
     return map.problems[index] || `No usable pattern (quality ${formatNumber(map.score.quality.at(index))}).`;
   }
   const candidates = candidatesOf(map, state, index);
-  const low = confidence < state.threshold;
-  const below = low ? ` Confidence ${formatNumber(confidence)} is below the threshold ${formatNumber(state.threshold)}.` : "";
+  const below = confidence < state.threshold ? ` Confidence ${sure} is below the threshold ${needed}.` : "";
   if (candidates.length > 1) return `Known classes compete: the right one may be any of {${candidates.join(", ")}}.${below}`;
   return below.trim() || "No single class stands out.";
 }

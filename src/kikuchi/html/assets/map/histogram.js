@@ -9,7 +9,7 @@ function makeHistogram(map, state, onBrush) {
 
   function counts(score) {
     const bins = { solved: new Uint32Array(BINS), other: new Uint32Array(BINS) };
-    const width = (score.high - score.low) / score.step || 1;
+    const width = score.levels;
     for (let i = 0; i < map.n; i++) {
       const code = score.codes[i];
       if (code === score.missing) continue;
@@ -44,14 +44,17 @@ function makeHistogram(map, state, onBrush) {
     context.stroke();
     context.fillStyle = soft;
     context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
-    const middle = (score.low + score.high) / 2;
-    for (const [value, align, share] of [[score.low, "left", 0], [middle, "center", 0.5], [score.high, "right", 1]]) {
+    for (const [align, share] of [["left", 0], ["center", 0.5], ["right", 1]]) {
       context.textAlign = align;
-      context.fillText(formatNumber(value), margin.left + share * inner.width, height - 5);
+      context.fillText(score.text(score.valueAt(share * score.levels)), margin.left + share * inner.width, height - 5);
     }
     context.textAlign = "left";
-    context.fillText(`${score.title} (${score.unit}); highest bar: ${formatPoints(tallest)}`, margin.left, 11);
-    const at = (value) => margin.left + ((value - score.low) / (score.high - score.low || 1)) * inner.width;
+    const axis = score.nines ? "; logarithmic in the error" : "";
+    const words = [`${score.title} (${score.unit}${axis}); `, `${score.title}; `, ""];
+    const bar = `highest bar: ${formatPoints(tallest)}`;
+    const title = words.find((candidate) => context.measureText(candidate + bar).width <= inner.width) ?? "";
+    context.fillText(title + bar, margin.left, 11);
+    const at = (value) => margin.left + Math.min(1, Math.max(0, score.codeAt(value) / score.levels)) * inner.width;
     if (score.id === "confidence" && state.threshold >= score.low && state.threshold <= score.high) {
       context.setLineDash([4, 3]);
       context.strokeStyle = ink;
@@ -75,7 +78,7 @@ function makeHistogram(map, state, onBrush) {
   function valueAt(event) {
     const box = canvas.getBoundingClientRect();
     const share = (event.clientX - box.left - margin.left) / (box.width - margin.left - margin.right);
-    return state.histogram.low + Math.min(1, Math.max(0, share)) * (state.histogram.high - state.histogram.low);
+    return state.histogram.valueAt(Math.min(1, Math.max(0, share)) * state.histogram.levels);
   }
 
   canvas.addEventListener("pointerdown", (event) => {

@@ -28,7 +28,7 @@ function scoreLayer(map, score) {
     lut[code] = rampWords[Math.round(share * (ramp.length - 1))];
   }
   lut[score.missing] = pixelWord(map.colours.missing);
-  const value = (code) => score.low + code * score.step;
+  const value = score.valueAt;
   return {
     id: score.id, title: score.title, group: "Scores", note: score.unit, codes: () => score.codes, lut, score, ramp,
     low: value(first), high: value(last), missing: counts[score.missing],
@@ -53,25 +53,13 @@ function buildLayers(map, state) {
   const classes = map.classes.map((number, k) => ({
     label: map.labels[k], colour: map.colours.classes[k], codes: [k],
   }));
-  const reasons = STATUSES.slice(1).map((name, r) => ({
-    ...map.colours.statuses[r + 1], label: `no solution: ${name}`, codes: [map.classes.length + r],
-  }));
   const statuses = STATUSES.map((name, code) => ({
     ...map.colours.statuses[code], label: name, codes: [code],
   }));
   const none = { label: "no vote", colour: map.colours.missing, codes: [NO_CLASS] };
-  const phase = new Uint8Array(map.n);
-  const phaseCodes = () => {
-    if (state.phaseOf !== state.status) {
-      for (let i = 0; i < map.n; i++) {
-        phase[i] = state.status[i] === 0 ? map.winner[i] : map.classes.length + state.status[i] - 1;
-      }
-      state.phaseOf = state.status;
-    }
-    return phase;
-  };
   return [
-    categoryLayer("phase", "Space group", "Decision", "where the threshold lets the ensemble answer", [...classes, ...reasons], phaseCodes),
+    phaseLayer(map, state),
+    candidateLayer(map, state),
     categoryLayer("status", "Status", "Decision", "solved, or why not", statuses, () => state.status),
     ...groupLayers(map),
     ...map.scores.map((score) => scoreLayer(map, score)),
@@ -83,7 +71,8 @@ function buildLayers(map, state) {
 
 /** The layer's value at a point, as people read it. */
 function layerText(layer, index) {
-  if (layer.score) return `${layer.title}: ${formatNumber(layer.score.at(index))}`;
+  if (layer.score) return `${layer.title}: ${layer.score.text(layer.score.at(index))}`;
+  if (layer.textAt) return `${layer.title}: ${layer.textAt(index)}`;
   const code = layer.codes()[index];
   const entry = layer.entries.find((candidate) => candidate.codes.includes(code));
   return `${layer.title}: ${entry ? entry.label : "–"}`;

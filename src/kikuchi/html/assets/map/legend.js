@@ -2,7 +2,9 @@
 
 function drawLegend(map, state, select) {
   const { layer } = state;
-  byId("layer-title").textContent = layer.title;
+  layer.refresh?.();
+  byId("answered-switch").hidden = layer.id !== "phase";
+  byId("layer-title").replaceChildren(term(layer.title, map));
   byId("layer-note").textContent = layer.note ? `(${layer.note})` : "";
   const legend = byId("legend");
   legend.replaceChildren();
@@ -11,19 +13,19 @@ function drawLegend(map, state, select) {
     ramp.style.background = `linear-gradient(to right, ${layer.ramp.join(",")})`;
     legend.append(
       element("span", { class: "scale" },
-        element("span", {}, (layer.clippedLow ? "≤ " : "") + formatNumber(layer.low)),
+        element("span", {}, (layer.clippedLow ? "≤ " : "") + layer.score.text(layer.low)),
         ramp,
-        element("span", {}, (layer.clippedHigh ? "≥ " : "") + formatNumber(layer.high))),
+        element("span", {}, (layer.clippedHigh ? "≥ " : "") + layer.score.text(layer.high))),
     );
     if (layer.missing) legend.append(element("span", { class: "share" }, `${formatCount(layer.missing)} without a value`));
     return;
   }
   const codes = layer.codes();
-  const counts = new Uint32Array(256);
+  const counts = new Uint32Array(65536);
   for (let i = 0; i < codes.length; i++) counts[codes[i]]++;
   for (const entry of layer.entries) {
     const count = entry.codes.reduce((sum, code) => sum + counts[code], 0);
-    if (!count && layer.entries.length > 14) continue;
+    if (!count) continue;
     const button = element("button", { type: "button", title: "Select these points", "data-count": count },
       element("span", { class: "swatch", style: swatchStyle(entry) }),
       element("span", {}, entry.label),

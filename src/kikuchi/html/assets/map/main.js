@@ -3,10 +3,11 @@
 async function start() {
   const block = byId("map-data");
   const map = await unpackMap(JSON.parse(block.textContent));
+  STATUSES = map.statuses;
   block.remove();
   const state = {
     status: map.status, threshold: map.threshold.value, pinned: -1, hover: -1, tool: "pan",
-    layer: null, histogram: map.score.confidence, brush: null, outline: null, selected: null, selectedBy: "",
+    layer: null, answered: map.open_answered, histogram: map.score.confidence, brush: null, outline: null, selected: null, selectedBy: "",
     printing: false,
   };
   const layers = buildLayers(map, state);
@@ -39,12 +40,12 @@ async function start() {
   function brush([low, high]) {
     const score = state.histogram;
     state.brush = [low, high];
-    byId("brush-low").value = formatNumber(low);
-    byId("brush-high").value = formatNumber(high);
+    byId("brush-low").value = typed(low);
+    byId("brush-high").value = typed(high);
     // Half a step of tolerance: a value typed as it is displayed must find the points that show it.
-    const [first, last] = [low, high].map((value) => (value - score.low) / score.step);
+    const [first, last] = [low, high].map(score.codeAt);
     select((i) => score.codes[i] !== score.missing && score.codes[i] >= first - 0.5 && score.codes[i] <= last + 0.5,
-      `brushed: ${score.title} ${formatNumber(low)} to ${formatNumber(high)}`);
+      `brushed: ${score.title} ${score.text(low)} to ${score.text(high)}`);
   }
 
   function clear() {
@@ -72,13 +73,22 @@ async function start() {
     histogram.draw();
   }
 
+  function setAnswered(answered) {
+    state.answered = answered;
+    byId("answered").checked = answered;
+    redraw();
+  }
+
   function setThreshold(value) {
     const decided = map.threshold.value;
-    // The range input holds thousandths; the decided threshold has more digits and must still be reachable.
-    state.threshold = Math.abs(value - decided) < 5e-4 ? decided : Math.min(1, Math.max(0, value));
+    // The slider has steps; the decided threshold lies between two of them and must still be reachable.
+    const near = Math.abs(sliderPlace(value) - sliderPlace(decided)) <= 0.5;
+    state.threshold = near ? decided : Math.min(1, Math.max(0, value));
     state.status = decideAt(map, state.threshold);
-    byId("threshold").value = state.threshold;
-    byId("threshold-number").value = Number(state.threshold.toFixed(4));
+    byId("threshold").value = Math.round(sliderPlace(state.threshold));
+    byId("threshold").setAttribute("aria-valuetext", `confidence ${formatPercent(state.threshold)}`);
+    const digits = Math.max(1, Math.ceil(-Math.log10(Math.max(1 - state.threshold, 1e-6))));
+    byId("threshold-number").value = Number((100 * state.threshold).toFixed(digits));
     const solved = countOf(state.status, 0);
     byId("coverage").textContent = `Coverage ${formatShare(solved, map.n)}`;
     byId("coverage-note").textContent = `(${formatCount(solved)} of ${formatPoints(map.n)} answered)`;
@@ -93,15 +103,26 @@ async function start() {
     showPoint(map, state, state.pinned);
   }
 
+  /** The answer opens where the eye is: beside the map, or on a small screen as a sheet at its bottom. */
   function pin(index) {
     if (index < 0) return;
     state.pinned = index;
     view.drawOverlay();
     showPoint(map, state, index);
+    byId("side").dataset.open = "true";
+    if (!matchMedia("(max-width: 60rem)").matches) return;
+    const [top, height] = [view.overlay.getBoundingClientRect().top, innerHeight];
+    const place = top + view.centreOf(index)[1];
+    if (place > 0.4 * height || place < 0) scrollBy({ top: place - 0.25 * height, behavior: "auto" });
+  }
+
+  function close() {
+    delete byId("side").dataset.open;
+    view.overlay.focus({ preventScroll: true });
   }
 
   const act = {
-    pin, select, clear,
+    pin, select, clear, close,
     zoom(factor, ...at) {
       view.zoom(factor, ...at);
       view.drawBase();
@@ -115,10 +136,11 @@ async function start() {
     nextLayer: (by) => setLayer(layers[(layers.indexOf(state.layer) + by + layers.length) % layers.length]),
   };
   listenToMap(map, state, view, act);
-  listenToControls(map, state, layers, view, { ...act, brush, setLayer, setHistogram, setThreshold });
+  listenToControls(map, state, layers, view, { ...act, brush, setLayer, setHistogram, setThreshold, setAnswered });
 
   byId("loading").remove();
   act.fit();
+  byId("answered").checked = state.answered;
   setThreshold(map.threshold.value);
   const redrawAll = () => {
     redraw();
@@ -149,6 +171,15 @@ async function start() {
   document.documentElement.dataset.ready = "true";
 }
 
+/** What stands in a field that can be typed in: more digits than elsewhere, since it is read back. */
+const typed = (value) => Number(value.toPrecision(6));
+
+/** The slider is logarithmic in the error: equal steps divide what may be wrong by the same factor. */
+const SLIDER = { steps: 1000, nines: 5 };
+const sliderValue = (place) => (place >= SLIDER.steps ? 1 : 1 - 10 ** (-SLIDER.nines * place / SLIDER.steps));
+const sliderPlace = (value) =>
+  value >= 1 ? SLIDER.steps : Math.min(SLIDER.steps - 1, (-Math.log10(1 - Math.max(0, value)) * SLIDER.steps) / SLIDER.nines);
+
 function listenToControls(map, state, layers, view, act) {
   const groups = new Map();
   for (const layer of layers) {
@@ -160,11 +191,11 @@ function listenToControls(map, state, layers, view, act) {
   byId("histogram-layer").append(...map.scores.map((score) => element("option", { value: score.id }, score.title)));
   byId("histogram-layer").addEventListener("change", (event) => act.setHistogram(map.score[event.target.value]));
 
-  for (const id of ["threshold", "threshold-number"]) {
-    byId(id).addEventListener("input", (event) => {
-      if (event.target.value !== "") act.setThreshold(Number(event.target.value));
-    });
-  }
+  byId("threshold").addEventListener("input", (event) => act.setThreshold(sliderValue(Number(event.target.value))));
+  byId("threshold-number").addEventListener("change", (event) => {
+    if (event.target.value !== "") act.setThreshold(Number(event.target.value) / 100);
+  });
+  byId("answered").addEventListener("change", (event) => act.setAnswered(event.target.checked));
   byId("threshold-reset").textContent = map.threshold.certified ? "Back to the certified threshold" : "Back to the map's own";
   byId("threshold-reset").addEventListener("click", () => act.setThreshold(map.threshold.value));
   for (const id of ["brush-low", "brush-high"]) {
@@ -186,6 +217,7 @@ function listenToControls(map, state, layers, view, act) {
   byId("zoom-out").addEventListener("click", () => act.zoom(1 / 1.4));
   byId("fit").addEventListener("click", act.fit);
   byId("clear").addEventListener("click", act.clear);
+  byId("point-close").addEventListener("click", act.close);
   byId("export").addEventListener("click", () => downloadSelection(map, state));
   for (const chip of document.querySelectorAll("[data-pin]")) {
     chip.addEventListener("click", () => act.pin(Number(chip.dataset.pin)));

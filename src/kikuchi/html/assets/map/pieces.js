@@ -53,10 +53,39 @@ async function probabilitiesOf(map, index) {
   };
 }
 
-/** One point's pattern as grey levels, or null where the report has none. */
+/**
+ * One point's pattern as grey levels, or null where the report has none. A report of a large map keeps those of every
+ * so many rows and columns: then it is that of the nearest kept point, whose index comes along.
+ */
 async function patternOf(map, index) {
   if (!map.patterns) return null;
-  const { width, height } = map.patterns;
-  const grey = await recordOf(map, "patterns", map.patterns, width * height, index);
-  return { width, height, grey };
+  const { width, height, stride } = map.patterns;
+  const at = stride > 1 ? nearestKept(map, index, stride) : index;
+  if (at < 0) return null;
+  const place = stride > 1 ? rankOfKept(map, at, stride) : at;
+  const grey = await recordOf(map, "patterns", map.patterns, width * height, place);
+  return { width, height, grey, of: at };
+}
+
+function nearestKept(map, index, stride) {
+  const [row, col] = [map.rowOf(index), map.colOf(index)];
+  let [best, least] = [-1, Infinity];
+  for (const r of [Math.floor(row / stride) * stride, Math.ceil(row / stride) * stride]) {
+    for (const c of [Math.floor(col / stride) * stride, Math.ceil(col / stride) * stride]) {
+      const found = map.indexAt(r, c);
+      const far = (r - row) ** 2 + (c - col) ** 2;
+      if (found >= 0 && far < least) [best, least] = [found, far];
+    }
+  }
+  return best;
+}
+
+/** Place of a kept point among the kept ones. */
+function rankOfKept(map, index, stride) {
+  if (!map.keptPoints) {
+    const kept = [];
+    for (let i = 0; i < map.n; i++) if (map.rowOf(i) % stride === 0 && map.colOf(i) % stride === 0) kept.push(i);
+    map.keptPoints = new Map(kept.map((point, place) => [point, place]));
+  }
+  return map.keptPoints.get(index);
 }

@@ -11,7 +11,7 @@ async function showPoint(map, state, index) {
   const candidates = candidatesOf(map, state, index);
   const facts = [
     ["Candidates", candidates.length ? `{${candidates.join(", ")}}` : "none"],
-    ...map.scores.map((score) => [score.title, formatNumber(score.at(index))]),
+    ...map.scores.map((score) => [score.title, score.text(score.at(index))]),
   ];
   const picture = element("div", { class: "picture-slot" });
   const bars = element("div", { class: "bars-slot" });
@@ -23,14 +23,15 @@ async function showPoint(map, state, index) {
     element("p", { class: "verdict" },
       element("span", { class: "swatch", style: swatch }), verdict),
     element("p", { class: "reason" }, reasonOf(map, state, index)),
+    ...meaningOf(map, state, index).map((text) => element("p", { class: "meaning" }, text)),
     picture,
     bars,
     element("h3", {}, "Scores"),
-    element("dl", {}, ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
+    element("dl", {}, ...facts.flatMap(([name, value]) => [element("dt", {}, term(name, map)), element("dd", {}, value)])),
   ];
   if (map.further.length) {
     const rows = map.further.flatMap((column) => [
-      element("dt", {}, column.title), element("dd", { "data-column": column.id }, column.textAt(index)),
+      element("dt", {}, term(column.title, map)), element("dd", { "data-column": column.id }, column.textAt(index)),
     ]);
     parts.push(element("h3", {}, "Levels and grains"), element("dl", {}, ...rows));
   }
@@ -46,13 +47,29 @@ async function showPoint(map, state, index) {
   // The old picture stays until the new one is there, so that arrow keys do not make the panel jump.
   const [detail, pattern] = await Promise.allSettled([probabilitiesOf(map, index), patternOf(map, index)]);
   if (state.pinned !== index) return;
-  if (pattern.status === "fulfilled" && pattern.value) picture.append(drawPattern(pattern.value, index));
+  if (pattern.status === "fulfilled" && pattern.value) {
+    picture.append(drawPattern(pattern.value, pattern.value.of));
+    if (pattern.value.of !== index) {
+      picture.append(element("p", { class: "note" },
+        `Pattern of the nearest point that the report keeps: ${pattern.value.of}, row ${map.rowOf(pattern.value.of)}, column ${map.colOf(pattern.value.of)} (ensemble map --report-patterns 1 keeps all).`));
+    }
+  }
   if (detail.status === "fulfilled") bars.append(...drawBars(map, index, detail.value));
   for (const part of [pattern, detail]) {
     if (part.status === "rejected") picture.append(element("p", { class: "notice failure" }, part.reason.message));
   }
   box.dataset.index = index;
   box.replaceChildren(...parts);
+}
+
+/** What a status means in plain words, and what can be done about it; and where the answer stands without a promise. */
+function meaningOf(map, state, index) {
+  const texts = [map.meanings[STATUSES[state.status[index]]]];
+  if (state.status[index] === 0) {
+    const decided = state.threshold === map.threshold.value;
+    texts.push(decided ? map.threshold.withdrawn : "At a threshold that you chose no risk was tested: the answer carries no promise.");
+  }
+  return texts.filter(Boolean);
 }
 
 function drawPattern({ width, height, grey }, index) {
@@ -63,8 +80,6 @@ function drawPattern({ width, height, grey }, index) {
   context.putImageData(image, 0, 0);
   return canvas;
 }
-
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 function drawBars(map, index, { pooled, members }) {
   const order = pooled.map((_, k) => k).sort((a, b) => pooled[b] - pooled[a]);
@@ -77,12 +92,12 @@ function drawBars(map, index, { pooled, members }) {
       element("span", { class: "name" }, map.labels[k]),
       element("span", { class: "track" },
         element("span", { class: "bar", style: { width: `${100 * pooled[k]}%`, background: map.colours.classes[k] } })),
-      element("span", { class: "value" }, percent(pooled[k]))));
+      element("span", { class: "value" }, formatPercent(pooled[k]))));
   }
   const list = element("ul", { class: "bars", id: "member-bars" });
   members.forEach((shares, m) => {
     const vote = map.voteOf(m, index);
-    const text = shares.map((share, k) => `${map.classes[k]}: ${percent(share)}`).join(", ");
+    const text = shares.map((share, k) => `${map.classes[k]}: ${formatPercent(share)}`).join(", ");
     const track = element("span", { class: "track stacked", title: text, role: "img", "aria-label": text });
     shares.forEach((share, k) => {
       if (share >= 0.005) {
@@ -95,6 +110,6 @@ function drawBars(map, index, { pooled, members }) {
       element("span", { class: "value" }, vote === NO_CLASS ? "–" : String(map.classes[vote]))));
   });
   const heads = [element("h3", {}, "Pooled and calibrated"), pool];
-  if (order.length > 8) heads.push(element("p", { class: "note" }, `the other ${order.length - 8} together ${percent(rest)}`));
+  if (order.length > 8) heads.push(element("p", { class: "note" }, `the other ${order.length - 8} together ${formatPercent(rest)}`));
   return [...heads, element("h3", {}, "Each member, and its vote"), list];
 }

@@ -4,12 +4,15 @@ function listenToMap(map, state, view, act) {
   const { overlay } = view;
   const tooltip = byId("tooltip");
   let drag = null;
+  /** Fingers on the map, by their id: two of them zoom. */
+  const fingers = new Map();
 
   const positionOf = (event) => {
     const box = overlay.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   };
   const indexUnder = ([x, y]) => {
+    if (y > overlay.clientHeight - view.strip) return -1;
     const [col, row] = view.gridAt(x, y);
     return map.indexAt(Math.floor(row), Math.floor(col - map.shiftOf(Math.floor(row))));
   };
@@ -25,7 +28,7 @@ function listenToMap(map, state, view, act) {
         `x ${formatMicrometres(map.xOf(index))}, y ${formatMicrometres(map.yOf(index))}`,
         layerText(state.layer, index),
         ...(state.layer.id === "status" || state.layer.id === "phase"
-          ? [`Confidence: ${formatNumber(map.score.confidence.at(index))}`]
+          ? [`Confidence: ${formatPercent(map.score.confidence.at(index))}`]
           : [`Status: ${STATUSES[state.status[index]]}`]),
       ].join("\n");
       const right = position[0] > overlay.clientWidth / 2;
@@ -41,11 +44,17 @@ function listenToMap(map, state, view, act) {
   overlay.addEventListener("pointerdown", (event) => {
     overlay.setPointerCapture(event.pointerId);
     const position = positionOf(event);
+    fingers.set(event.pointerId, position);
+    if (fingers.size > 1) {
+      drag = null;
+      return;
+    }
     drag = { from: position, last: position, moved: false };
     state.outline = null;
   });
   overlay.addEventListener("pointermove", (event) => {
     const position = positionOf(event);
+    if (fingers.size > 1) return pinch(event.pointerId, position);
     if (!drag) return hover(position);
     drag.moved ||= Math.hypot(position[0] - drag.from[0], position[1] - drag.from[1]) > 4;
     if (!drag.moved) return undefined;
@@ -61,13 +70,28 @@ function listenToMap(map, state, view, act) {
     drag.last = position;
     return view.drawOverlay();
   });
+  const apart = () => {
+    const [[x0, y0], [x1, y1]] = fingers.values();
+    return Math.hypot(x1 - x0, y1 - y0) || 1;
+  };
+  function pinch(id, position) {
+    if (!fingers.has(id)) return;
+    const before = apart();
+    fingers.set(id, position);
+    const [[x0, y0], [x1, y1]] = fingers.values();
+    act.zoom(apart() / before, (x0 + x1) / 2, (y0 + y1) / 2);
+  }
   overlay.addEventListener("pointerup", (event) => {
+    fingers.delete(event.pointerId);
     if (!drag) return;
     if (!drag.moved) act.pin(indexUnder(positionOf(event)));
     else if (state.outline) act.select(insideOutline(map, state.outline), `drawn on the map (${state.tool})`);
     drag = null;
   });
-  overlay.addEventListener("pointercancel", () => (drag = null));
+  overlay.addEventListener("pointercancel", (event) => {
+    fingers.delete(event.pointerId);
+    drag = null;
+  });
   overlay.addEventListener("pointerleave", () => {
     state.hover = -1;
     tooltip.hidden = true;

@@ -1,5 +1,8 @@
 // The map on its two canvases: points below, and above them what follows the pointer.
 
+/** Height below the points that the scale bar has for itself, CSS pixels. */
+const STRIP = 38;
+
 function makeView(map, state) {
   const base = byId("map-base");
   const overlay = byId("map-overlay");
@@ -12,10 +15,12 @@ function makeView(map, state) {
   let stripeMasks = [];
   const [stepY, stepX] = map.step ?? [1, 1];
   const aspect = stepY / stepX;
+  const strip = map.step ? STRIP : 0;
   byId("map").style.aspectRatio = `${columns} / ${map.rows * aspect}`;
   const view = { scale: 1, left: 0, top: 0 };
 
   function paintPoints() {
+    state.layer.refresh?.();
     const codes = state.layer.codes();
     const { lut } = state.layer;
     fillPoints(points, (i) => lut[codes[i]]);
@@ -75,12 +80,24 @@ function makeView(map, state) {
     const { context, width, height } = sizedContext(base);
     context.imageSmoothingEnabled = false;
     const box = [view.left, view.top, columns * view.scale, map.rows * view.scale * aspect];
-    context.drawImage(points, ...box);
-    for (const stripe of stripeMasks) drawStripes(context, stripe, box, width, height);
-    if (state.selected) context.drawImage(veil, ...box);
-    if (map.step) drawScaleBar(context, view.scale / stepX, width, height);
-    // On paper the upper canvas would hide the lower one: Chromium prints what was cleared as white.
-    if (state.printing) drawMarks(context);
+    aboveStrip(context, width, height, () => {
+      context.drawImage(points, ...box);
+      for (const stripe of stripeMasks) drawStripes(context, stripe, box, width, height);
+      if (state.selected) context.drawImage(veil, ...box);
+      // On paper the upper canvas would hide the lower one: Chromium prints what was cleared as white.
+      if (state.printing) drawMarks(context);
+    });
+    if (strip) drawScaleBar(context, view.scale / stepX, width, height);
+  }
+
+  /** Draw with the strip of the scale bar kept free, at every zoom: the bar covers no point. */
+  function aboveStrip(context, width, height, draw) {
+    context.save();
+    context.beginPath();
+    context.rect(0, 0, width, height - strip);
+    context.clip();
+    draw();
+    context.restore();
   }
 
   /** Centre of a point in canvas pixels. */
@@ -105,7 +122,10 @@ function makeView(map, state) {
     context.strokeRect(x, y, ...size);
   }
 
-  const drawOverlay = () => drawMarks(sizedContext(overlay).context);
+  function drawOverlay() {
+    const { context, width, height } = sizedContext(overlay);
+    aboveStrip(context, width, height, () => drawMarks(context));
+  }
 
   function drawMarks(context) {
     for (const index of Object.keys(map.explanations)) outlinePoint(context, Number(index), themeColour("--warn"), 1.5);
@@ -128,14 +148,14 @@ function makeView(map, state) {
   }
 
   function fit() {
-    const { clientWidth: width, clientHeight: height } = base;
-    const largest = Math.min((width - 24) / columns, (height - 24) / (map.rows * aspect));
+    const [width, height] = [base.clientWidth, base.clientHeight - strip];
+    const largest = Math.min((width - 16) / columns, (height - 16) / (map.rows * aspect));
     view.scale = Math.max(Math.min(largest, 160), 1e-3);
     view.left = (width - columns * view.scale) / 2;
     view.top = (height - map.rows * view.scale * aspect) / 2;
   }
 
-  function zoom(factor, x = base.clientWidth / 2, y = base.clientHeight / 2) {
+  function zoom(factor, x = base.clientWidth / 2, y = (base.clientHeight - strip) / 2) {
     const scale = Math.min(Math.max(view.scale * factor, 0.02), 400);
     view.left = x - ((x - view.left) * scale) / view.scale;
     view.top = y - ((y - view.top) * scale) / view.scale;
@@ -143,7 +163,7 @@ function makeView(map, state) {
   }
 
   return {
-    base, overlay, centreOf, fit, zoom, drawBase, drawOverlay, paintPoints, paintVeil,
+    base, overlay, strip, centreOf, fit, zoom, drawBase, drawOverlay, paintPoints, paintVeil,
     move(dx, dy) {
       view.left += dx;
       view.top += dy;
@@ -153,21 +173,17 @@ function makeView(map, state) {
   };
 }
 
-/** A bar of a round length in micrometres, between a tenth and a quarter of the map's width. */
+/** A bar of a round length in micrometres, between a tenth and a quarter of the map's width, in its strip. */
 function drawScaleBar(context, pixelsPerMicrometre, width, height) {
   const longest = Math.min(width * 0.28, 190) / pixelsPerMicrometre;
   const power = 10 ** Math.floor(Math.log10(longest));
   const length = [5, 2, 1].map((digit) => digit * power).find((candidate) => candidate <= longest);
   const label = length < 1 ? `${formatNumber(length * 1000)} nm` : `${formatNumber(length)} µm`;
   const pixels = length * pixelsPerMicrometre;
-  const [left, bottom] = [14, height - 14];
-  context.globalAlpha = 0.85;
-  context.fillStyle = themeColour("--paper");
-  context.fillRect(left - 7, bottom - 27, Math.max(pixels, 48) + 14, 34);
-  context.globalAlpha = 1;
+  const [left, bottom] = [14, height - 10];
   context.fillStyle = themeColour("--ink");
   context.fillRect(left, bottom - 4, pixels, 4);
   context.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
   context.textAlign = "left";
-  context.fillText(label, left, bottom - 10);
+  context.fillText(label, left, bottom - 9);
 }

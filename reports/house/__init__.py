@@ -1,0 +1,1 @@
+"""How the project works for a stranger: the examples of a fresh clone, and how soon the command answers."""

@@ -1,0 +1,48 @@
+"""What a map comes to, in a few lines of text."""
+
+from collections.abc import Iterator
+
+from ensemble.abstention import STATUS_NAMES
+from kikuchi.maps.map_data import MapData
+
+_COARSER = ("extinction_class", "laue_class", "crystal_system")
+
+
+def summary_text(phase_map: MapData) -> str:
+    """Return points by class and by status, notes, the guarantee and where to look, as the command prints them."""
+    return "\n".join(_lines(phase_map))
+
+
+def _lines(phase_map: MapData) -> Iterator[str]:
+    d, meta, n = phase_map.decision, phase_map.meta, phase_map.n
+    solved = d.status == 0
+    first = f"{n} patterns of {phase_map.name}"
+    if named := meta.get("among"):
+        of = f" ({', '.join(named['materials'])})" if named["materials"] else ""
+        first += f", among {', '.join(map(str, named['space_groups']))}{of} as named, or none of these"
+    yield first
+    for index, word in enumerate(phase_map.words):
+        if count := int((solved & (d.winner == index)).sum()):
+            yield f"  {word}: {count} ({count / n:.1%})"
+    for code, name in enumerate(STATUS_NAMES[1:], start=1):
+        count = int((d.status == code).sum())
+        yield f"  no solution, {name}: {count} ({count / n:.1%})"
+    if phase_map.problems:
+        index, why = next(iter(phase_map.problems.items()))
+        yield f"  {len(phase_map.problems)} patterns could not be read, the first: {index}: {why}"
+    levels = meta.get("levels", {}).get("points", {})
+    for name in _COARSER:
+        if name in levels:
+            count = levels[name]
+            yield f"  answered no finer than the {name.replace('_', ' ')}: {count} ({count / n:.1%})"
+    if grains := meta.get("grains"):
+        yield (
+            f"  by grain ({grains['grains']} of them): {grains['answered_together']} answered, "
+            f"{grains['answered_otherwise']} of them otherwise than alone; {grains['message']}"
+        )
+    yield from (f"note: {text}" for text in meta.get("notes", []))
+    yield from (f"warning: {text}" for text in meta.get("warnings", []))
+    if "promised_risk" in meta:
+        yield meta["promised_risk"]["message"]
+    if phase_map.folder is not None:
+        yield f"look at {phase_map.folder / 'report.html'}"
