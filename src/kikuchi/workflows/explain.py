@@ -24,7 +24,7 @@ from kikuchi.explain.page import write_members_page, write_page
 from kikuchi.explain.paper_figures import chosen_pair, draw_examples, draw_pair
 from kikuchi.explain.plan import Plan, measure
 from kikuchi.explain.point import explain_point, randomised
-from kikuchi.explain.shapley import Method, check_method
+from kikuchi.explain.shapley import NAMES, Method, check_method
 from kikuchi.html import write_map_report
 from kikuchi.inference.predictor import Predictor
 from kikuchi.postprocessing.assemble import as_seen
