@@ -17,7 +17,8 @@ import numpy as np
 
 from ensemble.abstention.promises import excess_risk
 from ensemble.abstention.rule import fit_abstention
-from ensemble.label_shift import estimate_label_shift, reweighted
+from ensemble.label_shares import reweighted
+from ensemble.label_shift import estimate_label_shift
 from ensemble.softmax import softmax
 from reports._provenance import provenance
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from ensemble.label_shift import bbse_shares, em_shares, estimate_label_shift, reweighted
+from ensemble.label_shares import bbse_shares, em_shares, reweighted
+from ensemble.label_shift import estimate_label_shift
 
 
 def _drawn(n, shares, rng, distance=3.0):

@@ -22,7 +22,8 @@ from ensemble.abstention.stratified import (
 from ensemble.candidates import mass_outside, restricted_draws, restricted_logits, strangeness_among
 from ensemble.errors import InputError
 from ensemble.grain_pooling import GrainPooling, fit_grain_pooling, majority
-from ensemble.label_shift import bbse_shares, em_shares, estimate_label_shift, reweighted
+from ensemble.label_shares import bbse_shares, em_shares, reweighted
+from ensemble.label_shift import estimate_label_shift
 from ensemble.pooling import DropoutDraws
 from ensemble.shift_gauge import compare_units, rank_unit
 from ensemble.softmax import log_softmax, softmax, softmax_and_entropy

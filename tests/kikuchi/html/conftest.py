@@ -10,10 +10,16 @@ import numpy as np
 import pytest
 
 from ensemble.abstention import AbstentionRule, Certificate, Decision
+from kikuchi.html.map_report import write_map_report
 from kikuchi.maps.phase_map import PhaseMap
 
 CLASSES = (221, 225, 227)
 THRESHOLD = 0.7
+POINT = 15 * 50 + 27
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c6360000000020001"
+    "48afa4710000000049454e44ae426082"
+)
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,15 @@ def _certificate() -> Certificate:
 @pytest.fixture(scope="session")
 def drawn() -> Drawn:
     return draw_map()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, drawn):
+    folder = tmp_path_factory.mktemp("report")
+    return write_map_report(
+        drawn.phase_map, folder / "report.html", patterns=drawn.patterns, threshold=drawn.rule,
+        explanations={POINT: (PNG, "why 225")}, evaluation_link="evaluation/report.html",
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -9,19 +9,6 @@ from kikuchi.html.map_report import write_map_report
 
 STATUSES = ["solved", "ambiguous", "unfamiliar", "unreadable"]
 POINT = 15 * 50 + 27
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c6360000000020001"
-    "48afa4710000000049454e44ae426082"
-)
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory, drawn):
-    folder = tmp_path_factory.mktemp("report")
-    return write_map_report(
-        drawn.phase_map, folder / "report.html", patterns=drawn.patterns, threshold=drawn.rule,
-        explanations={POINT: (PNG, "why 225")}, evaluation_link="evaluation/report.html",
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -226,43 +213,6 @@ def test_an_answer_without_a_promise_says_so_at_the_click(browser, tmp_path, dra
     unfamiliar = int(np.flatnonzero(drawn.phase_map.decision.status == 2)[0])
     browser.pin(unfamiliar)
     assert "Any answer would be a guess" in browser.text("point")
-
-
-PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-
-
-@pytest.fixture
-def phone(browser, page):
-    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
-    browser.open(page)
-    yield browser
-    browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-
-
-def test_on_a_phone_a_tap_opens_its_answer_at_the_bottom_of_the_screen(phone):
-    phone.pin(POINT)
-    box = "return document.getElementById('side').getBoundingClientRect().toJSON()"
-    sheet = phone.driver.execute_script(box)
-    assert sheet["bottom"] == pytest.approx(844, abs=2) and sheet["top"] > 300
-    place = phone.driver.execute_script("return kikuchiReport.clientPosition(arguments[0])", POINT)
-    assert 0 < place[1] < sheet["top"]
-    phone.driver.find_element("id", "point-close").click()
-    assert (
-        phone.driver.execute_script("return getComputedStyle(document.getElementById('side')).position")
-        == "static"
-    )
-
-
-def test_on_a_phone_nothing_is_cut_and_every_button_can_be_hit(phone):
-    assert phone.driver.execute_script("return document.documentElement.scrollWidth") <= 390
-    heights = """return [...document.querySelectorAll('button, select, input[type=number], input[type=range]')]
-    .filter(e => e.offsetParent).map(e => [e.id || e.textContent, e.getBoundingClientRect().height])
-    .filter(([, height]) => height < 40)"""
-    assert phone.driver.execute_script(heights) == []
-    wide = """return [...document.querySelectorAll('table')].filter(
-    t => t.scrollWidth > t.parentElement.clientWidth
-      && getComputedStyle(t.parentElement).overflowX !== 'auto').length"""
-    assert phone.driver.execute_script(wide) == 0
 
 
 def test_arrow_keys_move_the_point_and_stop_at_the_edge(shown):
