@@ -117,6 +117,16 @@ def write_explanation(path: str | Path, explained: "shap.Explanation") -> Path:
 def read_explanation(path: str | Path) -> "shap.Explanation":
     """Read what `write_explanation` wrote; nothing in the file is run.
 
+    Parameters
+    ----------
+    path
+        A ``point_<i>.npz`` or ``point_<i>_information.npz`` that `explain` left.
+
+    Returns
+    -------
+    shap.Explanation
+        Values of shape (N, s, s, 1, C): N members or one, C outputs.
+
     Raises
     ------
     InputError
