@@ -23,10 +23,14 @@ def explain(
     ] = None,
     out: Out = Path("explanations"),
     points: Annotated[int, typer.Option("--points", min=1, max=1000, help="Points to explain.")] = 12,
-    budget: Annotated[str, typer.Option("--budget", help="Time for all points: 90s, 5m, 1h.")] = "5m",
+    budget: Annotated[str, typer.Option("--budget", help="Time that all points share: 90s, 5m, 1h.")] = "5m",
     method: Annotated[
         ExplainBy,
-        typer.Option("--method", help="deep (DeepSHAP, on TensorFlow), gradients, or auto: what runs."),
+        typer.Option(
+            "--method",
+            help="deep (DeepSHAP, on TensorFlow), gradients, or auto: what runs; "
+            "shap-deep, shap-gradient and shap-partition are the explainers of the library shap.",
+        ),
     ] = "auto",
     pair: Annotated[
         str | None, typer.Option("--pair", help="Two members to compare, e.g. scratch-1,transfer-1.")

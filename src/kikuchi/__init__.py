@@ -16,6 +16,7 @@ from ensemble.errors import InputError
 
 if TYPE_CHECKING:
     from kikuchi.bundle.bundle import Bundle
+    from kikuchi.explain.explanation import read_explanation
     from kikuchi.inference.predictor import Predictor
     from kikuchi.maps import PhaseMap, write_map
     from kikuchi.recipes.schema import Recipe, load_recipe
@@ -67,6 +68,7 @@ _HOMES = {
     "map_scan": "workflows.map",
     "open_scan": "scans",
     "pretrain": "training.pretrain",
+    "read_explanation": "explain.explanation",
     "simulate": "workflows.simulate",
     "suggest_labels": "workflows.label",
     "verify": "workflows.verify",
@@ -105,6 +107,7 @@ __all__ = [
     "map_scan",
     "open_scan",
     "pretrain",
+    "read_explanation",
     "simulate",
     "suggest_labels",
     "verify",

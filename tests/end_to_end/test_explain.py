@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import kikuchi
 from tests.end_to_end.conftest import refusal, run
 
 #: Two compact members of 32 x 32, trained once and kept with the tests.
@@ -48,7 +49,31 @@ def test_explaining_a_map_adds_up_and_begins_no_point_beyond_its_time(scan, tmp_
     assert json.loads((out / "explanations.json").read_text())["points"] == told["points"]
     written = {point["picture"], point["classes_picture"], *told["compared"]["pictures"].values()}
     assert {p.name for p in out.glob("*.png")} == written
+    # What a second did not allow is named: two points, and what was left out of the first.
+    others = [part for part in told["left_out"] if part.startswith("points ")]
+    assert len(others) == 1 and others[0].count("(") == 2
+    assert told["expected_s"] > 0 and set(told["cost_of_a_point_s"]) >= {"margins", "information", "classes"}
     assert (out / "map.html").is_file() and (out / "report.html").is_file()
+
+
+def test_the_attributions_of_a_point_are_kept_for_the_library(scan, tmp_path):
+    maps, out = tmp_path / "maps", tmp_path / "why"
+    run("map", scan, "--run", RUN, "--out", maps, "--quiet")
+    told = json.loads(
+        run("explain", scan, "--run", RUN, "--map", maps, "--out", out, "--points", "1", "--quiet", "--json")
+    )
+    assert told["left_out"] == [] and told["explained_points"] == 1
+    point = told["points"][0]
+    disputed, information = (kikuchi.read_explanation(out / name) for name in point["explanations"])
+    a, b = map(str, point["pair"])
+    assert list(disputed.output_names) == [a, b, f"{a} less {b}"]
+    assert list(disputed.instance_names) == [member["name"] for member in point["members"]]
+    sums = disputed.values.sum(axis=(1, 2, 3)) + disputed.base_values
+    for row, member in zip(sums, point["members"], strict=True):
+        assert row[0] == pytest.approx(member["logits"][0]["value"], abs=0.01)
+        assert row[2] == pytest.approx(member["margin"], abs=0.01)
+    total = information.values.sum() + information.base_values.sum()
+    assert total == pytest.approx(point["mutual_information"]["value"], abs=0.02)
 
 
 def test_members_are_drawn_from_the_bundle_alone(tmp_path):

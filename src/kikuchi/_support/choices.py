@@ -15,4 +15,4 @@ GrainsBy = Literal["orientations", "patterns"]
 Decide = Literal["points", "grains"]
 
 #: How logits are attributed to pixels, see `kikuchi.explain`.
-ExplainBy = Literal["auto", "deep", "gradients"]
+ExplainBy = Literal["auto", "deep", "gradients", "shap-deep", "shap-gradient", "shap-partition"]

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kikuchi.bundle.background import Background
+from kikuchi.explain.explanation import on_grid, pattern_on_grid, to_explanation
 from kikuchi.explain.gradients import at_once
 from kikuchi.explain.shapley import Attribution, Method, Shapley
 from kikuchi.explain.uncertainty_attribution import Uncertainty, UncertaintyAttribution
 
 if TYPE_CHECKING:
     import keras
+    import shap
 
 _BATCH = 64
 
@@ -72,6 +74,33 @@ class Disagreement:
         """Largest error of completeness of the logits' attributions, in logits."""
         return max(attribution.missed for pair in self.logits for attribution in pair)
 
+    def to_explanation(
+        self, patterns: Sequence[np.ndarray], classes: Sequence[int | str], members: Sequence[str]
+    ) -> "shap.Explanation":
+        """Return a `shap.Explanation` with one sample a member, on the grid of the largest input.
+
+        Parameters
+        ----------
+        patterns
+            As each member takes it, M arrays (s, s).
+        classes
+            Space groups, or names, of the K classes.
+        members
+            Names of the M members.
+
+        Returns
+        -------
+        shap.Explanation
+            Outputs are the logits of both classes and their margin; see `kikuchi.explain.to_explanation`.
+        """
+        a, b = (str(classes[k]) for k in self.pair)
+        rows = [
+            [Attribution(on_grid(one.values, self.side), one.value, one.base) for one in (*pair, margin)]
+            for pair, margin in zip(self.logits, self.margins, strict=True)
+        ]
+        data = np.stack([pattern_on_grid(p, self.side) for p in patterns])
+        return to_explanation(rows, data, [a, b, f"{a} less {b}"], members)
+
     def _stacked(self) -> np.ndarray:
         return np.stack([on_grid(m.values, self.side) for m in self.margins])
 
@@ -88,7 +117,7 @@ class Ensemble:
     background
         What patterns are compared with.
     method
-        ``"deep"`` or ``"gradients"``.
+        One of `kikuchi.explain.shapley.METHODS`.
     weights
         Of the members in the mixture whose mutual information is explained, (M,); equal where None.
     alike
@@ -154,7 +183,11 @@ class Ensemble:
 
 
 def explain_disagreement(
-    ensemble: Ensemble, patterns: Sequence[np.ndarray], pair: tuple[int, int]
+    ensemble: Ensemble,
+    patterns: Sequence[np.ndarray],
+    pair: tuple[int, int],
+    *,
+    until: float | None = None,
 ) -> Disagreement:
     """Attribute each member's logits of two disputed classes, and the mutual information of all.
 
@@ -166,9 +199,11 @@ def explain_disagreement(
         The pattern as each member takes it, (s, s).
     pair
         Class indices.
+    until
+        When the mutual information is not refined any more (`time.perf_counter`).
     """
     logits = tuple(ensemble.disputed(m, pair, pattern) for m, pattern in enumerate(patterns))
-    return Disagreement(pair, logits, ensemble.uncertainty(patterns))
+    return Disagreement(pair, logits, ensemble.uncertainty(patterns, until))
 
 
 def disputed_pair(member_probabilities: np.ndarray) -> tuple[int, int]:
@@ -193,14 +228,3 @@ def disputed_pair(member_probabilities: np.ndarray) -> tuple[int, int]:
     rivals = votes + mean  # a mean is below 1: it decides ties only
     rivals[first] = -1
     return first, int(rivals.argmax())
-
-
-def on_grid(values: np.ndarray, side: int) -> np.ndarray:
-    """Lay an attribution, (s, s), on a grid of another side; its sum stays what it was."""
-    if values.shape[0] == side:
-        return values
-    from skimage.transform import resize
-
-    share = (values.shape[0] / side) ** 2
-    resized = resize(values, (side, side), order=1, anti_aliasing=True) * share
-    return resized + (values.sum() - resized.sum()) / resized.size

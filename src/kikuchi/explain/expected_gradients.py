@@ -1,5 +1,6 @@
 """Expected gradients (Erion et al., Nat. Mach. Intell. 2021) of a function, along lines whose sums are known."""
 
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -20,6 +21,7 @@ def along_lines(
     batch: int,
     tolerance: float = TOLERANCE,
     enough: float = 0.0,
+    until: float | None = None,
 ) -> tuple[np.ndarray, ...]:
     """Average gradient times difference along the straight lines from background patterns to a pattern.
 
@@ -42,6 +44,8 @@ def along_lines(
         Patterns at a time.
     tolerance, enough
         How far the whole may be from its sum: relative to it, or in units of the function.
+    until
+        When no line is cut finer any more (`time.perf_counter`); never where None.
 
     Returns
     -------
@@ -56,7 +60,8 @@ def along_lines(
         parts[lines] = np.where(parts[lines] == 0, PLACES, 3 * parts[lines])
         missed = sum(s.sum(axis=(1, 2)) for s in sums) / parts - rises
         close = abs(missed.mean()) <= max(tolerance * abs(wanted), enough)
-        if close or parts.sum() >= MOST * count:
+        late = until is not None and time.perf_counter() > until
+        if close or late or parts.sum() >= MOST * count:
             return tuple(np.einsum("n,nij->ij", 1 / parts / count, s) for s in sums)
         worst = np.argsort(-np.abs(missed), kind="stable")
         # As many as fill a pass.

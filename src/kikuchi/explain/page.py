@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from kikuchi.explain.shapley import NAMES
 from kikuchi.html import write_evaluation_report
 
-_METHODS = {
+_METHODS = NAMES | {
     "deep": "DeepSHAP (Lundberg & Lee 2017)",
     "gradients": "expected gradients (Erion et al. 2021)",
 }
@@ -99,6 +100,7 @@ def _summary(result: dict[str, Any]) -> dict[str, Any]:
             "for the mutual information.",
             "Points were chosen for high mutual information, split votes and confident answers to unfamiliar "
             "patterns, and spread so that the members say something else at each.",
+            *([f"Left out for want of time: {'; '.join(result['left_out'])}."] if result["left_out"] else []),
         ],
         "tables": [
             {

@@ -164,6 +164,8 @@ def draw_overlay(
     classes: Sequence[int],
     title: str,
     known: dict[int, Attribution] | None = None,
+    *,
+    only_known: bool = False,
 ) -> float:
     """Draw one member's Shapley values and Grad-CAM of the classes, ranked by probability.
 
@@ -181,6 +183,8 @@ def draw_overlay(
         Above the picture.
     known
         Attributions made before, by class index.
+    only_known
+        Draw no others.
 
     Returns
     -------
@@ -189,6 +193,8 @@ def draw_overlay(
     """
     ranked = [int(k) for k in np.argsort(-probabilities, kind="stable")[:SHOWN_CLASSES]]
     found = dict(known or {})
+    if only_known:
+        ranked = sorted(found, key=lambda k: -probabilities[k])
     missing = [k for k in ranked if k not in found]
     if missing:
         found |= zip(missing, ensemble.attributions(member, missing, pattern), strict=True)
@@ -204,6 +210,11 @@ def draw_overlay(
     )
     path.write_bytes(png(figure))
     return max(a.error for a in attributions)
+
+
+def shown_classes(classes: int) -> int:
+    """Return how many of so many classes an overlay shows."""
+    return min(SHOWN_CLASSES, classes)
 
 
 def one_per_class(background: Background) -> dict[int, int]:

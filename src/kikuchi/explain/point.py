@@ -8,11 +8,13 @@ import numpy as np
 
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.explain.disagreement import Disagreement, Ensemble, disputed_pair, explain_disagreement
+from kikuchi.explain.explanation import write_explanation
 from kikuchi.explain.faithfulness import perturb, randomised_weights, rank_correlation
 from kikuchi.explain.ground_truth import Truth, shares
 from kikuchi.explain.inputs import patterns_of_members
-from kikuchi.explain.paper_figures import draw_overlay
+from kikuchi.explain.paper_figures import draw_overlay, shown_classes
 from kikuchi.explain.pictures import disagreement_card, png
+from kikuchi.explain.plan import Cost
 from kikuchi.maps import PhaseMap
 from kikuchi.scans import Scan
 
@@ -26,6 +28,8 @@ def explain_point(
     phase_map: PhaseMap,
     folder: Path,
     truth: Truth | None = None,
+    seconds: float | None = None,
+    cost: Cost | None = None,
 ) -> dict[str, Any]:
     """Explain one point of a map, draw it, and return its numbers.
 
@@ -36,9 +40,12 @@ def explain_point(
     ensemble, bundle, scan, phase_map
         What is explained, and of what.
     folder
-        For ``point_<index>.png`` and ``point_<index>_classes.png``.
+        For ``point_<index>.png`` and ``point_<index>_classes.png``, and for the attributions themselves,
+        ``point_<index>.npz`` and ``point_<index>_information.npz``, which `kikuchi.read_explanation` reads.
     truth
         Of a simulated scan: says which attributions lie on bands and zone axes.
+    seconds, cost
+        The time of this point, and what its parts cost: what does not fit is left out and named. No limit where None.
 
     Returns
     -------
@@ -48,7 +55,15 @@ def explain_point(
     begin = time.perf_counter()
     patterns = patterns_of_members(bundle, scan, index)
     probabilities = phase_map.member_probabilities[:, index]
-    found = explain_disagreement(ensemble, patterns, disputed_pair(probabilities))
+    left_out: list[str] = []
+    until = None
+    if seconds is not None and cost is not None:
+        # What is drawn afterwards keeps its part of the time.
+        until = begin + max(0.0, seconds - cost.classes - cost.drawing)
+    found = explain_disagreement(ensemble, patterns, disputed_pair(probabilities), until=until)
+    explaining = time.perf_counter() - begin
+    if until is not None and not found.uncertainty.close:
+        left_out.append("finer lines for the mutual information")
     d, classes = phase_map.decision, phase_map.classes
     name = f"point_{index}"
     where = f"point {index}, row {phase_map.row[index]}, column {phase_map.col[index]}"
@@ -60,9 +75,15 @@ def explain_point(
     title = f"{phase_map.name}, {where}: {reason}"
     card = disagreement_card(max(patterns, key=len), found, says, classes, title, caption)
     (folder / f"{name}.png").write_bytes(png(card))
+    spent = time.perf_counter() - begin
+    brief = seconds is not None and cost is not None and spent + cost.classes > seconds
+    others = shown_classes(len(classes)) - 2
+    if brief and others > 0:
+        left_out.append(f"{others} of the {others + 2} classes drawn")
     worst = _draw_classes(
-        folder / f"{name}_classes.png", ensemble, patterns, found, probabilities, phase_map, where
+        folder / f"{name}_classes.png", ensemble, patterns, found, probabilities, phase_map, where, brief
     )
+    _keep(folder / name, found, patterns, phase_map)
     a, b = found.pair
     uncertainty = found.uncertainty
     return {
@@ -100,6 +121,9 @@ def explain_point(
         "trust": _perturbed(ensemble, patterns, found, phase_map),
         "picture": f"{name}.png",
         "classes_picture": f"{name}_classes.png",
+        "explanations": [f"{name}.npz", f"{name}_information.npz"],
+        "left_out": left_out,
+        "seconds_explaining": explaining,
         "caption": caption,
         "seconds": time.perf_counter() - begin,
     }
@@ -113,6 +137,7 @@ def _draw_classes(
     probabilities: np.ndarray,
     phase_map: PhaseMap,
     where: str,
+    brief: bool = False,
 ) -> float:
     """Draw the Shapley values of all classes for the member that is surest (the paper's Fig. 4)."""
     member = int(probabilities.max(axis=1).argmax())
@@ -125,6 +150,18 @@ def _draw_classes(
         phase_map.classes,
         f"{phase_map.name}, {where}: {phase_map.members[member]}, the surest member",
         dict(zip(found.pair, found.logits[member], strict=True)),
+        only_known=brief,
+    )
+
+
+def _keep(stem: Path, found: Disagreement, patterns: list[np.ndarray], phase_map: PhaseMap) -> None:
+    """Write the attributions as `shap.Explanation`s of one sample a member."""
+    members = phase_map.members
+    write_explanation(
+        stem.with_name(f"{stem.name}.npz"), found.to_explanation(patterns, phase_map.classes, members)
+    )
+    write_explanation(
+        stem.with_name(f"{stem.name}_information.npz"), found.uncertainty.to_explanation(patterns, members)
     )
 
 

@@ -1,27 +1,39 @@
-"""Shapley values of a member's logits: DeepSHAP and expected gradients, held to the library `shap` by tests.
+"""Shapley values of a member's logits: DeepSHAP and expected gradients made here, and the library `shap` itself.
 
 DeepSHAP (Lundberg & Lee, NeurIPS 2017) is what the paper uses; `kikuchi.explain.deepshap` has it for TensorFlow, and on
 torch it is refused: the rules of `shap` go by the class names of `torch.nn` there and meet none of Keras' layers.
 Expected gradients (Erion et al., Nat. Mach. Intell. 2021) run on both; `shap` draws their places at random, which
-misses the sum.
+misses the sum. Tests hold both to the library.
 """
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Optional
+from typing import TYPE_CHECKING, Any, Literal, Optional, get_args
 
 import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi.explain.deepshap import DeepShap
 from kikuchi.explain.expected_gradients import along_lines
+from kikuchi.explain.explanation import to_explanation
 from kikuchi.explain.gradients import Gradients, at_once
+from kikuchi.explain.library import LIBRARY, ShapLibrary
 
 if TYPE_CHECKING:
     import keras
+    import shap
 
-Method = Literal["deep", "gradients"]
-METHODS = ("deep", "gradients")
+Method = Literal["deep", "gradients", "shap-deep", "shap-gradient", "shap-partition"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+#: What people call them.
+NAMES = {
+    "deep": "DeepSHAP",
+    "gradients": "expected gradients",
+    "shap-deep": "shap.DeepExplainer",
+    "shap-gradient": "shap.GradientExplainer",
+    "shap-partition": "shap.PartitionExplainer",
+}
 
 #: Relative tolerance of the completeness of expected gradients; a margin's is the difference of two of them.
 _TOLERANCE = 0.02
@@ -55,6 +67,12 @@ class Attribution:
         """The same in the unit of the output: a difference near 0 makes any relative error large."""
         return abs(float(self.values.sum()) - (self.value - self.base))
 
+    def to_explanation(
+        self, pattern: np.ndarray, output: str = "logit", instance: str = "pattern"
+    ) -> "shap.Explanation":
+        """Return a `shap.Explanation` of one sample, the prepared pattern (s, s), and one output."""
+        return to_explanation([[self]], np.asarray(pattern)[None], [output], [instance])
+
 
 def relative_error(found: float, wanted: float) -> float:
     """Return ``|found - wanted| / |wanted|``; 0 where both vanish.
@@ -77,7 +95,7 @@ class Shapley:
     background
         (B, s, s), what patterns are compared with.
     method
-        ``"deep"`` or ``"gradients"``.
+        One of `METHODS`: ``"deep"`` and ``"gradients"`` are made here, the others are the library's.
     like
         Those of a member of the same architecture and input size: what was compiled for them serves these too.
 
@@ -105,12 +123,14 @@ class Shapley:
         self.backend = keras.backend.backend()
         self.method = check_method(method, self.backend)
         background = np.ascontiguousarray(background, np.float32)
-        self._attribute: DeepShap | _ExpectedGradients
+        self._attribute: DeepShap | _ExpectedGradients | ShapLibrary
         if self.method == "deep":
             other = None if like is None else like._attribute
             self._attribute = DeepShap(
                 member, background, like=other if isinstance(other, DeepShap) else None
             )
+        elif self.method in LIBRARY:
+            self._attribute = ShapLibrary(member, background, self.method)
         else:
             self._attribute = _ExpectedGradients(member, background)
 
@@ -181,11 +201,11 @@ def check_method(method: str, backend: str) -> Method:
         method = "deep" if backend == "tensorflow" else "gradients"
     if method not in METHODS:
         raise InputError(f"unknown method {method!r}", remedy=f"auto, {', '.join(METHODS)}")
-    if method == "deep" and backend != "tensorflow":
+    if method in ("deep", "shap-deep") and backend != "tensorflow":
         raise InputError(
             f"DeepSHAP has no rules for Keras' layers on {backend}",
             remedy="use the method gradients, or KERAS_BACKEND=tensorflow",
         )
     if backend not in ("tensorflow", "torch"):
         raise InputError(f"no Shapley values on {backend}", remedy="KERAS_BACKEND=tensorflow or torch")
-    return "deep" if method == "deep" else "gradients"
+    return next(known for known in METHODS if known == method)

@@ -1,17 +1,20 @@
 """Which pixels make the members disagree: the epistemic uncertainty itself, attributed."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kikuchi.explain.expected_gradients import along_lines
+from kikuchi.explain.expected_gradients import TOLERANCE, along_lines
+from kikuchi.explain.explanation import explanation, on_grid, pattern_on_grid
 from kikuchi.explain.gradients import Gradients, at_once
 from kikuchi.explain.shapley import relative_error
 
 if TYPE_CHECKING:
     import keras
+    import shap
 
 #: How close a sum is close, in nats; or it is so relatively.
 TOLERANCE_NATS = 0.005
@@ -45,6 +48,28 @@ class UncertaintyAttribution:
     def missed(self) -> float:
         """The same in nats: a difference near 0 makes any relative error large."""
         return abs(float(sum(v.sum() for v in self.values)) - (self.value - self.base))
+
+    @property
+    def close(self) -> bool:
+        """Whether the sum is as close as it is tried to be brought."""
+        return self.missed <= max(TOLERANCE * abs(self.value - self.base), TOLERANCE_NATS) * (1 + 1e-6)
+
+    def to_explanation(self, patterns: Sequence[np.ndarray], members: Sequence[str]) -> "shap.Explanation":
+        """Return a `shap.Explanation` with one sample a member, in nats, on the grid of the largest input.
+
+        Parameters
+        ----------
+        patterns
+            As each member takes it, M arrays (s, s).
+        members
+            Their names.
+        """
+        side = max(v.shape[0] for v in self.values)
+        values = np.stack([on_grid(v, side) for v in self.values])
+        # Members share one base: each sample's is an equal part, so that all values and bases sum to the value.
+        bases = np.full((len(values), 1), self.base / len(values))
+        data = np.stack([pattern_on_grid(p, side) for p in patterns])
+        return explanation(values[..., None, None], bases, data[..., None], ["mutual information"], members)
 
 
 def mutual_information(logits: Sequence[Any], weights: np.ndarray) -> Any:
@@ -107,8 +132,34 @@ class Uncertainty:
             )
         )
 
-    def __call__(self, patterns: Sequence[np.ndarray]) -> UncertaintyAttribution:
-        """Attribute the mutual information for a pattern, given as each member takes it: M arrays (s, s)."""
+    @property
+    def lines(self) -> int:
+        """How many background patterns lines begin at."""
+        return len(self._ends)
+
+    @property
+    def batch(self) -> int:
+        """Places on lines that go through the members together."""
+        return self._batch
+
+    def seconds_of_a_pass(self) -> float:
+        """Return how long one pass of gradients takes, once it is compiled."""
+        inputs = [np.zeros((self._batch, *b.shape[1:], 1), np.float32) for b in self._backgrounds]
+        self._gradients(inputs)
+        begin = time.perf_counter()
+        self._gradients(inputs)
+        return time.perf_counter() - begin
+
+    def __call__(self, patterns: Sequence[np.ndarray], until: float | None = None) -> UncertaintyAttribution:
+        """Attribute the mutual information for a pattern.
+
+        Parameters
+        ----------
+        patterns
+            As each member takes it, M arrays (s, s).
+        until
+            When no line is cut finer any more (`time.perf_counter`); never where None.
+        """
         value = float(self._values([p[None] for p in patterns])[0])
         values = along_lines(
             self._gradients,
@@ -117,6 +168,7 @@ class Uncertainty:
             value - self._ends,
             batch=self._batch,
             enough=TOLERANCE_NATS,
+            until=until,
         )
         return UncertaintyAttribution(values, value, float(self._ends.mean()))
 

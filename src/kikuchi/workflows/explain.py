@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,20 @@ from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import member_weights
 from kikuchi.bundle.networks import require_networks
-from kikuchi.explain import Background, Ensemble, choose
+from kikuchi.explain import Background, Chosen, Ensemble, choose
 from kikuchi.explain.ground_truth import Truth
 from kikuchi.explain.inputs import background_of, patterns_of_members, per_class, read_map, stored_background
 from kikuchi.explain.page import write_members_page, write_page
 from kikuchi.explain.paper_figures import chosen_pair, draw_examples, draw_pair
+from kikuchi.explain.plan import Plan, measure
 from kikuchi.explain.point import explain_point, randomised
-from kikuchi.explain.shapley import Method, check_method
+from kikuchi.explain.shapley import NAMES, Method, check_method
 from kikuchi.html import write_map_report
 from kikuchi.inference.predictor import Predictor
 from kikuchi.postprocessing.assemble import as_seen
 from kikuchi.scans import Scan, open_mapped, with_neighbours
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
-_METHODS = {"deep": "DeepSHAP", "gradients": "expected gradients"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Explanation(Findings):
 
     def summary(self) -> str:
         """Return what was explained, how exact that is, and where to look."""
-        how = f"in {self['seconds']:.0f} s: {_METHODS[self['method']]} on {self['backend']}"
+        how = f"in {self['seconds']:.0f} s: {NAMES[self['method']]} on {self['backend']}"
         exact = f"completeness: the sums miss by at most {self['worst_error']:.2g} of the difference"
         report = self.folder / "report.html"
         if "examples" in self:
@@ -61,6 +61,7 @@ class Explanation(Findings):
                 f"explained {points} {how}, against {against}",
                 f"{exact} ({self['worst_missed']:.2g} logits), and {self['worst_uncertainty_error']:.2g} of it "
                 f"({self['worst_uncertainty_missed']:.2g} nats) for the mutual information",
+                *(["left out: " + "; ".join(self["left_out"])] if self["left_out"] else []),
                 f"look at {report} and {self.folder / 'map.html'}",
             ]
         )
@@ -141,11 +142,13 @@ def explain_map(
     points
         How many at most.
     budget
-        Time for everything up to the last point, such as ``"90s"``, ``"5m"`` or ``"1h"``: no point is begun that
-        would pass it, by what the points before it took. The first one is always explained.
+        Time for everything up to the last point, such as ``"90s"``, ``"5m"`` or ``"1h"``. What a point costs is
+        measured and said first; the time is shared out among all points, and what does not fit into a point's share,
+        or points that do not fit at all, are named (``left_out``). The first one is always explained.
     method
-        ``"deep"`` (DeepSHAP, the paper's, on TensorFlow alone), ``"gradients"`` (expected gradients), or ``"auto"``:
-        the first of the two that runs on Keras' backend.
+        ``"deep"`` (DeepSHAP, the paper's, on TensorFlow alone), ``"gradients"`` (expected gradients), the library's
+        own ``"shap-deep"`` (TensorFlow alone), ``"shap-gradient"`` and ``"shap-partition"``, or ``"auto"``: the first
+        of the first two that runs on Keras' backend.
     pair
         Names of the two members whose first layers are compared; by default the first two of different kinds.
     progress
@@ -192,23 +195,31 @@ def explain_map(
         progress.say("choosing what to compare with")
         background, origin = background_of(bundle, opened, phase_map)
         ensemble = _ensemble(bundle, background, way)
+        plan = Plan(measure(ensemble), len(chosen.indices), begin, seconds)
+        cost, expected = plan.cost, plan.expected()
+        progress.say(f"{plan}; {time.perf_counter() - begin:.0f} s of {budget} are used")
+        records: list[dict[str, Any]] = []
+        with progress.bar("explaining", len(chosen.indices)) as step:
+            for index, reason in zip(chosen.indices, chosen.reasons, strict=True):
+                done = len(records)
+                if done and plan.reachable(done) <= done:
+                    break
+                records.append(
+                    explain_point(
+                        int(index), reason, ensemble, bundle, opened, phase_map, folder, truth,
+                        plan.share(done), plan.cost,
+                    )
+                )  # fmt: skip
+                last = records[-1]
+                plan.learn(last["seconds"], last["seconds_explaining"], bool(last["left_out"]))
+                step(1)
+        left_out = _left_out(chosen, records)
+        if left_out:
+            progress.say(f"left out in {budget}: {'; '.join(left_out)}")
         members = None
         if compared is not None:
             progress.say("comparing two members")
             members = draw_pair(ensemble, bundle, background, compared, folder)
-        records: list[dict[str, Any]] = []
-        slowest = 0.0
-        with progress.bar("explaining", len(chosen.indices)) as step:
-            for index, reason in zip(chosen.indices, chosen.reasons, strict=True):
-                if records and time.perf_counter() - begin + slowest > seconds:
-                    progress.say(f"stopped after {len(records)} points: the time of {budget} is used up")
-                    break
-                records.append(
-                    explain_point(int(index), reason, ensemble, bundle, opened, phase_map, folder, truth)
-                )
-                # The first one also builds every graph: it says nothing about the next.
-                slowest = max([r["seconds"] for r in records[1:]] or [records[0]["seconds"]])
-                step(1)
         first = int(chosen.indices[0])
         check = randomised(ensemble, patterns_of_members(bundle, opened, first), phase_map, first)
         result = {
@@ -222,6 +233,9 @@ def explain_map(
             "chosen_points": len(chosen.indices),
             "explained_points": len(records),
             "budget_s": seconds,
+            "expected_s": expected,
+            "cost_of_a_point_s": asdict(cost),
+            "left_out": left_out,
             "seconds": time.perf_counter() - begin,
             "worst_error": max(r["worst_error"] for r in records),
             "worst_missed": max(r["worst_missed"] for r in records),
@@ -316,6 +330,22 @@ def explain_members(
         atomic.write_json(folder / "members.json", result)
         write_members_page(result, folder)
     return Explanation(result, folder)
+
+
+def _left_out(chosen: Chosen, records: list[dict[str, Any]]) -> list[str]:
+    """Name what the time did not allow: points, and parts of points."""
+    told = []
+    missing = [
+        f"{i} ({r})" for i, r in zip(chosen.indices, chosen.reasons, strict=True) if i not in
+        {record["index"] for record in records}
+    ]  # fmt: skip
+    if missing:
+        told.append(f"point{'s' * (len(missing) > 1)} {', '.join(missing)}")
+    parts: dict[str, list[int]] = {}
+    for record in records:
+        for part in record["left_out"]:
+            parts.setdefault(part, []).append(record["index"])
+    return told + [f"{part} at {', '.join(map(str, where))}" for part, where in parts.items()]
 
 
 def _ensemble(bundle: Bundle, background: Background, method: Method) -> Ensemble:

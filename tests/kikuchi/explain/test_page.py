@@ -35,13 +35,14 @@ def test_a_map_page_says_where_attributions_lie_only_where_that_is_known(tmp_pat
             "map": "Ni", "explained_points": 1, "chosen_points": 1, "seconds": 3.0, "method": "deep",
             "backend": "tensorflow", "background": BACKGROUND, "worst_error": 0.01, "worst_missed": 0.001,
             "worst_uncertainty_error": 0.02, "worst_uncertainty_missed": 0.003, "points": [point(truth)],
+            "left_out": ["point 9 (split vote)"],
             "randomised": {"member": "scratch-1", "index": 7, "rank_correlation": 0.03}, "compared": COMPARED,
         },
         tmp_path,
     ).read_text(encoding="utf-8")  # fmt: skip
     assert len(re.findall(r'<figure class="picture wide">', page)) == 3
-    assert "0.4321" in page and "1.25" in page
-    assert ("it is Ni" in page and "0.6123" in page) == truth
+    assert "0.432" in page and "1.25" in page and "Left out for want of time: point 9 (split vote)." in page
+    assert ("it is Ni" in page and "0.612" in page) == truth
 
 
 def test_a_page_of_members_shows_each_example(tmp_path):
