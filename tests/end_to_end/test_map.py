@@ -197,6 +197,30 @@ def test_predict_proba_is_what_the_map_holds(workshop, tmp_path):
     )
 
 
+def test_a_predictor_has_the_habits_of_a_classifier_of_scikit_learn(workshop):
+    import kikuchipy
+    from sklearn.metrics import accuracy_score, log_loss
+
+    import kikuchi
+
+    bundle = kikuchi.Predictor.load(workshop / "run")
+    file = workshop / "scans" / "Ni.h5"
+    scan, signal = kikuchi.open_scan(file), kikuchipy.load(file)
+    assert bundle.classes_.tolist() == list(bundle.classes)
+    probabilities, labels = bundle.predict_proba(signal), bundle.predict(signal)
+    np.testing.assert_allclose(probabilities, bundle.predict_proba(scan), atol=1e-5)
+    truth = np.full(len(labels), 225)
+    right = np.mean([row.tolist().index(row.max()) == bundle.classes.index(225) for row in probabilities])
+    assert accuracy_score(truth, labels) == pytest.approx(right)
+    column = probabilities[:, bundle.classes.index(225)]
+    assert log_loss(truth, probabilities, labels=bundle.classes_) == pytest.approx(
+        -np.log(column).mean(), rel=1e-3
+    )
+    blank = np.zeros((1, 60, 60), np.uint8)
+    assert bundle.predict(np.concatenate([scan.read([0]), np.zeros_like(scan.read([0]))]), False)[1] == 0
+    assert bundle.predict(blank, False).tolist() == [0]
+
+
 def test_an_array_with_its_background_is_answered_as_the_file_that_holds_it(workshop, tmp_path):
     import kikuchi
 

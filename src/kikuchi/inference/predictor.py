@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -25,7 +25,14 @@ from kikuchi.inference.runner import Runner
 from kikuchi.inference.student import student_of
 from kikuchi.matching.storage import load_matcher
 from kikuchi.recipes.schema import Recipe
-from kikuchi.scans import Scan, as_patterns, background_for, recording_warnings, scan_from_array
+from kikuchi.scans import (
+    Scan,
+    as_patterns,
+    background_for,
+    open_scan,
+    recording_warnings,
+    scan_from_array,
+)
 
 #: What `map --stop` takes.
 STOPS: tuple[str, ...] = get_args(Stop)
@@ -156,9 +163,38 @@ class Predictor(Bundle):
         """
         return among_candidates(self, names, self.check_rule(rule), recipe or self.recipe)
 
+    @property
+    def classes_(self) -> np.ndarray:
+        """Labels of the columns of `predict_proba`, shape (K,): space groups, or phases by name."""
+        return np.array([phase.name for phase in self.phases] if self.phases else self.classes)
+
+    def predict(
+        self,
+        patterns: Any,
+        static_background: np.ndarray | Literal[False] | None = None,
+        *,
+        rule: str | None = None,
+    ) -> np.ndarray:
+        """Return the first choice for each pattern, also where `map` would abstain.
+
+        Parameters
+        ----------
+        patterns, static_background, rule
+            As for `predict_proba`.
+
+        Returns
+        -------
+        numpy.ndarray
+            Labels of `classes_`, shape (N,); 0, or an empty name, for unreadable patterns.
+        """
+        p = self.predict_proba(patterns, static_background, rule=rule)
+        none = np.zeros(1, self.classes_.dtype)
+        readable = np.isfinite(p).all(axis=1)
+        return np.append(self.classes_, none)[np.where(readable, np.nan_to_num(p).argmax(axis=1), -1)]
+
     def predict_proba(
         self,
-        patterns: np.ndarray | Scan,
+        patterns: Any,
         static_background: np.ndarray | Literal[False] | None = None,
         *,
         rule: str | None = None,
@@ -168,7 +204,8 @@ class Predictor(Bundle):
         Parameters
         ----------
         patterns
-            A scan, or (N, sy, sx) as a detector gave them, any size and dtype.
+            (N, sy, sx) as a detector gave them, any size and dtype; or anything that `kikuchi.open_scan` opens: a
+            scan, a file, a kikuchipy signal, whose points then come row by row.
         static_background
             The detector's background (sy, sx), where patterns are an array; a kikuchipy signal has it as
             ``static_background``, a scan by itself. False says that there is none; where nothing is said, a warning
@@ -188,6 +225,8 @@ class Predictor(Bundle):
             The patterns are no array of numbers of that shape.
         """
         preparation = self.preparation(self.members[0])
+        if not isinstance(patterns, Scan | np.ndarray | list):
+            patterns = open_scan(patterns)
         if not isinstance(patterns, Scan):
             if static_background is None and preparation.static_background == "auto":
                 warnings.warn(
