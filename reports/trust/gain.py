@@ -83,7 +83,7 @@ def main() -> None:
     result = {
         **provenance(seed=given.seed),
         "recipe": RECIPE,
-        "evaluation": evaluation,
+        "evaluation": evaluation.to_dict(),
     }
     (HERE / "gain.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 

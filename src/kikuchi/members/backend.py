@@ -53,7 +53,7 @@ def steps_of(model: "keras.Model", training: "Training", *, soft: bool = False) 
     training
         The schedule; its engine ``"auto"`` takes PyTorch on processors with matrix units for bfloat16 where Keras sees
         no GPU, as measured in ``reports/performance``.
-    taught
+    soft
         Labels are what teachers say, and not class indices.
 
     Raises
@@ -114,7 +114,7 @@ class KerasSteps:
     ----------
     model, training
         The member and the schedule.
-    taught
+    soft
         See `steps_of`.
     """
 

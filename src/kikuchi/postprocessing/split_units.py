@@ -91,7 +91,9 @@ def divided(
     units, whole = _units(data, recipe)
     if whole:
         try:
-            return split_by(units.group), units
+            split = split_by(units.group)
+            _check_held_out(data, split, units)
+            return split, units
         except TooFewGroups as error:
             if wanted.unit != "auto":
                 raise
@@ -134,6 +136,19 @@ class GrainFinder:
             grains = find_grains(scan, how, preparation=self._look)
             self._found[id(scan)] = without_fragments(grains, scan.row, scan.col)
         return self._found[id(scan)]
+
+
+def _check_held_out(data: Dataset, split: Split, units: Units) -> None:
+    """Refuse a split that leaves a class one unit to calibrate and to certify with."""
+    labels = data.labels(split.classes)[split.calibration]
+    own = units.group[split.calibration]
+    for k, space_group in enumerate(split.classes):
+        if len(np.unique(own[labels == k])) < 2:
+            raise TooFewGroups(
+                f"space group {space_group}: all held-out patterns are of one {units.how}",
+                path=data.path,
+                remedy="add a scan of it",
+            )
 
 
 def _too_few(data: Dataset, units: Units, error: TooFewGroups) -> Units:

@@ -104,6 +104,8 @@ def test_json_of_a_page_is_read_back_as_it_was():
 
 
 def test_the_command_says_nothing_raw(tmp_path):
+    from types import SimpleNamespace
+
     import typer
     from ensemble_cli.console import Bars, guarded, result
     from rich.console import Console
@@ -123,4 +125,4 @@ def test_the_command_says_nothing_raw(tmp_path):
 
     with pytest.raises(typer.Exit):
         wrong()
-    result("a\x1b[2J", {}, False)
+    result(SimpleNamespace(summary=lambda: "a\x1b[2J"), False)

@@ -167,7 +167,7 @@ def test_the_loss_of_a_student_is_the_cross_entropy_from_each_teacher(engine):
     if engine == "torch":
         steps = TorchSteps(model, Training(), mixed=False)
     else:
-        steps = KerasSteps(model, Training(), taught=True)
+        steps = KerasSteps(model, Training(), soft=True)
     logits = np.asarray(model(x[..., None], training=True)[0]).astype(float).reshape(len(x), 2, 3)
     # The call above has moved the running means, which training does not use.
     log_q = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
