@@ -113,7 +113,9 @@ def fit(
     _require_held_out(data, split)
     _say_units(data, split, units, progress)
     group, how = units.group, units.how
-    part = _parts(data, split, group, how)
+    # Where nothing is promised for want of units, single patterns calibrate and certify: one grain cannot do both.
+    lone = bool(units.withheld) and min(units.of_classes(data, split.classes).values()) < 2
+    part = _parts(data, split, np.arange(data.n) if lone else group, how)
     with locked(folder):
         if (folder / "fit.json").is_file():
             refuse_links(folder, remedy="give another folder")
