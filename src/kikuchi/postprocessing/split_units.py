@@ -92,8 +92,10 @@ def divided(
     if whole:
         try:
             split = split_by(units.group)
-            _check_held_out(data, split, units)
-            return split, units
+            lone = lone_class(data, split, units)
+            if lone is None or wanted.unit != "auto":
+                return split, units
+            raise TooFewGroups(f"space group {lone}: all held-out patterns are of one {units.how}")
         except TooFewGroups as error:
             if wanted.unit != "auto":
                 raise
@@ -138,17 +140,23 @@ class GrainFinder:
         return self._found[id(scan)]
 
 
-def _check_held_out(data: Dataset, split: Split, units: Units) -> None:
-    """Refuse a split that leaves a class one unit to calibrate and to certify with."""
+def lone_class(data: Dataset, split: Split, units: Units) -> int | None:
+    """Find a class whose patterns held out to calibrate and certify are all of one unit, which cannot do both.
+
+    Parameters
+    ----------
+    data, split, units
+        Of the fit.
+
+    Returns
+    -------
+    int or None
+        Space group of the first such class.
+    """
     labels = data.labels(split.classes)[split.calibration]
     own = units.group[split.calibration]
-    for k, space_group in enumerate(split.classes):
-        if len(np.unique(own[labels == k])) < 2:
-            raise TooFewGroups(
-                f"space group {space_group}: all held-out patterns are of one {units.how}",
-                path=data.path,
-                remedy="add a scan of it",
-            )
+    lone = (c for k, c in enumerate(split.classes) if len(np.unique(own[labels == k])) < 2)
+    return next(lone, None)
 
 
 def _too_few(data: Dataset, units: Units, error: TooFewGroups) -> Units:

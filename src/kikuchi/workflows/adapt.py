@@ -121,7 +121,8 @@ def adapt(
         looked = survey_at(opened, named, float(voltage), progress.say)
     masters, textures = list(looked.masters), looked.textures
     seen, fit = _checked(looked.seen, opened, named, progress)
-    fit |= {"voltage_kv": looked.voltage_kv, "voltage_from": "patterns" if voltage is None else "given"}
+    source = "given" if voltage_kv is not None else "patterns" if voltage is None else "file"
+    fit |= {"voltage_kv": looked.voltage_kv, "voltage_from": source}
     with locked(folder):
         atomic.write_json(folder / "fit.json", wanted)
         simulated = _by_every_simulator(named, textures, looked.voltage_kv)

@@ -26,7 +26,7 @@ from kikuchi.inference import KerasEngine, Runner
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, features_of, predict
 from kikuchi.members.history import convergence
-from kikuchi.postprocessing.split_units import Units, divided
+from kikuchi.postprocessing.split_units import Units, divided, lone_class
 from kikuchi.recipes.schema import Recipe, load_recipe
 from kikuchi.scans import (
     Dataset,
@@ -113,9 +113,7 @@ def fit(
     _require_held_out(data, split)
     _say_units(data, split, units, progress)
     group, how = units.group, units.how
-    # Where nothing is promised for want of units, single patterns calibrate and certify: one grain cannot do both.
-    lone = bool(units.withheld) and min(units.of_classes(data, split.classes).values()) < 2
-    part = _parts(data, split, np.arange(data.n) if lone else group, how)
+    part = _parts(data, split, units)
     with locked(folder):
         if (folder / "fit.json").is_file():
             refuse_links(folder, remedy="give another folder")
@@ -209,22 +207,25 @@ def _say_units(data: Dataset, split: Split, units: Units, progress: Progress) ->
     )
 
 
-def _parts(data: Dataset, split: Split, group: np.ndarray, how: str) -> np.ndarray:
+def _parts(data: Dataset, split: Split, units: Units) -> np.ndarray:
     """Say of every pattern of the dataset whether it calibrates (0), certifies (1) or tests (2).
 
     Whole groups: a grain that helped to calibrate must not test the promise. Every space group is in both parts, or
-    the fit is refused before any training: what no pattern certified would be promised all the same.
+    the fit is refused before any training: what no pattern certified would be promised all the same. Where nothing is
+    promised, single patterns do.
     """
+    how = units.how
     labels = data.labels(split.classes)[split.calibration]
-    own = group[split.calibration]
-    for k, space_group in enumerate(split.classes):
-        if len(np.unique(own[labels == k])) < 2:
-            raise InputError(
-                f"space group {space_group}: all held-out patterns are of one {how}, which cannot both calibrate and "
-                "certify",
-                path=data.path,
-                remedy='add a scan of it, or choose groups = "block" or "pattern" in the recipe\'s [abstain]',
-            )
+    own = units.group[split.calibration]
+    lone = lone_class(data, split, units)
+    if lone is not None and units.withheld:
+        own = np.arange(len(own))
+    elif lone is not None:
+        raise InputError(
+            f"space group {lone}: all held-out patterns are of one {how}, which cannot both calibrate and certify",
+            path=data.path,
+            remedy='add a scan of it, or choose groups = "block" or "pattern" in the recipe\'s [abstain]',
+        )
     rng = np.random.default_rng([split.seed, 1])
     part = np.full(data.n, 2, np.int8)
     part[split.calibration] = np.where(stratified_groups(own, labels, CALIBRATION_SHARE, rng), 0, 1)

@@ -134,3 +134,21 @@ def test_every_space_group_certifies(bundle):
     for part in (0, 1):
         assert set(held_out.labels[held_out.part == part]) == {0, 1}
     assert all(rule.certificate.untested == () for rule in bundle.abstentions.values())
+
+
+def test_scans_of_one_crystal_each_are_fitted_and_nothing_is_promised(dataset, tmp_path):
+    """Standards are often single crystals: their own orientations say that every point is of one grain."""
+    from orix.crystal_map import CrystalMap, PhaseList
+    from orix.quaternion import Rotation
+
+    materials = []
+    for m in dataset.materials:
+        scan = scan_from_array(m.scan.read(slice(None)).reshape(10, 14, 40, 40), m.name)
+        same = Rotation.from_axes_angles([0, 0, 1], np.full(scan.n, 0.3))
+        phases = PhaseList(names=[m.name], space_groups=[m.space_group])
+        scan.xmap = CrystalMap(same, phase_id=np.zeros(scan.n, int), x=scan.x, y=scan.y, phase_list=phases)
+        materials.append(Material(m.name, m.space_group, scan))
+    recipe = parse_recipe(RECIPE.replace("count = 2", "count = 1").replace("epochs = 8", "epochs = 2"), "r")
+    bundle = kikuchi.fit(Dataset(materials), recipe, tmp_path / "run", seed=3)
+    assert "225: 1, 229: 1" in bundle.manifest["withheld"]
+    assert not bundle.promised(bundle.abstentions[bundle.check_rule(None)]).certificate.certified
