@@ -1,6 +1,5 @@
 """Where a bundle's exported engines lie: made once, checked on real patterns, checked again by hash when opened."""
 
-import importlib.util
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from kikuchi._support.versions import versions
 from kikuchi.inference.engine import CHOICES, Engine
 from kikuchi.inference.keras_engine import KerasEngine
 from kikuchi.inference.onnx_engine import OnnxEngine
-from kikuchi.inference.onnx_export import Parity, export_member, parity
+from kikuchi.inference.onnx_export import Parity, export_member, missing_exporter, parity
 from kikuchi.inference.openvino_engine import NAME as BF16
 from kikuchi.inference.openvino_engine import Bf16Engine
 from kikuchi.members.architectures import precision
@@ -196,8 +195,8 @@ def engines_for(
     Raises
     ------
     InputError
-        ONNX is asked for and ONNX Runtime is not installed, or 8 bits or bfloat16 and `ensemble accelerate` has not
-        made them.
+        ONNX is asked for and what exports to it is not installed, or 8 bits or bfloat16 and `ensemble accelerate` has
+        not made them.
     """
     if choice not in CHOICES:
         raise InputError(f"unknown engine {choice!r}", remedy=f"one of {', '.join(CHOICES)}")
@@ -219,16 +218,18 @@ def engines_for(
 
 def _onnx(bundle: "Bundle", asked: bool, patterns: int, progress: Progress) -> Shelf | None:
     """Open or make the exports, as far as they are wanted and worth it."""
-    missing = [name for name in ("onnxruntime", "onnx") if importlib.util.find_spec(name) is None]
-    if missing:
-        if asked:
-            raise InputError(f"{missing[0]} is not installed", remedy="pip install 'kikuchi-ensemble[fast]'")
-        return None
     shelf = read_shelf(bundle, "onnx")
     if shelf is not None or not (asked or patterns >= WORTH_AN_EXPORT):
         return shelf
     if not asked and precision() != "float32":
         return None  # a GPU is faster than any engine on the processor
+    missing = missing_exporter()
+    if missing is not None:
+        name, brings = missing
+        if asked:
+            raise InputError(f"{name} is not installed: no export can be made", remedy=brings)
+        progress.say(f"note: Keras runs the members; with {name} they run several times faster ({brings})")
+        return None
     try:
         return export_bundle(bundle, progress)
     except InputError as error:

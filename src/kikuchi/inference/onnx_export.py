@@ -1,6 +1,7 @@
 """Write a member as ONNX, and hold it against Keras before anybody trusts it."""
 
 import contextlib
+import importlib.util
 import io
 import logging
 import warnings
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kikuchi._support.keras_setup import wanted_backend
 from kikuchi.inference.engine import Engine
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 #: Largest difference of logits that counts as rounding, in units of the largest logit (or of 1 where that is smaller).
 TOLERANCE = 1e-4
+
+#: What brings everything that makes engines.
+FAST = 'pip install -e ".[fast]"'
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,24 @@ class Parity:
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain JSON."""
         return asdict(self)
+
+
+def missing_exporter() -> tuple[str, str] | None:
+    """Find what is not installed of that which writes and runs exports, before any work.
+
+    Returns
+    -------
+    tuple or None
+        The first package that is missing, and how to install it; None where everything is there.
+    """
+    exporter = {"tensorflow": ["tf2onnx"], "torch": ["onnxscript"]}
+    for name in ["onnxruntime", "onnx", *exporter.get(wanted_backend()[0], [])]:
+        if importlib.util.find_spec(name) is None:
+            return (
+                name,
+                FAST if name != "onnxscript" else "pip install onnxscript, or KERAS_BACKEND=tensorflow",
+            )
+    return None
 
 
 def export_member(model: "keras.Model", path: Path) -> None:

@@ -1,6 +1,5 @@
 """The workflow of `accelerate`: engines that do less work, each measured on held-out patterns and calibrated again."""
 
-import importlib.util
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,7 +13,6 @@ from ensemble.early_exit import best_order, fit_cascade, stopped
 from ensemble.errors import InputError
 from ensemble.metrics import expected_calibration_error, log_loss
 from kikuchi._support import atomic
-from kikuchi._support.keras_setup import wanted_backend
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi._support.result import Findings
@@ -32,6 +30,7 @@ from kikuchi.inference.exports import (
     write_heads,
     write_shelf,
 )
+from kikuchi.inference.onnx_export import FAST, missing_exporter
 from kikuchi.inference.openvino_engine import NAME as BF16
 from kikuchi.inference.openvino_engine import bf16_missing
 from kikuchi.inference.predictor import HELD_OUT, STRANGE, WITHOUT_DRAWS, Predictor, answering
@@ -53,9 +52,6 @@ from kikuchi.workflows.fit import dataset_fingerprint
 
 #: Share of patterns that must keep the whole ensemble's label where a cascade stops.
 AGREEMENT = 0.999
-
-#: What brings everything that makes engines.
-FAST = 'pip install -e ".[fast]"'
 
 
 @dataclass(frozen=True)
@@ -183,12 +179,9 @@ def require_exporters() -> None:
     InputError
         Names the first package that is not installed, and the extra that brings it.
     """
-    exporter = {"tensorflow": ["tf2onnx"], "torch": ["onnxscript"]}
-    needed = ["onnxruntime", "onnx", *exporter.get(wanted_backend()[0], [])]
-    for name in needed:
-        if importlib.util.find_spec(name) is None:
-            brings = FAST if name != "onnxscript" else "pip install onnxscript, or KERAS_BACKEND=tensorflow"
-            raise InputError(f"{name} is not installed: no engine can be made", remedy=brings)
+    missing = missing_exporter()
+    if missing is not None:
+        raise InputError(f"{missing[0]} is not installed: no engine can be made", remedy=missing[1])
 
 
 def _source(bundle: Bundle, dataset: str | Path | Dataset) -> _Source:

@@ -197,3 +197,23 @@ def test_a_broken_export_is_refused_by_name_in_bfloat16_too(tmp_path):
     (tmp_path / "broken.onnx").write_bytes(b"nothing")
     with pytest.raises(InputError, match=r"broken\.onnx"):
         Bf16Engine(tmp_path / "broken.onnx", {})
+
+
+def test_a_plain_install_runs_keras_and_says_what_would_be_faster(monkeypatch):
+    """A plain install has ONNX Runtime for the shipped members, and not what exports others."""
+    from types import SimpleNamespace
+
+    bundle = SimpleNamespace(path="run", members=(SimpleNamespace(name="a"),), model=lambda name: name)
+    said = []
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "tf2onnx" else object())
+    monkeypatch.setattr(exports, "read_shelf", lambda *_: None)
+    monkeypatch.setattr(exports, "precision", lambda: "float32")
+    monkeypatch.setattr(exports, "KerasEngine", lambda model: f"keras {model}")
+    progress = SimpleNamespace(say=said.append)
+    assert exports.engines_for(bundle, "auto", patterns=10**6, progress=progress) == ["keras a"]
+    assert said == [
+        'note: Keras runs the members; with tf2onnx they run several times faster (pip install -e ".[fast]")'
+    ]
+    with pytest.raises(exports.InputError, match=r"tf2onnx is not installed.*pip install -e \"\.\[fast\]\""):
+        exports.engines_for(bundle, "onnx", patterns=1, progress=progress)
