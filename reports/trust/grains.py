@@ -25,14 +25,13 @@ from ensemble.pooling import DropoutDraws, combine
 from ensemble.softmax import softmax
 from kikuchi.bundle.decision import fit_decision
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs
-from kikuchi.postprocessing.split_units import divided
+from kikuchi.postprocessing.split_units import divided, held_out_parts
 from kikuchi.recipes.schema import Recipe, load_recipe
 from kikuchi.scans import Dataset, Material, prepare, scan_from_array
 from kikuchi.simulate import Detector, Microscope, kinematical_master, load_structure
 from kikuchi.simulate.detector.acquisition import Crystals, acquire, draw_parameters
 from kikuchi.simulate.detector.distribution import constant
 from kikuchi.simulate.detector.orientations import random_orientations
-from kikuchi.workflows.fit import _parts
 from reports._provenance import provenance
 
 HERE = Path(__file__).resolve().parent
@@ -122,7 +121,7 @@ def one_fit(grains: int, number: int, unit: str, seed: int) -> dict[str, Any]:
     row: dict[str, Any] = {"grains": grains, "fit": number, "unit": unit}
     try:
         split, units = divided(data, recipe, number)
-        part = _parts(data, split, units.group, units.how)
+        part = held_out_parts(data, split, units)
     except InputError as error:
         return row | {"refused": error.what, "promised": 1.0, "made": False}
     prepared = data.prepared(np.arange(data.n), recipe.preparation(SIZE))

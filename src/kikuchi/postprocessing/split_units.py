@@ -8,11 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ensemble.abstention.splitting import stratified_groups
+from ensemble.errors import InputError
 from kikuchi.postprocessing.grain_segmentation import carries_orientations, find_grains, without_fragments
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Dataset, Preparation, Scan, Split, split_dataset
 from kikuchi.scans.independence import SHARES_GRAINS, pattern_groups
 from kikuchi.scans.split import TooFewGroups
+
+#: Share of the held-out patterns beside the test that fits the calibration; the rest certifies the promise, which
+#: must be tested on patterns that nothing before it has seen.
+CALIBRATION_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,55 @@ def lone_class(data: Dataset, split: Split, units: Units) -> int | None:
     own = units.group[split.calibration]
     lone = (c for k, c in enumerate(split.classes) if len(np.unique(own[labels == k])) < 2)
     return next(lone, None)
+
+
+def held_out_parts(data: Dataset, split: Split, units: Units) -> np.ndarray:
+    """Say of every pattern of the dataset whether it calibrates (0), certifies (1) or tests (2).
+
+    Whole groups: a grain that helped to calibrate must not test the promise. Every space group is in both parts, or
+    the fit is refused before any training: what no pattern certified would be promised all the same. Where nothing is
+    promised, single patterns do.
+
+    Parameters
+    ----------
+    data, split, units
+        Of the fit.
+
+    Returns
+    -------
+    numpy.ndarray
+        Part of each pattern of the dataset, shape (N,); 2 also for those that train.
+
+    Raises
+    ------
+    InputError
+        A space group is left with nothing to calibrate or to certify with.
+    """
+    how = units.how
+    labels = data.labels(split.classes)[split.calibration]
+    own = units.group[split.calibration]
+    lone = lone_class(data, split, units)
+    if lone is not None and units.withheld:
+        own = np.arange(len(own))
+    elif lone is not None:
+        raise InputError(
+            f"space group {lone}: all held-out patterns are of one {how}, which cannot both calibrate and certify",
+            path=data.path,
+            remedy='add a scan of it, or choose groups = "block" or "pattern" in the recipe\'s [abstain]',
+        )
+    rng = np.random.default_rng([split.seed, 1])
+    part = np.full(data.n, 2, np.int8)
+    part[split.calibration] = np.where(stratified_groups(own, labels, CALIBRATION_SHARE, rng), 0, 1)
+    missing = set(range(len(split.classes))) - set(labels[part[split.calibration] == 1].tolist())
+    if missing:
+        space_group = split.classes[min(missing)]
+        raise InputError(
+            f"space group {space_group}: no held-out pattern is left to certify it, since its groups ({how}) are "
+            "shared with other space groups",
+            path=data.path,
+            remedy="add a scan of it",
+        )
+    return part
 
 
 def _too_few(data: Dataset, units: Units, error: TooFewGroups) -> Units:

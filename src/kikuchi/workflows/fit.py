@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensemble.abstention import Familiarity, fit_familiarity
-from ensemble.abstention.splitting import stratified_groups
 from ensemble.errors import InputError
 from kikuchi._support import atomic
 from kikuchi._support.links import refuse_links
@@ -26,7 +25,7 @@ from kikuchi.inference import KerasEngine, Runner
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, features_of, predict
 from kikuchi.members.history import convergence
-from kikuchi.postprocessing.split_units import Units, divided, lone_class
+from kikuchi.postprocessing.split_units import Units, divided, held_out_parts
 from kikuchi.recipes.schema import Recipe, load_recipe
 from kikuchi.scans import (
     Dataset,
@@ -45,10 +44,6 @@ from kikuchi.workflows.claim import claim
 if TYPE_CHECKING:
     import keras
     from distributed import Client
-
-#: Share of the held-out patterns beside the test that fits the calibration; the rest certifies the promise, which
-#: must be tested on patterns that nothing before it has seen.
-CALIBRATION_SHARE = 0.4
 
 #: Fewer calibration patterns of a class than this cannot set any threshold.
 HELD_OUT_LEAST = 8
@@ -113,7 +108,7 @@ def fit(
     _require_held_out(data, split)
     _say_units(data, split, units, progress)
     group, how = units.group, units.how
-    part = _parts(data, split, units)
+    part = held_out_parts(data, split, units)
     with locked(folder):
         if (folder / "fit.json").is_file():
             refuse_links(folder, remedy="give another folder")
@@ -205,40 +200,6 @@ def _say_units(data: Dataset, split: Split, units: Units, progress: Progress) ->
         f"independent by {units.how}, of which held out to calibrate and certify: {'; '.join(told)}; "
         "nothing finer than these numbers carry is promised"
     )
-
-
-def _parts(data: Dataset, split: Split, units: Units) -> np.ndarray:
-    """Say of every pattern of the dataset whether it calibrates (0), certifies (1) or tests (2).
-
-    Whole groups: a grain that helped to calibrate must not test the promise. Every space group is in both parts, or
-    the fit is refused before any training: what no pattern certified would be promised all the same. Where nothing is
-    promised, single patterns do.
-    """
-    how = units.how
-    labels = data.labels(split.classes)[split.calibration]
-    own = units.group[split.calibration]
-    lone = lone_class(data, split, units)
-    if lone is not None and units.withheld:
-        own = np.arange(len(own))
-    elif lone is not None:
-        raise InputError(
-            f"space group {lone}: all held-out patterns are of one {how}, which cannot both calibrate and certify",
-            path=data.path,
-            remedy='add a scan of it, or choose groups = "block" or "pattern" in the recipe\'s [abstain]',
-        )
-    rng = np.random.default_rng([split.seed, 1])
-    part = np.full(data.n, 2, np.int8)
-    part[split.calibration] = np.where(stratified_groups(own, labels, CALIBRATION_SHARE, rng), 0, 1)
-    missing = set(range(len(split.classes))) - set(labels[part[split.calibration] == 1].tolist())
-    if missing:
-        space_group = split.classes[min(missing)]
-        raise InputError(
-            f"space group {space_group}: no held-out pattern is left to certify it, since its groups ({how}) are "
-            "shared with other space groups",
-            path=data.path,
-            remedy="add a scan of it",
-        )
-    return part
 
 
 @dataclass(frozen=True)
