@@ -46,8 +46,6 @@ def new_figure(width: float, height: float) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    # The solver of the layout may leave a bar some 15 pixels low, once in hundreds of runs: inches for that.
-    figure.get_layout_engine().set(h_pad=0.12)  # type: ignore[union-attr, call-arg]
     FigureCanvasAgg(figure)
     return figure
 
