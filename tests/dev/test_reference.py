@@ -13,6 +13,8 @@ from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Preparation
 from kikuchi.simulate.scenes.spec import Spec
 
+pytest.importorskip("numpydoc", reason="the extra docs")
+
 PAGES = {
     "recipe": lambda: keys_of("recipe", Recipe, {"prepare": Preparation, "train": Training}),
     "specification": lambda: keys_of("specification", Spec, {}),

@@ -1,5 +1,6 @@
 """Label shift: the mixture of a scan, estimated from what is said of it."""
 
+import matplotlib
 import numpy as np
 import pytest
 
@@ -20,7 +21,9 @@ def _drawn(n, shares, rng, distance=3.0):
 
 
 def test_em_agrees_with_quapy():
-    aggregative = pytest.importorskip("quapy.method.aggregative", reason="quapy is a test-only oracle")
+    # quapy sets fonts and sizes of Matplotlib for the whole process when it is imported.
+    with matplotlib.rc_context():
+        aggregative = pytest.importorskip("quapy.method.aggregative", reason="quapy is a test-only oracle")
     p, _ = _drawn(3000, [0.7, 0.2, 0.1], np.random.default_rng(0), distance=2.0)
     prior = np.full(3, 1 / 3)
     theirs, posteriors = aggregative.EMQ.EM(prior, p, 1e-7)
@@ -29,13 +32,10 @@ def test_em_agrees_with_quapy():
     assert reweighted(p, prior, ours) == pytest.approx(posteriors, abs=5e-3)
 
 
-def test_bbse_agrees_with_quapy_where_the_solution_lies_inside():
-    aggregative = pytest.importorskip("quapy.method.aggregative", reason="quapy is a test-only oracle")
+def test_bbse_solves_the_linear_system_where_the_solution_lies_inside():
     confusion = np.array([[80.0, 15, 5], [10, 85, 5], [8, 2, 90]])
     answers = np.array([400.0, 350, 250])
     given = confusion / confusion.sum(axis=1, keepdims=True)
-    theirs = aggregative.ACC.getPteCondEstim if hasattr(aggregative.ACC, "getPteCondEstim") else None
-    assert theirs is None or callable(theirs)
     # Adjusted count: the linear system itself.
     assert bbse_shares(confusion, answers) == pytest.approx(
         np.linalg.solve(given.T, answers / 1000), abs=1e-4

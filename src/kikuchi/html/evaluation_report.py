@@ -81,7 +81,7 @@ def picture_uri(figure: "Figure | bytes") -> str:
     import matplotlib
 
     buffer = io.BytesIO()
-    # The layout is solved once and kept: solving it again may move the axes by the last digit of a float.
+    # The layout is solved once and kept: where words hardly fit, solving it again moves the axes.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     with matplotlib.rc_context({"svg.hashsalt": "kikuchi", "svg.fonttype": "path"}):

@@ -1,6 +1,6 @@
 """A map's pictures as files: PNG to look at, SVG and PDF to print, and the captions apart."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 FIGURES = "figures"
 
 
-def write_pictures(figures: Mapping[str, "Figure"], out: Path, *, more: bool = False) -> list[Path]:
-    """Write figures in three formats.
+def write_pictures(
+    draw: Mapping[str, "Callable[[], Figure]"], out: Path, *, more: bool = False
+) -> list[Path]:
+    """Draw figures in Matplotlib's own style, whatever the session's is, and write them in three formats.
 
     Parameters
     ----------
-    figures
-        By the name of their files; the label of each is its caption.
+    draw
+        What draws each, by the name of its files; a figure's label is its caption.
     out
         Folder: ``<name>.png`` in it, ``figures/<name>.svg`` and ``.pdf`` below it, ``figures/captions.md`` with the
         title and the caption of each. Text in an SVG stays text; a caption is also in each file's metadata.
@@ -38,18 +40,25 @@ def write_pictures(figures: Mapping[str, "Figure"], out: Path, *, more: bool = F
         A file cannot be written.
     """
     import matplotlib
+    from matplotlib import style
 
     written = []
     below = out / FIGURES
-    for name, figure in figures.items():
-        # The layout is solved once and kept: it costs more than the drawing.
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-        caption = str(figure.get_label())
-        with replaced(out / f"{name}.png") as temporary:
-            figure.savefig(temporary, format="png", metadata={"Description": caption})
-        written.append(out / f"{name}.png")
-        with matplotlib.rc_context({"svg.hashsalt": "kikuchi", "svg.fonttype": "none", "pdf.fonttype": 42}):
+    figures: dict[str, Figure] = {}
+    # Words of another size, as libraries set them for a whole session, would not fit.
+    with (
+        style.context("default"),
+        matplotlib.rc_context({"svg.hashsalt": "kikuchi", "svg.fonttype": "none", "pdf.fonttype": 42}),
+    ):
+        for name, one in draw.items():
+            figure = figures[name] = one()
+            # The layout is solved once and kept: it costs more than the drawing.
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+            caption = str(figure.get_label())
+            with replaced(out / f"{name}.png") as temporary:
+                figure.savefig(temporary, format="png", metadata={"Description": caption})
+            written.append(out / f"{name}.png")
             with replaced(below / f"{name}.svg") as temporary:
                 about = {"Date": None, "Creator": None, "Description": caption}
                 figure.savefig(temporary, format="svg", metadata=about)

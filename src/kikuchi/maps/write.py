@@ -1,6 +1,7 @@
 """Write everything a map is: tables, maps for other programs, pictures."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,5 +64,5 @@ def write_map(phase_map: PhaseMap, out_dir: str | Path, *, fractions: Fractions 
     for name, write in writers.items():
         write(phase_map, out / name)
     write_summary(phase_map, out / "summary.json", fractions)
-    drawn = write_pictures({name: draw(phase_map) for name, draw in PICTURES.items()}, out)
+    drawn = write_pictures({name: partial(draw, phase_map) for name, draw in PICTURES.items()}, out)
     return [*(out / name for name in (*writers, "summary.json")), *drawn]

@@ -9,6 +9,7 @@ disappears in the pooled map, which is one reason why it never takes the decisio
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -224,7 +225,8 @@ def _evidence(bundle: Bundle, rule: str, abstention: AbstentionRule, held_out: H
 
 def write_pooled(phase_map: PhaseMap, folder: Path) -> None:
     """Write ``pooled.png``: both maps side by side."""
-    write_pictures({"pooled": pooled_picture(phase_map, pooled_phase_map(phase_map))}, folder, more=True)
+    pooled = pooled_phase_map(phase_map)
+    write_pictures({"pooled": partial(pooled_picture, phase_map, pooled)}, folder, more=True)
 
 
 def with_grains(

@@ -1,6 +1,7 @@
 """The workflow of `compare`: a map against the truth, or against another map of the same scan."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def compare(
         ],
     )
     if mine.place is not None:
-        write_pictures({"comparison": comparison_picture(mine, theirs)}, folder)
+        write_pictures({"comparison": partial(comparison_picture, mine, theirs)}, folder)
     write_comparison_page(mine, theirs, data, compared.text.splitlines()[0], folder / "comparison.html")
     write_json(folder / "comparison.json", plain(data | {"versions": versions()}))
     return compared

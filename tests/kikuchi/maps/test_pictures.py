@@ -151,6 +151,17 @@ def test_a_map_of_which_little_is_answered_opens_on_first_choices_beside_the_ans
     assert "solved" not in labels and "ambiguous" in labels
 
 
+def test_pictures_are_the_same_whatever_style_a_session_has(one_row, tmp_path):
+    """Libraries set Matplotlib for the whole process when they are imported: quapy asks for words of 18 points."""
+    import matplotlib
+
+    write_map(one_row, tmp_path / "plain")
+    with matplotlib.rc_context({"font.size": 18, "figure.dpi": 200, "axes.facecolor": "black"}):
+        write_map(one_row, tmp_path / "styled")
+    for name in ("confidence.png", "figures/entropy.svg", "figures/phase.svg"):
+        assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "styled" / name).read_bytes(), name
+
+
 def test_legends_list_what_occurs(one_row):
     labels = [t.get_text().split("\u2002")[0] for t in status_picture(one_row).legends[0].get_texts()]
     assert labels == ["solved"]
