@@ -143,9 +143,24 @@ class Scan:
     @property
     def simulated(self) -> bool:
         """Whether its file says that no microscope recorded it: this toolkit's own simulations, and EMsoft's."""
-        microscope = self.metadata.get("microscope")
-        record = microscope.get("microscope") if isinstance(microscope, dict) else None
-        return record == "simulated" or str(getattr(self.source, "dataset", "")).endswith("EBSDPatterns")
+        return self._microscope.split(": ")[0] == "simulated" or self._by_emsoft
+
+    @property
+    def simulators(self) -> tuple[str, ...]:
+        """What computed the master patterns of a simulated scan, as far as its file says; empty for a recorded one."""
+        if self._by_emsoft:
+            return ("EMsoft",)
+        _, _, named = self._microscope.partition(": ")
+        return tuple(name for name in named.split("; ") if name) if self.simulated else ()
+
+    @property
+    def _microscope(self) -> str:
+        record = self.metadata.get("microscope")
+        return str(record.get("microscope") or "") if isinstance(record, dict) else ""
+
+    @property
+    def _by_emsoft(self) -> bool:
+        return str(getattr(self.source, "dataset", "")).endswith("EBSDPatterns")
 
     @property
     def problems(self) -> dict[int, str]:

@@ -25,6 +25,7 @@ from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, read_exemplars, write_exemplars
 from kikuchi.bundle.networks import require_networks
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part
+from kikuchi.bundle.simulators import extended_record
 from kikuchi.bundle.write import SPLITS, finish
 from kikuchi.incremental.comparison import Change, compared, read_changes, table_of_changes, write_table
 from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, rehearse, said
@@ -395,4 +396,4 @@ def _facts(
         "dataset": hashlib.sha256("".join(sorted(new.hashes)).encode()).hexdigest(),
         "seed": seed,
         "extended_from": bundle.fingerprint,
-    }
+    } | extended_record(bundle.manifest, [m.scan for m in data.materials])

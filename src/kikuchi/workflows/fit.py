@@ -19,6 +19,7 @@ from kikuchi.bundle.background import BACKGROUND, choose_background, write_backg
 from kikuchi.bundle.checks import CHECKS, write_checks
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, spread, write_exemplars
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs
+from kikuchi.bundle.simulators import of_parts, of_scan, simulator_record
 from kikuchi.bundle.write import SPLITS, finish
 from kikuchi.html.loss_picture import draw_losses
 from kikuchi.inference import KerasEngine, Runner
@@ -154,7 +155,7 @@ def fit(
                     members,
                     familiarity,
                     held_out,
-                    _facts(data, split) | units.facts(data, split),
+                    _facts(data, split) | units.facts(data, split) | _simulators(data, split, part, stream),
                     progress,
                 )
             )
@@ -333,6 +334,17 @@ def _facts(data: Dataset, split: Split) -> dict[str, Any]:
         "dataset": dataset_fingerprint(data, split),
         "seed": split.seed,
     }
+
+
+def _simulators(data: Dataset, split: Split, part: np.ndarray, stream: MasterStream | None) -> dict[str, Any]:
+    """Say by which simulators training and held-out patterns were made, where any was."""
+    scans = [m.scan for m in data.materials]
+    if stream is not None:
+        members = [master.simulator for master in stream.masters]
+    else:
+        members = [made for m in np.unique(data.material[split.train]) for made in of_scan(scans[m])]
+    held = np.concatenate([split.calibration, split.test])
+    return simulator_record(members, of_parts(scans, data.material[held], part[held]))
 
 
 def dataset_fingerprint(data: Dataset, split: Split) -> str:

@@ -58,6 +58,7 @@ def facts(path: str | Path, shape: tuple[int, int] | None = None, scan_name: str
 
 def _bundle_facts(folder: Path) -> dict[str, Any]:
     from kikuchi.bundle.bundle import Bundle
+    from kikuchi.bundle.simulators import told_simulators
     from kikuchi.crystallography.extinction import diffraction, same_extinction
 
     bundle = Bundle.load(folder)
@@ -75,7 +76,7 @@ def _bundle_facts(folder: Path) -> dict[str, Any]:
         "architectures": sorted({f"{m.architecture} {m.size}x{m.size}" for m in bundle.members}),
         "materials": [m["name"] for m in bundle.manifest["materials"]],
         "patterns": bundle.manifest["splits"],
-        **({"simulators": _simulators(bundle.manifest)} if "simulators" in bundle.manifest else {}),
+        **({"simulators": told_simulators(bundle.manifest)} if "simulators" in bundle.manifest else {}),
         "rule": bundle.rule,
         "calibration": bundle.calibrations[bundle.rule].method,
         "promise": certificate.message,
@@ -86,13 +87,6 @@ def _bundle_facts(folder: Path) -> dict[str, Any]:
         "seed": bundle.manifest["seed"],
         "fingerprint": bundle.fingerprint,
     }
-
-
-def _simulators(manifest: dict[str, Any]) -> str:
-    """Say by which simulations members and promise were made, and which of these no member has seen."""
-    told = manifest["simulators"]
-    alone = ", ".join(told["of_held_out_alone"]) or "none"
-    return f"{', '.join(told['of_members_and_held_out'])}; held out and never trained on: {alone}"
 
 
 def _store_facts(folder: Path) -> dict[str, Any]:
