@@ -52,7 +52,7 @@ def simulator_record(members: Iterable[str], held_out: Mapping[str, Iterable[str
 
     Examples
     --------
-    >>> simulator_record(["Bloch waves"], {"test": ["EMsoft", "Bloch waves"]})["of_held_out_alone"]
+    >>> simulator_record(["ebsdsim"], {"test": ["EMsoft", "ebsdsim"]})["simulators"]["of_held_out_alone"]
     ['EMsoft']
     """
     seen = {name or NOT_SAID for name in members}
