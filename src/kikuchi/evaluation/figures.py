@@ -7,7 +7,7 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.evaluation.classes import REASONS
-from kikuchi.evaluation.predictors import Contender
+from kikuchi.evaluation.predictors import EvaluatedPredictor
 from kikuchi.html import figures
 from kikuchi.members.history import read_history
 
@@ -19,7 +19,7 @@ _FEWEST_ANSWERS = 20
 
 
 def draw(
-    evaluation: dict[str, Any], bundle: Bundle, everybody: list[Contender], labels: np.ndarray
+    evaluation: dict[str, Any], bundle: Bundle, everybody: list[EvaluatedPredictor], labels: np.ndarray
 ) -> dict[str, "Figure"]:
     """Draw what can be drawn; a figure whose data do not exist is left out.
 
@@ -34,10 +34,10 @@ def draw(
     named = {c.name: c for c in everybody}
     for who in (evaluation["rule"], "best-single"):
         drawn |= _reliability(evaluation, who)
-        contender, known = named[who], labels >= 0
+        predictor, known = named[who], labels >= 0
         if known.any():
             drawn[f"confidence_{who}"] = figures.confidence_histogram(
-                contender.decision.confidence[known], ~contender.wrong(labels)[known]
+                predictor.decision.confidence[known], ~predictor.wrong(labels)[known]
             )
         drawn |= _matrices(evaluation, who)
     losses = _losses(bundle)
