@@ -100,8 +100,7 @@ def demo(out: str | Path = "demo", *, seed: int = 0, progress: Progress = SILENT
             scan = folder / "scans" / "nickel_superalloy.h5"
             if not scan.is_file():
                 for spec, where in (("labelled.toml", folder / "scans"), ("map.toml", scan)):
-                    with progress.counter(f"simulating {spec}") as count:
-                        simulate(folder / spec, where, progress=count)
+                    simulate(folder / spec, where, progress=progress)
             bundle = fit(
                 folder / "scans" / "dataset.toml",
                 folder / "recipe.toml",
