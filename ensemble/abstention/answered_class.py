@@ -24,7 +24,7 @@ _LOOSE = 1e-3
 
 @dataclass(frozen=True)
 class AnsweredVerdict:
-    """What is promised of the answers with one class.
+    """Promise about the answers with one class.
 
     Attributes
     ----------

@@ -19,7 +19,7 @@ _REACH = (1 / 16, 2.0)
 
 @dataclass(frozen=True)
 class LevelRule:
-    """How sure each level must be before it is answered.
+    """Thresholds of confidence that each level must reach to be answered.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What is promised about the answers: for the held-out mixture, for any mixture of materials, or class by class.
+"""Promises about the answers: for the held-out mixture, for any mixture of materials, or class by class.
 
 - ``mixture``: of all answers at most the target risk is wrong, *if the scan is mixed as the held-out patterns are*.
 - ``material``: of the answers to each true material; so whatever the mixture (`ensemble.abstention.stratified`).

@@ -22,7 +22,7 @@ _ROUND_OFF = 1e-3
 
 @dataclass(frozen=True)
 class Certificate:
-    """What was asked, and what the held-out data can certify.
+    """Target risk, and the risk that the held-out data can certify.
 
     Attributes
     ----------

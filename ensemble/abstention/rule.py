@@ -21,7 +21,7 @@ _PLANNING_SHARE = 1 / 3
 
 
 class Selection(NamedTuple):
-    """Which patterns pass each gate, (N,) bool, and their conformal sets, (N, K) bool."""
+    """Patterns that pass each gate, (N,) bool, and their conformal sets, (N, K) bool."""
 
     readable: NDArray[np.bool_]
     familiar: NDArray[np.bool_]

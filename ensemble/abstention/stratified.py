@@ -34,7 +34,7 @@ Verdict = Literal["kept", "silent", "unknown"]
 
 @dataclass(frozen=True)
 class ClassVerdict:
-    """What is promised of one class, over the worst of its materials.
+    """Promise about one class, over the worst of its materials.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class ClassVerdict:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the ensemble would say of held-out units, each of them independent of the others.
+    """Answers of the ensemble for held-out units, each of them independent of the others.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How well a score tells unfamiliar from familiar."""
+"""Separation of unfamiliar from familiar by a score."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

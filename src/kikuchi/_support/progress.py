@@ -1,4 +1,4 @@
-"""What long work reports while it runs; silent unless somebody listens."""
+"""Progress reports of long work; silent without a listener."""
 
 import time
 import warnings

@@ -20,7 +20,7 @@ from kikuchi.bundle.outputs import MemberOutputs
 
 @dataclass(frozen=True)
 class Candidates:
-    """Which classes were named, and how the members' outputs are narrowed to them.
+    """Classes that were named, and the restriction of the members' outputs to them.
 
     Attributes
     ----------

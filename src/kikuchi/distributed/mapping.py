@@ -39,7 +39,7 @@ Task = tuple[slice, int | None]
 
 @dataclass(frozen=True)
 class Cargo:
-    """What every worker is sent once.
+    """Data that every worker is sent once.
 
     Attributes
     ----------
@@ -196,7 +196,7 @@ _PLACES: dict[str, "_Place"] = {}
 
 @dataclass
 class _Place:
-    """What a worker keeps between the tasks of one map."""
+    """State that a worker keeps between the tasks of one map."""
 
     cargo: Cargo
     bundle: Predictor = field(init=False)

@@ -1,4 +1,4 @@
-"""How well unfamiliar patterns are told from familiar ones."""
+"""Separation of unfamiliar patterns from familiar ones by scores."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def unfamiliar_scores(outputs: MemberOutputs, quality_threshold: float) -> dict[
 
 
 def separation(scores: dict[str, np.ndarray], unknown: np.ndarray) -> list[dict[str, Any]]:
-    """Say how well scores tell unknown patterns from known ones.
+    """Measure how well scores separate unknown patterns from known ones.
 
     Parameters
     ----------

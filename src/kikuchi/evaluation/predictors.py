@@ -104,7 +104,7 @@ def combine_and_decide(bundle: Bundle, outputs: MemberOutputs, rule: str) -> tup
 def _single(bundle: Bundle, patterns: Labelled, index: int) -> EvaluatedPredictor:
     own = replace(bundle.held_out, outputs=_one_member(bundle.held_out.outputs, index))
     with warnings.catch_warnings():
-        # What the split cannot carry was said when the bundle was fitted; it is the same split.
+        # Warnings about a small split were given when the bundle was fitted; it is the same split.
         warnings.simplefilter("ignore", UserWarning)
         calibration, abstention = fit_decision(
             own, "average", bundle.recipe, bundle.classes, names=bundle.class_names

@@ -38,7 +38,7 @@ _DRAWN_PATTERNS = 2_000_000
 
 
 def resamples_for(n: int) -> int:
-    """How many bootstrap resamples a number of patterns is worth: 200 to 1000."""
+    """Return the number of bootstrap resamples for so many patterns: 200 to 1000."""
     return int(np.clip(_DRAWN_PATTERNS // max(n, 1), _FEWEST_RESAMPLES, _MOST_RESAMPLES))
 
 

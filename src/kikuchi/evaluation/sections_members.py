@@ -101,7 +101,7 @@ def diversity_section(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def losses_section(figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """How the losses fell; no section where the bundle came without its histories."""
+    """Loss histories; no section where the bundle came without its histories."""
     if "losses" not in figures:
         return []
     caption = "Mean and one standard deviation over the members of a kind, by epoch (the paper's Fig. 1)."

@@ -1,4 +1,4 @@
-"""What abstaining caught, and whether the promise was kept."""
+"""Scores of abstention: errors caught, and whether the promise was kept."""
 
 from typing import Any
 

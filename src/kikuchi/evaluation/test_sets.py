@@ -24,7 +24,7 @@ UNKNOWN = -1
 
 @dataclass(frozen=True)
 class Labelled:
-    """Patterns with their truth and what every member said of them.
+    """Patterns with their truth and every member's outputs.
 
     Attributes
     ----------

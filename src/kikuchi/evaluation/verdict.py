@@ -1,4 +1,4 @@
-"""What an evaluation comes to: one sentence, and the few numbers behind it."""
+"""Verdict of an evaluation: one sentence, and the few numbers behind it."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ def key_table(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _against(compared: dict[str, Any]) -> str:
-    """Say whether the ensemble's probabilities beat those of its best single member, as far as the interval tells."""
+    """Say whether the ensemble's probabilities beat those of its best single member, as far as the interval shows."""
     ratio = compared["log_loss_ratio"]
     if ratio["value"] is None or ratio["low"] is None:
         return "against a single member nothing can be said"

@@ -103,7 +103,7 @@ def held_back(phase_map: PhaseMap, rule: AbstentionRule | None) -> NDArray[np.bo
         What was decided.
     rule
         What it was decided with; without it every point that was not answered is held back, because nothing
-        tells whether the threshold was the reason.
+        says whether the threshold was the reason.
 
     Returns
     -------

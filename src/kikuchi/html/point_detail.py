@@ -1,4 +1,4 @@
-"""What the page shows of a pinned point: its pattern and every member's probabilities.
+"""Details of a pinned point on the page: its pattern and every member's probabilities.
 
 Small maps carry it inside the page. Above `INLINE_BYTES` it moves to the side folder, probabilities on 255
 levels instead of 65535, and the page loads the piece that holds the point.

@@ -208,8 +208,8 @@ class Predictor(Bundle):
             scan, a file, a kikuchipy signal, whose points then come row by row.
         static_background
             The detector's background (sy, sx), where patterns are an array; a kikuchipy signal has it as
-            ``static_background``, a scan by itself. False says that there is none; where nothing is said, a warning
-            tells that none was taken off.
+            ``static_background``, a scan by itself. False says that there is none; where it is left out, a warning
+            says that none was taken off.
         rule
             Another than the bundle's own.
 

@@ -1,4 +1,4 @@
-"""What each member says, side by side, and where they differ (Fig. 5 of the paper)."""
+"""Answers of each member, side by side, and where they differ (Fig. 5 of the paper)."""
 
 import math
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What a map or a table of the truth says of every point, read back from its file to be compared with another."""
+"""Space group and status at every point of a map or of a truth, read back from its file for a comparison."""
 
 import json
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _REMEDY = "the folder that `ensemble map` wrote, its map.csv, or a CSV with spac
 
 @dataclass(frozen=True)
 class PointTable:
-    """What is said of N points.
+    """Space group and status of N points.
 
     Attributes
     ----------

@@ -25,7 +25,7 @@ _MOST_PIXELS = 4001
 
 @dataclass(frozen=True)
 class Answers:
-    """What a matcher says of patterns.
+    """Outputs of a matcher.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a map would say if the points of one grain answered together: shown beside the decisions, never instead.
+"""Decisions by grain, whose points are pooled: shown beside the decisions, never instead.
 
 How much the points of a grain are worth together, and how sure their pool must be, is fitted on the bundle's
 held-out patterns, where these come in groups of neighbours; otherwise the pool is the grain's geometric mean, which
@@ -33,7 +33,7 @@ POOLED = "pooled_space_group"
 
 @dataclass(frozen=True)
 class GrainRule:
-    """How grains answer.
+    """Decision rule of grains.
 
     Attributes
     ----------

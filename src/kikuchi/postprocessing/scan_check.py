@@ -46,7 +46,7 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class ScanCheck:
-    """How a scan compares with what was certified.
+    """Comparison of a scan with the patterns that were certified.
 
     Attributes
     ----------
@@ -342,7 +342,7 @@ def output_features(outputs: MemberOutputs, decision: Decision, chosen: NDArray[
 def _looks(
     bundle: Bundle, scan: Scan, points: NDArray[np.intp], known: HeldOut, read: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """How held-out patterns and the scan's look, where the bundle keeps that."""
+    """Return the looks of held-out patterns and of the scan's, where the bundle keeps them."""
     if known.looks is None:
         return None
     preparation = bundle.preparation(bundle.members[0])

@@ -145,7 +145,7 @@ class StreamTable(_Table):
 
 
 class CombineTable(_Table):
-    """How members become one answer.
+    """Pooling of the members' outputs.
 
     The rule ``auto`` is that of lowest held-out log-loss. Members weigh the same, or by the exponential of minus their
     held-out ``log-loss``.
@@ -166,12 +166,12 @@ class CombineTable(_Table):
 
 
 class CalibrateTable(_Table):
-    """How the pool is calibrated; ``auto`` takes the method of lowest cross-validated log-loss.
+    """Calibration of the pool; ``auto`` takes the method of lowest cross-validated log-loss.
 
     Parameters
     ----------
     method
-        How the pool is calibrated; "auto" takes the method of lowest cross-validated log-loss.
+        Calibration of the pool; "auto" takes the method of lowest cross-validated log-loss.
     """
 
     method: Literal["auto", "none", "temperature", "vector", "beta", "isotonic", "histogram"] = "auto"
@@ -206,7 +206,7 @@ class AbstainTable(_Table):
 
 
 class KeepTable(_Table):
-    """What of the patterns stays in the bundle, for those who come after `fit`.
+    """Patterns that stay in the bundle, for the commands after `fit`.
 
     `reference` training patterns say what is familiar; of each class, `background` patterns are what `explain` compares
     with, and the features of `exemplars` what `extend` rehearses and calibrates with.
@@ -242,7 +242,7 @@ class Recipe(_Table):
     stream
         Train on patterns simulated without end instead of the dataset's.
     combine
-        How members become one answer.
+        Pooling of the members' outputs.
     calibrate
         How its probabilities become honest.
     abstain

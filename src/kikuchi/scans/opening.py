@@ -88,7 +88,7 @@ def open_mapped(path: str | Path, map_folder: Path) -> Scan:
     Raises
     ------
     InputError
-        As `open_scan`; a map that cannot be read is told of by whoever reads it.
+        As `open_scan`; a map that cannot be read is reported by its reader.
     """
     try:
         record = read_json(map_folder / "summary.json", remedy="map the scan again")["scan"]

@@ -1,4 +1,4 @@
-"""How much of a pattern is Kikuchi bands and how much is noise."""
+"""Pattern quality: Kikuchi bands against noise."""
 
 from functools import lru_cache
 from typing import Any
@@ -139,7 +139,7 @@ def saturated_share(patterns: NDArray[Any]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=16)
 def disc(sy: int, sx: int) -> NDArray[np.bool_]:
-    """Which pixels lie in the circle (or ellipse) that fits into a pattern of sy x sx, (sy, sx)."""
+    """Pixels in the circle (or ellipse) that fits into a pattern of sy x sx, (sy, sx)."""
     y, x = ((np.arange(side) + 0.5) / side * 2 - 1 for side in (sy, sx))
     return np.asarray(np.hypot(y[:, None], x) < _RADIUS)
 

@@ -215,7 +215,7 @@ def patterns_of(
 
 
 def _key(teachers: str, patterns: np.ndarray, new: np.ndarray, epochs: int, seed: int) -> str:
-    """Return what tells one training from another: an interrupted one goes on only where it is the same."""
+    """Return the identity of a training: an interrupted one goes on only where it is the same."""
     digest = hashlib.blake2b(
         f"{teachers} {epochs} {seed} {patterns.shape} {new.shape}".encode(), digest_size=12
     )

@@ -209,7 +209,7 @@ class MasterStream:
 class Prepared:
     """A stream as members of one preparation see it: a function from the epoch to patterns and labels.
 
-    With the auxiliary task it also tells what so many `cells` along a side of the screen look at.
+    With the auxiliary task it also returns what so many `cells` along a side of the screen look at.
     """
 
     stream: MasterStream

@@ -67,7 +67,7 @@ class _Source:
 
 @dataclass(frozen=True, eq=False)
 class Acceleration(Findings):
-    """What each engine costs and saves, read by the engine's name.
+    """Cost and savings of each engine, read by the engine's name.
 
     Of every engine: agreement of labels with Keras, log-loss and expected calibration error before and after
     calibrating again, and by rule what the early stops cost and save.
@@ -296,7 +296,7 @@ def _distilled(
 
 
 def _run(bundle: Bundle, runner: Runner, kind: str, source: _Source, progress: Progress) -> HeldOut:
-    """Run the held-out patterns, in the order of the bundle's own held-out outputs, and keep what was said of them."""
+    """Run the held-out patterns, in the order of the bundle's own held-out outputs, and keep their outputs."""
     preparation = bundle.preparation(bundle.members[0])
     places, outputs, by_member = [], [], []
     with progress.bar(f"held-out patterns, {kind}", len(source.positions)) as step:

@@ -26,7 +26,7 @@ from kikuchi.maps.point_table import PointTable, common_points, point_table, rea
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two maps, or a map and the truth, go together.
+    """Comparison of two maps, or of a map and the truth.
 
     Attributes
     ----------

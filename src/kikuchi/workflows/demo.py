@@ -42,7 +42,7 @@ STRANGERS = ("Al4Ni3", "Corundum", "Cr3Si", "Cu2O", "Mg", "NaZn13", "Quartz", "S
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What the demo found.
+    """Result of the demo.
 
     Attributes
     ----------

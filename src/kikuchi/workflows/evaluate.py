@@ -41,7 +41,7 @@ _CURVE_POINTS = 400
 
 @dataclass(frozen=True, eq=False)
 class Evaluation(Findings):
-    """How good a bundle is: what ``evaluation.json`` holds, read by key.
+    """Scores of a bundle, as ``evaluation.json`` holds them, read by key.
 
     Plain JSON, with None for a number that does not exist. Scores come as ``value``, ``low`` and ``high``, a 95 %
     bootstrap interval that takes patterns as independent.
@@ -100,7 +100,7 @@ def evaluate(
     dataset
         A labelled dataset; the bundle's own test part where None. Patterns that the bundle was fitted on are left
         out and counted. Those of a space group that the bundle does not know count as unknown: every answer to
-        them is wrong, and they judge `unfamiliar`. How well a bundle would tell its *own* space groups if they
+        them is wrong, and they judge `unfamiliar`. How well a bundle would recognise its *own* space groups if they
         were unknown to it needs a refit without each: `kikuchi.workflows.leave_one_class_out`.
     out
         Folder for ``evaluation.json`` (every number), ``report.html`` and the CSV files that

@@ -134,7 +134,7 @@ def explain_map(
         What `ensemble map` wrote; nothing in it is changed.
     scan, run
         What was mapped, and the bundle it was mapped with. Of a simulated scan, whose truth lies beside it, it is also
-        said which share of the attributions lies on bands and zone axes.
+        reported which share of the attributions lies on bands and zone axes.
     out
         Folder for ``point_<index>.png`` (the disagreement) and ``point_<index>_classes.png`` (Shapley values and
         Grad-CAM of all classes), ``kernels.png``, ``feature_maps.png``, ``activation_maximisation.png``,

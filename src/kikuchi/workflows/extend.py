@@ -46,7 +46,7 @@ CLAIM = "extend.json"
 
 @dataclass(frozen=True)
 class Extension:
-    """What an extension made.
+    """Result of an extension.
 
     Attributes
     ----------

@@ -204,7 +204,7 @@ def _say_units(data: Dataset, split: Split, units: Units, progress: Progress) ->
 
 @dataclass(frozen=True)
 class _TrainingData:
-    """What the members were trained on: patterns of the dataset, or a stream of simulated ones."""
+    """Training source of the members: patterns of the dataset, or a stream of simulated ones."""
 
     recipe: Recipe
     data: Dataset

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Facts(Findings):
-    """What a file or folder is, read by key."""
+    """Description of a file or folder, read by key."""
 
     def summary(self) -> str:
         """Return a line for each fact."""
@@ -30,7 +30,7 @@ def facts(path: str | Path, shape: tuple[int, int] | None = None, scan_name: str
     path
         File, folder or glob.
     shape
-        Rows and columns of a scan's grid, where its file does not tell.
+        Rows and columns of a scan's grid, where its file does not say.
     scan_name
         Which scan of several in a file.
 

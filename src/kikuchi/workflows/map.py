@@ -182,15 +182,15 @@ def map_scan(
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
         store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, executor=executor)
         outputs = store.outputs()
-        said = with_filled_logits(outputs)
+        filled = with_filled_logits(outputs)
         if judge.candidates is not None:
-            said = judge.candidates.narrow(said)
-        decision = without_skipped_votes(judge.decide(said, rule=rule, abstention=abstention), outputs)
-        check = check_scan(judge, rule, abstention, said, decision, opened)
+            filled = judge.candidates.narrow(filled)
+        decision = without_skipped_votes(judge.decide(filled, rule=rule, abstention=abstention), outputs)
+        check = check_scan(judge, rule, abstention, filled, decision, opened)
         if abstention.promise == "class":
             # Which answers can be certified depends on how the scan is mixed.
             abstention = bundle.promised(class_promise(judge, rule, check))
-            decision = without_skipped_votes(judge.decide(said, rule=rule, abstention=abstention), outputs)
+            decision = without_skipped_votes(judge.decide(filled, rule=rule, abstention=abstention), outputs)
         abstention = held_promise(judge, rule, abstention, check, decision)
         fractions = _fractions(judge, rule, abstention, decision, check)
         meta = _meta(opened, judge, rule, calibration, abstention)

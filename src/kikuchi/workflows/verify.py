@@ -1,4 +1,4 @@
-"""Is a bundle what it was: its files, its versions, and what its members say of patterns kept for this."""
+"""Verification of a bundle: its files, its versions, and its members' outputs for patterns kept for this."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ _REMEDY = "copy the bundle again or refit it"
 
 @dataclass(frozen=True, eq=False)
 class Verification(Findings):
-    """What `verify` found, read by key.
+    """Result of `verify`, read by key.
 
     ``files``: how many have the hash they were written with. ``versions``: what differs, as "then -> now".
     ``patterns``: how many were run again, 0 in a bundle of format 1. ``largest_difference``: of a logit from the

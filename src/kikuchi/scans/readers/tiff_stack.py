@@ -21,7 +21,7 @@ from kikuchi.scans.scan import Scan, joined_notes, stem_of
 
 @dataclass(frozen=True)
 class Stack:
-    """Which images of a TIFF file are its patterns.
+    """Images of a TIFF file that are its patterns.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def _is_image(page: Any) -> bool:
 
 
 def _images_behind(tiff: Any) -> int:
-    """How many images the description of a file's only page counts."""
+    """Return the number of images in the description of a file's only page."""
     page = tiff.pages.first
     n = 1
     if tiff.is_imagej:

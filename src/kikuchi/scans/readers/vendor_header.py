@@ -1,4 +1,4 @@
-"""What the headers of makers' HDF5 scans tell beside what kikuchipy takes from them: steps, and phases by point."""
+"""Headers of makers' HDF5 scans, beside what kikuchipy reads from them: steps, and phases by point."""
 
 from dataclasses import dataclass
 from typing import Any

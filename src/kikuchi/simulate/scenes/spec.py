@@ -174,7 +174,7 @@ class MapTable(_Table):
 
 
 class Spec(_Table):
-    """What to simulate: a labelled scan of every material or, with ``[map]``, one scan of a microstructure.
+    """Specification: a labelled scan of every material or, with ``[map]``, one scan of a microstructure.
 
     Parameters
     ----------

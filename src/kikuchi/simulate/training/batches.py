@@ -61,7 +61,7 @@ def batch_with_targets(
     workers: int | None = None,
     class_sampling: Sequence[float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Simulate as `labelled_batch` does, and tell what the parts of the screen look at.
+    """Simulate as `labelled_batch` does, and return the directions that parts of the screen look at.
 
     Parameters
     ----------

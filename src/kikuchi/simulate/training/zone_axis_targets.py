@@ -1,4 +1,4 @@
-"""What every part of the screen looks at in a cubic crystal: which directions, and how near to its zone axes."""
+"""Targets of the auxiliary task: directions in a cubic crystal by part of the screen, and how near zone axes are."""
 
 from dataclasses import replace
 from functools import lru_cache
