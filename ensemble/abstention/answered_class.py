@@ -31,7 +31,7 @@ class AnsweredVerdict:
     index
         Class index.
     kept
-        Whether the asked risk is certified, and the class answered.
+        Whether the target risk is certified, and the class answered.
     threshold
         Smallest confidence that is answered with it; `NEVER` where it is not.
     n_answered, n_errors

@@ -66,13 +66,13 @@ class Bundle:
     members
         Specs of the M members, in order.
     calibrations, abstentions
-        By rule; `rule` is the one the bundle answers with unless told otherwise.
+        By rule; `rule` is the one the bundle answers with unless another is given.
     rule
         ``"vote"``, ``"average"``, ``"geometric"`` or ``"mc-dropout"``.
     familiarity
         What unfamiliarity is measured against.
     own_held_out
-        What the members said of the held-out patterns where the bundle answers another way than it was fitted to.
+        The members' outputs for the held-out patterns where the bundle answers another way than it was fitted to.
     candidates
         Where the user named classes, see `kikuchi.bundle.among`: the bundle then has these classes only.
     """

@@ -53,7 +53,7 @@ def write_simulated_checks(
     path
         File to write.
     held_out
-        What the members said of N simulations.
+        The members' outputs for N simulations.
     flat, recorded
         The simulations without and with their background, shapes (N, rows, columns).
     place

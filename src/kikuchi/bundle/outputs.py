@@ -86,7 +86,7 @@ class Part(IntEnum):
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What the members said of labelled patterns that none of them was trained on.
+    """The members' outputs for labelled patterns that none of them was trained on.
 
     Attributes
     ----------

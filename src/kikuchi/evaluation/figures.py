@@ -8,7 +8,7 @@ from ensemble.errors import InputError
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.evaluation.classes import REASONS
 from kikuchi.evaluation.netcal_scores import netcal_diagram
-from kikuchi.evaluation.predictors import Contender
+from kikuchi.evaluation.predictors import EvaluatedPredictor
 from kikuchi.html import figures
 from kikuchi.members.history import read_history
 
@@ -20,7 +20,7 @@ _FEWEST_ANSWERS = 20
 
 
 def draw(
-    evaluation: dict[str, Any], bundle: Bundle, everybody: list[Contender], labels: np.ndarray
+    evaluation: dict[str, Any], bundle: Bundle, everybody: list[EvaluatedPredictor], labels: np.ndarray
 ) -> dict[str, "Figure"]:
     """Draw what can be drawn; a figure whose data do not exist is left out.
 
@@ -36,12 +36,12 @@ def draw(
     named = {c.name: c for c in everybody}
     for who in (evaluation["rule"], "best-single"):
         drawn |= _reliability(evaluation, who)
-        contender, known = named[who], labels >= 0
+        predictor, known = named[who], labels >= 0
         if known.any():
             drawn[f"confidence_{who}"] = figures.confidence_histogram(
-                contender.decision.confidence[known], ~contender.wrong(labels)[known]
+                predictor.decision.confidence[known], ~predictor.wrong(labels)[known]
             )
-        drawn |= _by_netcal(evaluation, contender, labels)
+        drawn |= _by_netcal(evaluation, predictor, labels)
         drawn |= _matrices(evaluation, who)
     losses = _losses(bundle)
     if losses:
@@ -82,12 +82,14 @@ def _reliability(evaluation: dict[str, Any], who: str) -> dict[str, "Figure"]:
     return drawn
 
 
-def _by_netcal(evaluation: dict[str, Any], contender: Contender, labels: np.ndarray) -> dict[str, "Figure"]:
-    found, who = evaluation["calibration"][contender.name], contender.name
-    known = (labels >= 0) & ~np.isnan(contender.probabilities).any(axis=1)
+def _by_netcal(
+    evaluation: dict[str, Any], predictor: EvaluatedPredictor, labels: np.ndarray
+) -> dict[str, "Figure"]:
+    found, who = evaluation["calibration"][predictor.name], predictor.name
+    known = (labels >= 0) & ~np.isnan(predictor.probabilities).any(axis=1)
     return {
         f"netcal_reliability_{when}_{who}": netcal_diagram(p[known], labels[known], f"{who}, {when}")
-        for when, p in (("before", contender.raw), ("after", contender.probabilities))
+        for when, p in (("before", predictor.raw), ("after", predictor.probabilities))
         if found is not None and "netcal" in found[when]
     }
 

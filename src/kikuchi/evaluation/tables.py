@@ -104,7 +104,7 @@ def _scores(evaluation: Row, name: str) -> Row:
 
 def _promise(name: str, held: Row) -> Row:
     certificate = held["certificate"]
-    asked = {key: certificate[key] for key in ("asked_risk", "confidence", "certified", "certified_risk")}
+    asked = {key: certificate[key] for key in ("target_risk", "confidence", "certified", "certified_risk")}
     measured = {k: v for k, v in held.items() if k not in ("certificate", "remark")}
     return {"who": name} | asked | _wide(measured)
 

@@ -25,7 +25,7 @@ SCORES = {
     "quality": ("Pattern quality", "signal against noise"),
 }
 NO_CLASS = 255
-#: Errors below this are not told apart.
+#: Errors below this are not distinguished.
 LEAST_ERROR = 1e-7
 
 

@@ -17,7 +17,7 @@ from kikuchi.html.columns import pack, probability_codes
 from kikuchi.html.side_folder import write_pieces
 
 INLINE_BYTES = 8_000_000
-#: Bytes of patterns that a report keeps unless told otherwise; of a larger map those of a regular share of the points.
+#: Bytes of patterns that a report keeps unless another is given; of a larger map, a regular share of the points'.
 KEPT_BYTES = 200_000_000
 _DETAIL_POINTS = 4096
 _PATTERN_BYTES = 2_000_000

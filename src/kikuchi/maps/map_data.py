@@ -148,7 +148,7 @@ def solved_space_groups(phase_map: MapData) -> NDArray[np.int16]:
 
 
 def voted_space_groups(phase_map: MapData) -> NDArray[np.int16]:
-    """Return the space group each member puts first, shape (M, N); 0 where it said nothing."""
+    """Return the space group each member puts first, shape (M, N); 0 where it did not answer."""
     votes = phase_map.decision.votes
     numbers = np.asarray(phase_map.classes, dtype=np.int16)
     return np.where(votes >= 0, numbers[votes], 0).astype(np.int16)

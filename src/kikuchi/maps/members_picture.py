@@ -26,12 +26,12 @@ def outvoted_share(votes: NDArray[np.integer]) -> NDArray[np.float64]:
     Parameters
     ----------
     votes
-        Class index each member puts first, shape (M, N); -1 where it said nothing.
+        Class index each member puts first, shape (M, N); -1 where it did not answer.
 
     Returns
     -------
     numpy.ndarray
-        Shape (N,), in [0, 1 - 1/M]; NaN where no member said anything.
+        Shape (N,), in [0, 1 - 1/M]; NaN where no member answered.
 
     Examples
     --------

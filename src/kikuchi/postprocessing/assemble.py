@@ -52,7 +52,7 @@ def assembled(
 def without_unreadable(decision: Decision) -> Decision:
     """Take the measures of unreadable points out of a decision: NaN, so that no layer draws them as certain ones.
 
-    A constant pattern is answered with much confidence by every network; what the members said of it stays in the
+    A constant pattern is answered with much confidence by every network; the members' outputs for it stays in the
     probabilities and the votes.
     """
     unreadable = decision.status == Status.UNREADABLE

@@ -58,12 +58,12 @@ class GrainRule:
         gives none; ``pooled_confidence``. Unreadable and unfamiliar points are no evidence. An unreadable point takes
         its grain's answer; a grain of which more than half is unfamiliar has none.
         """
-        strange = decision.status == Status.UNFAMILIAR
-        no_evidence = strange | (decision.status == Status.UNREADABLE)
+        unfamiliar = decision.status == Status.UNFAMILIAR
+        no_evidence = unfamiliar | (decision.status == Status.UNREADABLE)
         evidence = np.where(no_evidence[:, None], np.nan, decision.probabilities)
         pooled = self.pooling.apply(evidence, grains)
         confidence = np.nan_to_num(pooled.max(axis=1), nan=0.0)
-        answered = (confidence > 0) & (confidence >= self.threshold) & ~majority(strange, grains)
+        answered = (confidence > 0) & (confidence >= self.threshold) & ~majority(unfamiliar, grains)
         names = np.array([str(word) for word in words], dtype=object)
         return {
             "grain": np.asarray(grains, dtype=np.int64),
@@ -130,10 +130,10 @@ def fit_grain_rule(bundle: Bundle, rule: str, abstention: AbstentionRule) -> Gra
     planning = planning[np.unique(grains[planning], return_index=True)[1]]
     plan, test = planning[usable[planning]], testing[usable[testing]]
     sequence = threshold_sequence(
-        top[plan], wrong[plan], asked.asked_risk, asked.confidence, len(testing) / len(planning)
+        top[plan], wrong[plan], asked.target_risk, asked.confidence, len(testing) / len(planning)
     )
     certificate = certify(
-        top[test], wrong[test], sequence, asked.asked_risk, asked.confidence, n_tested=len(testing)
+        top[test], wrong[test], sequence, asked.target_risk, asked.confidence, n_tested=len(testing)
     )
     held = bundle.promised(replace(abstention, certificate=certificate)).certificate
     return GrainRule(pooling, certificate.threshold, held)

@@ -76,7 +76,7 @@ class Levels:
 
 
 def fit_bundle_levels(bundle: Bundle, rule: str, abstention: AbstentionRule) -> Levels:
-    """Fit the levels of a bundle on what its members said of held-out patterns.
+    """Fit the levels of a bundle on its members' outputs for held-out patterns.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def fit_bundle_levels(bundle: Bundle, rule: str, abstention: AbstentionRule) -> 
             calibration.apply(flat),
             [tree.labels(second.labels, level) for level in range(len(LEVELS))],
             answerable=chosen.readable & chosen.familiar,
-            risk=abstention.certificate.asked_risk,
+            risk=abstention.certificate.target_risk,
             confidence=abstention.certificate.confidence,
             groups=second.group,
         )

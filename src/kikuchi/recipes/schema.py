@@ -11,7 +11,7 @@ from ensemble.calibration import CalibrationName
 from ensemble.errors import InputError
 from kikuchi._support.text import read_toml
 from kikuchi.members import MemberSpec, Training
-from kikuchi.recipes.old_keys import renamed
+from kikuchi.recipes.old_keys import STREAM, TRAIN, renamed
 from kikuchi.scans import Preparation
 from kikuchi.simulate.detector.microscope import Detector, Microscope
 
@@ -75,7 +75,7 @@ class TrainTable(_Table):
     @model_validator(mode="before")
     @classmethod
     def _old_names(cls, table: Any) -> Any:
-        return renamed(table)
+        return renamed(table, TRAIN)
 
 
 class SplitTable(_Table):
@@ -107,8 +107,8 @@ class StreamTable(_Table):
     `masters` is a folder of master patterns, relative to the recipe; `patterns` is the length of an epoch. The tables
     `detector` and `microscope` are those of a simulation. Where they are left out, `recording` says what they are: they
     are ``"varied"`` widely, or as far as ``"real"`` scans differ, with their transfer functions, stains, screens and
-    camera distances. `chances` says how often each class comes, in ascending order of the space groups. The dataset
-    then validates, calibrates and tests: its materials should be others than those of the masters. `strangers` is a
+    camera distances. `class_sampling` says how often each class comes, by ascending space group. The dataset then
+    validates, calibrates and tests: its materials should be others than those of the masters. `strangers` is a
     folder of masters of other space groups; members learn to prefer no class for them, and for two crystals in one
     pattern (`stranger_share` of an epoch).
 
@@ -122,7 +122,7 @@ class StreamTable(_Table):
         What detector and microscope are where they are left out: varied widely, or as far as real scans differ.
     detector, microscope
         As in the specification of a simulation; they stand above `recording`.
-    chances
+    class_sampling
         How often each class comes, in ascending order of the space groups.
     strangers
         Folder of master patterns of other space groups, for which members learn to prefer no class.
@@ -135,9 +135,14 @@ class StreamTable(_Table):
     recording: Literal["varied", "real"] = "varied"
     detector: Detector | None = None
     microscope: Microscope | None = None
-    chances: tuple[float, ...] | None = None
+    class_sampling: tuple[float, ...] | None = None
     strangers: str | None = None
     stranger_share: float = Field(0.2, gt=0, lt=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, table: Any) -> Any:
+        return renamed(table, STREAM)
 
 
 class CombineTable(_Table):

@@ -1,6 +1,6 @@
 """What is wrong with how patterns were recorded: overexposed, cut to fewer bits, or stored as negatives.
 
-A network answers such patterns as it answers others, and mostly wrongly: they are not strange to it in the way that
+A network answers such patterns as it answers others, and mostly wrongly: they are not unfamiliar to it in the way that
 noise or another phase is. Both can be seen in the grey values themselves.
 """
 

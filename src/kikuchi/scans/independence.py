@@ -83,14 +83,14 @@ def _where_alike(
     if find_grains is None:
         return "block" if alike else "pattern"
     # The orientations that came with a scan tell its grains also where the patterns are too noisy to be alike.
-    told = [
+    given = [
         n
         for n in numbers
         if (xmap := data.materials[n].scan.xmap) is not None and not np.allclose(xmap.rotations.angle, 0)
     ]
     if alike and not all(_grained(data, n, find_grains) for n in alike):
         return "block"
-    return "grain" if any(_grained(data, n, find_grains) for n in {*alike, *told}) else "pattern"
+    return "grain" if any(_grained(data, n, find_grains) for n in {*alike, *given}) else "pattern"
 
 
 def _grained(data: Dataset, number: int, find_grains: Callable[[Scan], np.ndarray]) -> bool:

@@ -62,7 +62,7 @@ class Scan:
     shape
         Rows and columns (R, C) of the grid; N may be below R * C, gaps are normal.
     step
-        Distance of rows and of columns (dy, dx) in micrometres; 1 where the file does not tell.
+        Distance of rows and of columns (dy, dx) in micrometres; 1 where the file does not say.
     voltage_kv
         Accelerating voltage in kV, if known.
     sample_tilt

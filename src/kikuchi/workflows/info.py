@@ -90,9 +90,9 @@ def _bundle_facts(folder: Path) -> dict[str, Any]:
 
 def _simulators(manifest: dict[str, Any]) -> str:
     """Say by which simulations members and promise were made, and which of these no member has seen."""
-    told = manifest["simulators"]
-    alone = ", ".join(told["of_held_out_alone"]) or "none"
-    return f"{', '.join(told['of_members_and_held_out'])}; held out and never trained on: {alone}"
+    simulators = manifest["simulators"]
+    alone = ", ".join(simulators["of_held_out_alone"]) or "none"
+    return f"{', '.join(simulators['of_members_and_held_out'])}; held out and never trained on: {alone}"
 
 
 def _store_facts(folder: Path) -> dict[str, Any]:

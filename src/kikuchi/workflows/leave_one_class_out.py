@@ -119,12 +119,12 @@ def _judge(bundle: Predictor, strangers: Dataset, progress: Progress) -> dict[st
     limit = bundle.abstentions[bundle.rule].quality_threshold
     of_known, of_unknown = unfamiliar_scores(known.outputs, limit), unfamiliar_scores(unknown.outputs, limit)
     scores = {name: np.concatenate([of_known[name], of_unknown[name]]) for name in of_known}
-    strange = np.repeat([False, True], [known.n, unknown.n])
+    is_unknown = np.repeat([False, True], [known.n, unknown.n])
     status = bundle.decide(unknown.outputs).status
     return {
         "known": known.n,
         "unknown": unknown.n,
-        "scores": separation(scores, strange),
+        "scores": separation(scores, is_unknown),
         "became": {
             name: error_rate(int((status == code).sum()), unknown.n) for code, name in enumerate(STATUS_NAMES)
         },

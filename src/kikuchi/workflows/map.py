@@ -105,7 +105,7 @@ def map_scan(
         What runs the members, see `kikuchi.inference.CHOICES`.
     stop
         When a pattern needs no further member, see `kikuchi.inference.predictor.answering`. A member that was
-        spared a pattern has no vote and no probabilities there, which marks the point: its
+        skipped at a pattern has no vote and no probabilities there, which marks the point: its
         uncertainty is that of the members that ran.
     grains
         ``"orientations"`` or ``"patterns"``: also say what the points of a grain say together, in columns of their own
@@ -115,7 +115,7 @@ def map_scan(
         grain. It needs `grains`. Pooling makes a systematic error firmer, so that nothing is promised unless the scan
         is like what was certified and the promise for each material is kept.
     shape
-        Rows and columns of the grid, where the scan's file does not tell.
+        Rows and columns of the grid, where the scan's file does not say.
     scan_name
         Which scan of an HDF5 file that holds several; the first that has patterns where None.
     report_patterns

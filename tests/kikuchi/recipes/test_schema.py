@@ -98,6 +98,11 @@ def test_a_key_under_both_its_names_is_refused():
         parse_recipe(MEMBER + "[train]\nwarm_down = true\ncosine_decay = false\n", "r")
 
 
+def test_the_old_key_of_a_stream_is_read():
+    recipe = parse_recipe(MEMBER + '[stream]\nmasters = "m"\nchances = [3, 1]\n', "r")
+    assert recipe.stream is not None and recipe.stream.class_sampling == (3, 1)
+
+
 def test_the_old_recipe_of_a_committed_study_is_read():
     table = tomllib.loads((ROOT / "reports" / "paper" / "study.toml").read_text(encoding="utf-8"))["recipe"][
         "train"

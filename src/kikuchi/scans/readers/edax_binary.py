@@ -32,7 +32,7 @@ def open_edax_binary(path: Path, shape: tuple[int, int] | None = None) -> Scan:
     path
         The file.
     shape
-        Rows and columns of the grid where the file does not tell, or others than it tells.
+        Rows and columns of the grid where the file does not say, or others than it tells.
 
     Raises
     ------

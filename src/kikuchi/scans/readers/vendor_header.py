@@ -31,7 +31,7 @@ _MAKERS = {
 
 
 def header_steps(scan: Any, maker: str) -> tuple[float | None, float | None]:
-    """Read the steps (dy, dx) of an open HDF5 scan's header in micrometres; None where it tells none above 0.
+    """Read the steps (dy, dx) of an open HDF5 scan's header in micrometres; None where it has none above 0.
 
     Parameters
     ----------
