@@ -58,7 +58,9 @@ def write_tables(evaluation: Row, out: Path) -> list[Path]:
     judged = {name: found for name, found in evaluation["calibration"].items() if found is not None}
     if judged:
         tables["calibration.csv"] = [
-            {"who": name, "calibration": when, "method": found["method"]} | _wide(found[when]["scores"])
+            {"who": name, "calibration": when, "method": found["method"]}
+            | _wide(found[when]["scores"])
+            | {f"netcal_{score}": number for score, number in found[when].get("netcal", {}).items()}
             for name, found in judged.items()
             for when in ("before", "after")
         ]

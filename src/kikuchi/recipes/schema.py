@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ensemble.calibration import CalibrationName
 from ensemble.errors import InputError
 from kikuchi._support.text import read_toml
 from kikuchi.members import MemberSpec, Training
@@ -166,15 +167,17 @@ class CombineTable(_Table):
 
 
 class CalibrateTable(_Table):
-    """Calibration of the pool; ``auto`` takes the method of lowest cross-validated log-loss.
+    """Calibration of the pool; ``auto`` takes the simplest method as good as the lowest cross-validated log-loss.
 
     Parameters
     ----------
     method
-        Calibration of the pool; "auto" takes the method of lowest cross-validated log-loss.
+        Calibration of the pool; "auto" takes the simplest of the package's own as good as the lowest
+        cross-validated log-loss. Names that begin with "netcal-" are that library's scalers, fitted by it, which
+        takes longer (`ensemble.calibration.netcal_scalers`). A fit that does not lower the log-loss is not used.
     """
 
-    method: Literal["auto", "none", "temperature", "vector", "beta", "isotonic", "histogram"] = "auto"
+    method: CalibrationName = "auto"
 
 
 class AbstainTable(_Table):

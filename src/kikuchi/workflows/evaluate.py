@@ -85,6 +85,7 @@ def evaluate(
     dataset: str | Path | Dataset | None = None,
     out: str | Path = "evaluation",
     *,
+    netcal: bool = False,
     progress: Progress = SILENT,
 ) -> Evaluation:
     """Say how good a bundle is, on labelled patterns that it never saw.
@@ -105,6 +106,8 @@ def evaluate(
     out
         Folder for ``evaluation.json`` (every number), ``report.html`` and the CSV files that
         `kikuchi.evaluation.tables.write_tables` lists: ``rules.csv``, ``classes.csv``, ``materials.csv``, ...
+    netcal
+        Put that library's ECE, MCE and reliability diagrams beside ours; its import takes seconds.
     progress
         Listener of the work.
 
@@ -125,7 +128,7 @@ def evaluate(
             own_test_patterns(bundle) if dataset is None else dataset_patterns(bundle, dataset, progress)
         )
         everybody = evaluated_predictors(bundle, patterns)
-        evaluation = plain(_judge(bundle, patterns, everybody, progress))
+        evaluation = plain(_judge(bundle, patterns, everybody, netcal, progress))
         progress.say("writing the report")
         with atomic.replaced_together(folder, "evaluation.json") as staged:
             atomic.write_json(staged / "evaluation.json", evaluation)
@@ -135,7 +138,7 @@ def evaluate(
 
 
 def _judge(
-    bundle: Bundle, patterns: Labelled, everybody: list[EvaluatedPredictor], progress: Progress
+    bundle: Bundle, patterns: Labelled, everybody: list[EvaluatedPredictor], netcal: bool, progress: Progress
 ) -> dict[str, Any]:
     labels, classes = patterns.labels, bundle.classes
     risk = bundle.recipe.abstain.risk
@@ -180,7 +183,7 @@ def _judge(
         ),
         "remark": NO_TRANSFER,
         "risk_coverage": {c.name: _curve(c, labels) for c in compared},
-        "calibration": {c.name: before_and_after(c, labels) for c in (chosen, single)},
+        "calibration": {c.name: before_and_after(c, labels, netcal=netcal) for c in (chosen, single)},
         "unfamiliar": unfamiliar(bundle, patterns, chosen.decision.status == 0),
         "diversity": _diversity([c for c in everybody if c.kind == MEMBER], labels),
         "warnings": [*patterns.warnings, *([bundle.shared_grains] if bundle.shared_grains else [])],

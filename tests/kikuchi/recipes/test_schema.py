@@ -2,11 +2,13 @@
 
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from ensemble.calibration import METHODS, NETCAL_METHODS
 from ensemble.errors import InputError
-from kikuchi.recipes.schema import TrainTable, load_recipe, parse_recipe
+from kikuchi.recipes.schema import CalibrateTable, TrainTable, load_recipe, parse_recipe
 
 ROOT = Path(__file__).resolve().parents[3]
 MEMBER = '[[member]]\nkind = "scratch"\n'
@@ -14,6 +16,13 @@ MEMBER = '[[member]]\nkind = "scratch"\n'
 
 def test_the_papers_recipe_has_scratch_and_transfer_members():
     assert {group.kind for group in load_recipe("paper").member} == {"scratch", "transfer"}
+
+
+def test_a_recipe_may_name_every_calibration_there_is():
+    offered = get_args(CalibrateTable.model_fields["method"].annotation)
+    assert offered == ("auto", *METHODS, *NETCAL_METHODS)
+    recipe = parse_recipe(MEMBER + '[calibrate]\nmethod = "netcal-beta"\n', "r")
+    assert recipe.calibrate.method == "netcal-beta"
 
 
 def test_members_are_numbered_by_kind_and_seeded_by_place():
