@@ -370,7 +370,7 @@ def _least_squares(theta: NDArray[np.float64], frequency: NDArray[np.float64]) -
     """
     weighted = theta / np.maximum(frequency, 1e-9)[:, None, :]
     normal = np.matmul(weighted, theta.transpose(0, 2, 1))
-    # Classes that no outcome tells apart make the matrix singular.
+    # Classes that no outcome distinguishes make the matrix singular.
     ridge = 1e-9 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(theta.shape[1])
     right = np.matmul(weighted, frequency[:, :, None])
     start = np.maximum(np.linalg.solve(normal + ridge, right)[:, :, 0], 1e-6)

@@ -13,7 +13,7 @@ from ensemble.validation import as_indices, as_numbers, as_probabilities
 
 
 class Status(IntEnum):
-    """What became of a pattern."""
+    """Status of a pattern."""
 
     SOLVED = 0
     AMBIGUOUS = 1

@@ -25,7 +25,7 @@ SCORES = {
     "quality": ("Pattern quality", "signal against noise"),
 }
 NO_CLASS = 255
-#: Errors below this are not told apart.
+#: Errors below this are not distinguished.
 LEAST_ERROR = 1e-7
 
 
@@ -103,7 +103,7 @@ def held_back(phase_map: PhaseMap, rule: AbstentionRule | None) -> NDArray[np.bo
         What was decided.
     rule
         What it was decided with; without it every point that was not answered is held back, because nothing
-        tells whether the threshold was the reason.
+        says whether the threshold was the reason.
 
     Returns
     -------

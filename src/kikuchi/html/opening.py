@@ -1,4 +1,4 @@
-"""What a map's page opens with: a sentence, and what the map holds."""
+"""Opening of a map's page: a sentence, and the phase fractions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Composition:
-    """What a map holds, most of it first, and remarks below."""
+    """Phase fractions of a map, the largest first, and remarks below."""
 
     rows: tuple[Row, ...]
     interval: str

@@ -1,4 +1,4 @@
-"""Pictures of what can be said where nobody should answer: the group put first, and the sets that compete."""
+"""Pictures for where nothing is answered: the group put first, and the sets that compete."""
 
 from typing import TYPE_CHECKING
 

@@ -34,7 +34,7 @@ DISAGREEMENT_COLOURS = "magma"
 
 @dataclass(frozen=True)
 class Tone:
-    r"""How points of one status are painted: a colour, and stripes where colour alone is not enough.
+    r"""Paint of the points of one status: a colour, and stripes where colour alone is not enough.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a map comes to, in a few lines of text."""
+"""Summary of a map in a few lines of text."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""How many points each space group has: for every member and for the ensemble (Table 2 of the paper)."""
+"""Number of points of each space group, for every member and for the ensemble (Table 2 of the paper)."""
 
 from dataclasses import dataclass
 

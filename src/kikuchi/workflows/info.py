@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Facts(Findings):
-    """What a file or folder is, read by key."""
+    """Description of a file or folder, read by key."""
 
     def summary(self) -> str:
         """Return a line for each fact."""
@@ -30,7 +30,7 @@ def facts(path: str | Path, shape: tuple[int, int] | None = None, scan_name: str
     path
         File, folder or glob.
     shape
-        Rows and columns of a scan's grid, where its file does not tell.
+        Rows and columns of a scan's grid, where its file does not say.
     scan_name
         Which scan of several in a file.
 
@@ -90,9 +90,9 @@ def _bundle_facts(folder: Path) -> dict[str, Any]:
 
 def _simulators(manifest: dict[str, Any]) -> str:
     """Say by which simulations members and promise were made, and which of these no member has seen."""
-    told = manifest["simulators"]
-    alone = ", ".join(told["of_held_out_alone"]) or "none"
-    return f"{', '.join(told['of_members_and_held_out'])}; held out and never trained on: {alone}"
+    simulators = manifest["simulators"]
+    alone = ", ".join(simulators["of_held_out_alone"]) or "none"
+    return f"{', '.join(simulators['of_members_and_held_out'])}; held out and never trained on: {alone}"
 
 
 def _store_facts(folder: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from kikuchi.simulate.scenes.spec import Spec
 
 @dataclass(frozen=True)
 class Simulated:
-    """What a simulation wrote; a path wherever one is taken.
+    """Result of a simulation; a path wherever one is taken.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ def simulate(
     workers
         Threads; by default one per core.
     progress
-        Listener of the work.
+        Listener of the work: a bar of every master pattern, one of the patterns, and one of the whole.
 
     Returns
     -------
@@ -64,6 +64,4 @@ def simulate(
     InputError
         The specification or a file that it names is wrong, or `out` cannot be written.
     """
-    name = "scans" if isinstance(spec, Spec) else Path(spec).name
-    with progress.counter(f"simulating {name}") as count:
-        return Simulated(simulate_scans(spec, out, workers=workers, progress=count))
+    return Simulated(simulate_scans(spec, out, workers=workers, progress=progress))

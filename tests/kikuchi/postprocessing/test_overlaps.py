@@ -8,7 +8,7 @@ import pytest
 from ensemble.abstention import Decision, Status
 from kikuchi.maps import PhaseMap
 from kikuchi.maps.csv_file import write_csv
-from kikuchi.maps.told_map import read_told
+from kikuchi.maps.point_table import read_point_table
 from kikuchi.matching.overlap import SecondCrystal
 from kikuchi.postprocessing import overlaps
 
@@ -50,7 +50,7 @@ def test_a_quarter_of_a_second_phase_is_mixed_and_less_is_only_told(two_phases, 
     assert found.decision.candidates[2:].all() and (found.decision.candidates[:2].sum(axis=1) == 1).all()
     assert found.meta["overlaps"]["mixed"] == 4 and found.meta["overlaps"]["second_phase_seen"] == 5
     write_csv(found, tmp_path / "map.csv")
-    again = read_told(tmp_path / "map.csv")
+    again = read_point_table(tmp_path / "map.csv")
     assert again.status.tolist() == [0, 0, 4, 4, 4, 4] and again.answer.tolist() == [225, 225, 0, 0, 0, 0]
     assert "mixed" in (tmp_path / "map.csv").read_text() and "225|229" in (tmp_path / "map.csv").read_text()
 

@@ -7,6 +7,7 @@ it quick: beams far from the Ewald sphere are folded into the rest, and damping 
 excited waves only.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,7 @@ _LEAST_EXCITED = 1e-3
 
 @dataclass(frozen=True)
 class Scattering:
-    """How the electrons are taken to move, beyond what the crystal structure says.
+    """Assumptions about the electrons beyond the crystal structure.
 
     Parameters
     ----------
@@ -80,6 +81,7 @@ def bloch_wave_master(
     excitation: float = 30.0,
     far: float = 300.0,
     scattering: Scattering | None = None,
+    advance: Callable[[int, int], None] | None = None,
 ) -> MasterPattern:
     """Compute a dynamical master pattern by many-beam Bloch waves.
 
@@ -100,6 +102,8 @@ def bloch_wave_master(
         Beams beyond that and up to this ratio act by second-order perturbation.
     scattering
         Depths, energies and absorption of the electrons.
+    advance
+        Called with (directions done, directions in all) while it computes.
 
     Returns
     -------
@@ -138,15 +142,22 @@ def bloch_wave_master(
     representatives, sets = equivalent_pixels(structure, size, friedel=centric)
     directions = lambert_directions(size).reshape(-1, 3)[representatives]
 
+    sides = [directions] if centric else [directions, directions * (1, 1, -1)]
+    total, done = len(sides) * len(waves) * len(directions), 0
+
     def hemisphere(turned: np.ndarray) -> np.ndarray:
+        nonlocal done
         values = np.zeros(len(turned))
         for weight, wave in zip(electrons.weights, waves, strict=True):
-            values += weight * np.array([wave.intensity(d, max_beams, excitation, far) for d in turned])
+            for place, direction in enumerate(turned):
+                values[place] += weight * wave.intensity(direction, max_beams, excitation, far)
+                done += 1
+                if advance is not None:
+                    advance(done, total)
         return values.astype(np.float32)[sets].reshape(size, size)
 
-    north = hemisphere(directions)
-    south = None if centric else hemisphere(directions * (1, 1, -1))
-    return MasterPattern.of(structure, voltage_kv, north, south, kind="dynamical")
+    north, *south = map(hemisphere, sides)
+    return MasterPattern.of(structure, voltage_kv, north, south[0] if south else None, kind="dynamical")
 
 
 class Waves:

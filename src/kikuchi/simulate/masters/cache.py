@@ -30,6 +30,7 @@ def cached_master(
     voltage_kv: float = 20.0,
     *,
     folder: str | Path | None = None,
+    advance: Callable[[int, int], None] | None = None,
     **settings: Any,
 ) -> MasterPattern:
     """Return a master pattern from the cache, or compute and keep it.
@@ -44,6 +45,8 @@ def cached_master(
         Accelerating voltage, kV.
     folder
         Where masters are kept; `default_cache_folder` by default.
+    advance
+        Passed on to `compute` where it is given; no part of the key.
     **settings
         Passed on to `compute`; part of the key, by their text.
 
@@ -55,15 +58,20 @@ def cached_master(
     folder = default_cache_folder() if folder is None else Path(folder)
     simulation = {"method": compute.__name__} | {name: plain(value) for name, value in settings.items()}
     file = folder / f"{cache_key(compute.__name__, structure, voltage_kv, settings)}.npz"
+
+    def keep() -> None:
+        listening = {} if advance is None else {"advance": advance}
+        save_master(file, compute(structure, voltage_kv, **settings, **listening), structure, simulation)
+
     if not file.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        save_master(file, compute(structure, voltage_kv, **settings), structure, simulation)
+        keep()
     try:
         return read_stored_master(file).master
     except InputError:
         # A damaged file is no reason to stop: it can be made again.
         file.unlink(missing_ok=True)
-        save_master(file, compute(structure, voltage_kv, **settings), structure, simulation)
+        keep()
         return read_stored_master(file).master
 
 

@@ -9,15 +9,13 @@ import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi._support.atomic import write_text
+from kikuchi._support.progress import SILENT, Progress
 from kikuchi.simulate.detector.acquisition import acquire, draw_parameters, random_crystals
 from kikuchi.simulate.detector.microscope import Detector, Microscope
 from kikuchi.simulate.detector.orientations import euler_angles
 from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.scenes.microstructure import NO_PHASE, Microstructure
 from kikuchi.simulate.scenes.writer import truth_path, write_scan, write_truth
-
-#: Called with (patterns done, patterns in all).
-Progress = Callable[[int, int], None]
 
 #: Whether parameters are drawn once a scan or once a pattern.
 Vary = Literal["scan", "pattern"]
@@ -33,7 +31,7 @@ def simulate_labelled(
     seed: int = 0,
     step_um: float = 1.0,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> Path:
     """Write one scan of random orientations per material, and the dataset file that names them.
 
@@ -54,7 +52,7 @@ def simulate_labelled(
     workers
         Threads; by default one per core. They change nothing but the time.
     progress
-        Called with (patterns done, patterns in all).
+        Listener of the work.
 
     Returns
     -------
@@ -78,36 +76,35 @@ def simulate_labelled(
         raise InputError("every material needs a count of at least 1 pattern", remedy="set its count")
     out_dir = Path(out_dir)
     entries = ["# Simulated scans. What is true of each pattern lies beside its scan in <name>.truth.csv.\n"]
-    done = 0
-    for number, (master, n, stem) in enumerate(zip(masters, counts, stems, strict=True)):
-        parameters = draw_parameters(detector, microscope, n, [seed, number])
-        crystals = random_crystals(np.zeros(n, dtype=int), parameters["overlap"], [seed, number])
-        structure = Microstructure(
-            _grid(n),
-            crystals.phase,
-            crystals.rotations,
-            np.arange(n),
-            crystals.second_phase,
-            crystals.second_rotations,
-            crystals.mix,
-            np.zeros(n, dtype=bool),
-        )
-        _record(
-            out_dir / f"{stem}.h5",
-            [master],
-            structure,
-            detector,
-            microscope,
-            [seed, number],
-            step_um,
-            "pattern",
-            workers,
-            None if progress is None else _part_of(progress, done, sum(counts)),
-        )
-        done += n
-        entries.append(
-            f'[[material]]\nname = "{master.name}"\nspace_group = {master.space_group}\nscan = "{stem}.h5"\n'
-        )
+    with progress.bar("patterns", sum(counts)) as step:
+        for number, (master, n, stem) in enumerate(zip(masters, counts, stems, strict=True)):
+            parameters = draw_parameters(detector, microscope, n, [seed, number])
+            crystals = random_crystals(np.zeros(n, dtype=int), parameters["overlap"], [seed, number])
+            structure = Microstructure(
+                _grid(n),
+                crystals.phase,
+                crystals.rotations,
+                np.arange(n),
+                crystals.second_phase,
+                crystals.second_rotations,
+                crystals.mix,
+                np.zeros(n, dtype=bool),
+            )
+            _record(
+                out_dir / f"{stem}.h5",
+                [master],
+                structure,
+                detector,
+                microscope,
+                [seed, number],
+                step_um,
+                "pattern",
+                workers,
+                step,
+            )
+            entries.append(
+                f'[[material]]\nname = "{master.name}"\nspace_group = {master.space_group}\nscan = "{stem}.h5"\n'
+            )
     write_text(out_dir / "dataset.toml", "\n".join(entries))
     return out_dir / "dataset.toml"
 
@@ -123,7 +120,7 @@ def simulate_map(
     step_um: float = 1.0,
     vary: Vary = "scan",
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> Path:
     """Write the scan of a microstructure, and its truth beside it.
 
@@ -153,9 +150,10 @@ def simulate_map(
         A file cannot be written.
     """
     detector, microscope = detector or Detector(), microscope or Microscope()
-    return _record(
-        Path(out_file), masters, structure, detector, microscope, [seed], step_um, vary, workers, progress
-    )
+    with progress.bar("patterns", len(structure.crystals)) as step:
+        return _record(
+            Path(out_file), masters, structure, detector, microscope, [seed], step_um, vary, workers, step
+        )
 
 
 def _record(
@@ -168,7 +166,7 @@ def _record(
     step_um: float,
     vary: Vary,
     workers: int | None,
-    progress: Progress | None,
+    step: Callable[[int], None],
 ) -> Path:
     """Record all points, then write scan and truth: the truth first, so that no scan is ever without it."""
     crystals = structure.crystals
@@ -185,7 +183,7 @@ def _record(
     centre = np.stack([parameters[name] for name in ("pcx", "pcy", "pcz")], axis=1)
     return write_scan(
         path,
-        blocks if progress is None else _counted(blocks, progress, n),
+        _counted(blocks, step),
         grid=structure.shape,
         signal_shape=detector.shape,
         dtype=np.uint8 if microscope.bits == 8 else np.uint16,
@@ -229,15 +227,11 @@ def _truth(
 
 
 def _counted(
-    blocks: Iterable[tuple[int, np.ndarray]], progress: Progress, total: int
+    blocks: Iterable[tuple[int, np.ndarray]], step: Callable[[int], None]
 ) -> Iterator[tuple[int, np.ndarray]]:
     for start, patterns in blocks:
         yield start, patterns
-        progress(start + len(patterns), total)
-
-
-def _part_of(progress: Progress, before: int, total: int) -> Progress:
-    return lambda done, _: progress(before + done, total)
+        step(len(patterns))
 
 
 def _grid(n: int) -> tuple[int, int]:
