@@ -27,8 +27,8 @@ def with_overlaps(phase_map: PhaseMap, bundle: Bundle, scan: Scan, progress: Pro
     """Look for a second phase where two phases meet and where the map has no answer.
 
     Adds the columns ``second_phase`` (a name; empty where one phase is seen or nobody looked) and ``second_share``
-    (of the signal of both, 0 to 1; NaN where nobody looked). Where the second phase has at least a quarter of the signal,
-    the point is *mixed*: neither phase alone would be its answer, and both are its candidates.
+    (of the signal of both, 0 to 1; NaN where nobody looked). Where the second phase has at least a quarter of the
+    signal, the point is *mixed*: neither phase alone would be its answer, and both are its candidates.
 
     Parameters
     ----------

@@ -71,7 +71,9 @@ def test_reasons_are_told_apart_by_tone_alone_and_by_stripes():
     # What is mixed has candidates too, and the ground of what is ambiguous, under darker stripes the other way.
     mixed, ambiguous = reasons[Status.MIXED], reasons[Status.AMBIGUOUS]
     assert {mixed.slope, ambiguous.slope} == {"/", "\\"}
-    assert smallest_distance([mixed.stripes, mixed.colour]) > smallest_distance([ambiguous.stripes, ambiguous.colour])
+    assert smallest_distance([mixed.stripes, mixed.colour]) > smallest_distance(
+        [ambiguous.stripes, ambiguous.colour]
+    )
     assert smallest_distance([FLAT_TONES[s] for s in reasons]) > 15
 
 
