@@ -3,9 +3,9 @@
     python -m reports.trust.any_mixture [--maps 1000] [--seed 2026] [--work WORK]
 
 (so many of each population) writes `any_mixture.json` beside this script; with a folder `WORK` every fifty maps are
-kept there, and an interrupted run goes on after the last. Held-out patterns are balanced over four classes; the maps' mixtures run from 0 to 100 % of any class, and points come in grains that are right or wrong
-together. One class is harder than the others (a tenth of it looks like another); in the second population two classes
-cannot be told apart at all.
+kept there, and an interrupted run goes on after the last. Held-out patterns are balanced over four classes; the maps'
+mixtures run from 0 to 100 % of any class, and points come in grains that are right or wrong together. One class is
+harder than the others (a tenth of it looks like another); in the second population two classes cannot be told apart.
 """
 
 import argparse
