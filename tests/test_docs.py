@@ -24,4 +24,4 @@ def test_the_page_on_simulated_training_makes_masters_and_a_recipe(tmp_path, mon
     recipe = parse_recipe(text, "page")
     assert recipe.stream.masters == "masters" and recipe.train.auxiliary_weight == 1
     # One chance for each of the two space groups of the masters.
-    assert len(recipe.stream.chances) == len({master.space_group for master in made})
+    assert len(recipe.stream.class_sampling) == len({master.space_group for master in made})

@@ -21,7 +21,7 @@ _PLANNING_SHARE = 1 / 3
 
 
 class Selection(NamedTuple):
-    """Which patterns pass each gate, (N,) bool, and their conformal sets, (N, K) bool."""
+    """Patterns that pass each gate, (N,) bool, and their conformal sets, (N, K) bool."""
 
     readable: NDArray[np.bool_]
     familiar: NDArray[np.bool_]
@@ -159,6 +159,8 @@ class AbstentionRule:
             fields["set_thresholds"] = tuple(float(t) for t in d["set_thresholds"])
             promised = dict(d["certificate"])
             promised["untested"] = tuple(promised.get("untested", ()))
+            if "asked_risk" in promised:  # its name before 2026-12
+                promised["target_risk"] = promised.pop("asked_risk")
             fields["certificate"] = Certificate(**promised)
             if check_promise(d.get("promise", "mixture")) != "mixture":
                 kind = ClassVerdict if d["promise"] == "material" else AnsweredVerdict
@@ -327,8 +329,8 @@ def fit_abstention(
     if check_promise(promise) == "mixture":
         return mixture
     known = y if materials is None else np.asarray(materials)
-    said = Answers(np.nan_to_num(p).argmax(axis=1), np.nan_to_num(top), answerable, y, known)
-    plan_units, test_units = said.select(_one_of_each(planning, groups)), said.select(testing)
+    answers = Answers(np.nan_to_num(p).argmax(axis=1), np.nan_to_num(top), answerable, y, known)
+    plan_units, test_units = answers.select(_one_of_each(planning, groups)), answers.select(testing)
     if promise == "class":
         found = promise_classes(plan_units, test_units, words, risk, confidence, shares)
     else:

@@ -20,7 +20,7 @@ from kikuchi.scans import open_scan
 from kikuchi.simulate import load_master, simulate_map
 from kikuchi.simulate.scenes.microstructure import voronoi_grains
 from reports._provenance import provenance
-from reports.adapt.contenders import dictionary_alone, share
+from reports.adapt.baselines import dictionary_alone, share
 from reports.adapt.study import DETECTOR, MICROSCOPE, master_file
 
 SEED = 3

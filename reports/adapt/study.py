@@ -30,7 +30,7 @@ from kikuchi.simulate.scenes.microstructure import Microstructure
 from kikuchi.simulate.scenes.simulation import build_microstructure
 from kikuchi.simulate.scenes.spec import MapTable
 from reports._provenance import provenance
-from reports.adapt.contenders import by_hough, dictionary_alone, judged_overlaps, share, truth_of
+from reports.adapt.baselines import by_hough, dictionary_alone, judged_overlaps, share, truth_of
 from reports.simulation.spectra import inconel_patterns
 
 HERE = Path(__file__).parent
@@ -202,10 +202,10 @@ def network_part(shared: Path, work: Path) -> dict[str, Any]:
         table, truth = pd.read_csv(work / f"{file.stem}.networks.maps" / "map.csv"), truth_of(file)
         pure = (truth["phase"].isin(names) & (truth["status_truth"] == "known")).to_numpy()
         true, grain = truth["phase"].to_numpy(), truth["grain"].to_numpy()
-        said = phase_map.member_probabilities
+        probabilities = phase_map.member_probabilities
         given = {
-            "matcher alone": said[0],
-            "networks alone": said[1:].mean(axis=0),
+            "matcher alone": probabilities[0],
+            "networks alone": probabilities[1:].mean(axis=0),
             "both": phase_map.decision.probabilities,
         }
         answered = (table["status"] == "solved").to_numpy() & pure

@@ -1,4 +1,4 @@
-"""Which space group has the crystal at every point of a scan, and how sure that is.
+"""Space group of the crystal at every point of an EBSD scan, with its uncertainty.
 
 Verbs: `fit`, `map_scan`, `evaluate`, `explain`, `extend`, `suggest_labels`, `learning_curve`, `leave_one_class_out`,
 `accelerate`, `adapt`, `simulate`, `pretrain`, `verify`, `facts`, `compare`, `demo`. Each returns a frozen result with

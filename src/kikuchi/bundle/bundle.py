@@ -66,13 +66,13 @@ class Bundle:
     members
         Specs of the M members, in order.
     calibrations, abstentions
-        By rule; `rule` is the one the bundle answers with unless told otherwise.
+        By rule; `rule` is the one the bundle answers with unless another is given.
     rule
         ``"vote"``, ``"average"``, ``"geometric"`` or ``"mc-dropout"``.
     familiarity
         What unfamiliarity is measured against.
     own_held_out
-        What the members said of the held-out patterns where the bundle answers another way than it was fitted to.
+        The members' outputs for the held-out patterns where the bundle answers another way than it was fitted to.
     candidates
         Where the user named classes, see `kikuchi.bundle.among`: the bundle then has these classes only.
     """
@@ -189,13 +189,13 @@ class Bundle:
 
     @property
     def simulated_alone(self) -> bool:
-        """Whether no recorded pattern fitted, calibrated or certified it; False where its manifest does not tell."""
+        """Whether no recorded pattern fitted, calibrated or certified it; False where its manifest does not say."""
         record = [material.get("simulated") is True for material in self.manifest["materials"]]
         return self.path == SHIPPED_FOLDER or "adapted" in self.manifest or (bool(record) and all(record))
 
     @property
     def shared_grains(self) -> str:
-        """What every report of a bundle says whose parts share grains; empty where they do not."""
+        """Warning for the reports of a bundle whose parts share grains; empty where they do not."""
         return f"the bundle's {SHARES_GRAINS}" if self.manifest.get("shares_grains") else ""
 
     def model(self, name: str) -> "keras.Model":
@@ -301,7 +301,7 @@ class Bundle:
 
     @cached_property
     def held_out(self) -> HeldOut:
-        """Everything the members said of the held-out patterns, with the truth."""
+        """All outputs of the members for the held-out patterns, with the truth."""
         return self.own_held_out or read_held_out(self.path / HELD_OUT)
 
 

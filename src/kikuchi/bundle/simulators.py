@@ -89,7 +89,7 @@ def _simulated(manifest: Mapping[str, Any]) -> bool:
     return any(material.get("simulated") is not False for material in manifest["materials"])
 
 
-def told_simulators(manifest: Mapping[str, Any]) -> str:
+def simulators_text(manifest: Mapping[str, Any]) -> str:
     """Say by which simulations members and promise were made, and which of these no member has seen.
 
     Parameters

@@ -49,13 +49,13 @@ def finish(
     familiarity
         What unfamiliarity is measured against.
     held_out
-        What the members said of patterns that none of them was trained on.
+        Outputs of the members for patterns that none of them was trained on.
     facts
         What the manifest says beside: classes, materials, counts of the splits, dataset, seed.
     progress
         Listener of the work.
     """
-    decisions = _told(
+    decisions = _fit_decisions(
         progress, held_out, recipe, facts["classes"], class_names(facts["classes"], facts["materials"])
     )
     rule: str = recipe.combine.rule
@@ -102,9 +102,9 @@ def finish(
     return Bundle.load(folder)
 
 
-def _told(
+def _fit_decisions(
     progress: Progress, held_out: HeldOut, recipe: Recipe, classes: Sequence[int], names: Sequence[str]
 ) -> dict[str, tuple[Calibration, AbstentionRule]]:
-    """Fit every rule's decision, with what a small split cannot carry said once."""
+    """Fit every rule's decision, with one warning for what a small split cannot carry."""
     with noted(progress):
         return {rule: fit_decision(held_out, rule, recipe, classes, names=names) for rule in RULES}

@@ -1,4 +1,4 @@
-"""What `ensemble map` left behind, and the patterns to compare with: the inputs of `explain`."""
+"""Inputs of `explain`: the files of `ensemble map`, and the patterns to compare with."""
 
 from dataclasses import replace
 from pathlib import Path

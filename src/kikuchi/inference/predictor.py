@@ -37,11 +37,11 @@ from kikuchi.scans import (
 #: What `map --stop` takes.
 STOPS: tuple[str, ...] = get_args(Stop)
 
-#: Rules whose members may be spared; mc-dropout draws from every one.
+#: Rules whose members may be skipped; mc-dropout draws from every one.
 WITHOUT_DRAWS = ("average", "geometric", "vote")
 
 HELD_OUT = "held_out.npz"
-STRANGE = "strange.npz"
+UNFAMILIARITY = "strange.npz"
 _REMEDY = "run `ensemble accelerate RUN DATASET` with the dataset of its fit"
 
 
@@ -208,8 +208,8 @@ class Predictor(Bundle):
             scan, a file, a kikuchipy signal, whose points then come row by row.
         static_background
             The detector's background (sy, sx), where patterns are an array; a kikuchipy signal has it as
-            ``static_background``, a scan by itself. False says that there is none; where nothing is said, a warning
-            tells that none was taken off.
+            ``static_background``, a scan by itself. False says that there is none; where it is left out, a warning
+            says that none was taken off.
         rule
             Another than the bundle's own.
 
@@ -321,12 +321,12 @@ def check_new(bundle: Bundle, engine: str, scan: Scan) -> None:
 
 
 def with_filled_logits(outputs: MemberOutputs) -> MemberOutputs:
-    """Let the members that ran speak for those that were spared, see `ensemble.early_exit.filled`."""
+    """Let the members that ran speak for those that were skipped, see `ensemble.early_exit.filled`."""
     return replace(outputs, logits=filled(outputs.logits))
 
 
 def without_skipped_votes(decision: Decision, outputs: MemberOutputs) -> Decision:
-    """Take the votes of members that did not run out of a decision: -1, as for a member that said nothing."""
+    """Take the votes of members that did not run out of a decision: -1, as for a member that did not answer."""
     ran = ~np.isnan(np.asarray(outputs.logits)).any(axis=-1)
     return replace(decision, votes=np.where(ran, decision.votes, -1).astype(decision.votes.dtype))
 
@@ -345,12 +345,12 @@ def _held_out(shelf: Shelf, stopping: Stopping | None) -> HeldOut:
     held_out = read_held_out(shelf.folder / HELD_OUT)
     if stopping is None:
         return held_out
-    strange = read_archive(shelf.folder / STRANGE, remedy=_REMEDY)["strange"]
+    by_member = read_archive(shelf.folder / UNFAMILIARITY, remedy=_REMEDY)["strange"]
     logits = stopped(held_out.outputs.logits, stopping)
     ran = ~np.isnan(logits).any(axis=-1)
     outputs = replace(
         held_out.outputs,
         logits=filled(logits),
-        unfamiliarity=np.where(ran, strange, 0).sum(axis=0) / np.maximum(ran.sum(axis=0), 1),
+        unfamiliarity=np.where(ran, by_member, 0).sum(axis=0) / np.maximum(ran.sum(axis=0), 1),
     )
     return replace(held_out, outputs=outputs)

@@ -1,8 +1,8 @@
-"""What a map comes to, in a few lines of text."""
+"""Summary of a map in a few lines of text."""
 
 from collections.abc import Iterator
 
-from ensemble.abstention import STATUS_NAMES
+from ensemble.abstention import STATUS_NAMES, Status
 from kikuchi.maps.map_data import MapData
 
 _COARSER = ("extinction_class", "laue_class", "crystal_system")
@@ -26,6 +26,8 @@ def _lines(phase_map: MapData) -> Iterator[str]:
             yield f"  {word}: {count} ({count / n:.1%})"
     for code, name in enumerate(STATUS_NAMES[1:], start=1):
         count = int((d.status == code).sum())
+        if code == Status.MIXED and not count:
+            continue  # nobody looked for two phases, or none were found
         yield f"  no solution, {name}: {count} ({count / n:.1%})"
     if phase_map.problems:
         index, why = next(iter(phase_map.problems.items()))

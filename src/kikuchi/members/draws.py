@@ -71,7 +71,7 @@ def member_draws(
     head
         ``kernel`` and ``bias`` of its head; with a posterior also ``kernels`` and ``biases``.
     features
-        What its backbone said, (n, F).
+        Features from its backbone, (n, F).
     draws
         Dropout masks to draw; a posterior has as many heads as it was fitted with.
     """

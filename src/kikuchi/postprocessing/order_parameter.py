@@ -45,7 +45,7 @@ class TwoParts:
         return float((self.means[1] - self.means[0]) / np.sqrt(np.square(self.spreads).mean()))
 
     @property
-    def told(self) -> bool:
+    def bimodal(self) -> bool:
         """Whether the two parts are two humps, and neither is a few stray points."""
         return self.apart >= _APART and float(self.shares.min()) >= _SMALLEST
 
@@ -106,8 +106,8 @@ def with_order_parameter(phase_map: PhaseMap, bundle: Bundle) -> PhaseMap:
     bundle
         Made by `kikuchi.adapt` for two phases; others leave the map as it is.
     """
-    told = bundle.manifest.get("adapted", {}).get("separability", {})
-    if len(bundle.phases) != 2 or not any("disagree" in line for line in told.get("doubts", [])):
+    separability = bundle.manifest.get("adapted", {}).get("separability", {})
+    if len(bundle.phases) != 2 or not any("disagree" in line for line in separability.get("doubts", [])):
         return phase_map
     logs = np.log(np.maximum(phase_map.member_probabilities[0].astype(float), 1e-12))
     order = logs[:, 1] - logs[:, 0]
@@ -118,13 +118,13 @@ def with_order_parameter(phase_map: PhaseMap, bundle: Bundle) -> PhaseMap:
     if readable.sum() >= _ENOUGH:
         parts = two_parts(order[readable])
         meta = {
-            "divided": parts.told,
+            "divided": parts.bimodal,
             "means": parts.means.tolist(),
             "spreads": parts.spreads.tolist(),
             "shares": {word: float(share) for word, share in zip(phase_map.words, parts.shares, strict=True)},
             "apart": parts.apart,
         }
-        if parts.told:
+        if parts.bimodal:
             by_order = np.where(readable, names[(parts.upper(order) > 0.5).astype(int)], "")
     order = np.where(readable, order, np.nan).astype(np.float32)
     return replace(

@@ -116,7 +116,7 @@ class Dataset:
         seen: dict[object, str] = {}
         for material in self.materials:
             scan = material.scan
-            # Scans made of arrays have no file to tell them apart.
+            # Scans made of arrays have no file to distinguish them.
             source = scan.path.absolute() if scan.path.exists() else id(scan.source)
             part = getattr(
                 getattr(scan.source, "raw", scan.source), "dataset", None
@@ -294,7 +294,7 @@ def load_dataset(path: str | Path) -> Dataset:
 
 def _explain(error: ValidationError, path: Path) -> InputError:
     """Turn the first of pydantic's complaints into one line."""
-    # A key misspelt is unknown and missing: the first tells more.
+    # A key misspelt is unknown and missing: the first message helps more.
     complaints = error.errors()
     first = next((c for c in complaints if c["type"] == "extra_forbidden"), complaints[0])
     place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])

@@ -21,7 +21,7 @@ _RADIUS = 0.48
 
 
 class Preparation(BaseModel):
-    """How patterns are prepared; part of the recipe and of the bundle, so that map and fit cannot differ.
+    """Preparation of patterns; part of the recipe and of the bundle, so that map and fit cannot differ.
 
     Parameters
     ----------

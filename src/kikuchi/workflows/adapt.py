@@ -243,7 +243,7 @@ def _written(
         MatcherMember(seen.matcher, evidence, None), networks.runner, recipe.combine.draws
     )
     outputs = MemberOutputs.join(
-        [runner.said(_some(found, p), evidence, recorded[p]) for p in _parts(len(labels))]
+        [runner.outputs_of(_some(found, p), evidence, recorded[p]) for p in _parts(len(labels))]
     )
     held_out = HeldOut(outputs, labels, labels, part, np.arange(len(labels)))
     write_simulated_checks(folder / CHECKS, held_out, flat, recorded, place)
@@ -334,7 +334,7 @@ def _recipe(members: int) -> Recipe:
 
 
 def _familiarity(networks: Familiarity | None) -> Familiarity:
-    """Put a stand-in for the matcher, whose strangeness is its own, before the networks' references."""
+    """Put a stand-in for the matcher, whose unfamiliarity is its own, before the networks' references."""
     stand_in = np.eye(2, dtype=np.float32)
     if networks is None:
         return Familiarity((stand_in,), np.ones(1), 1)

@@ -1,4 +1,4 @@
-"""What a folder says is being fitted in it, so that a fit goes on there and no other is mixed with it."""
+"""Record of the fit that a folder belongs to, so that it goes on there and no other is mixed with it."""
 
 import hashlib
 from pathlib import Path

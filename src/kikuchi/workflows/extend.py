@@ -28,7 +28,7 @@ from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part
 from kikuchi.bundle.simulators import extended_record
 from kikuchi.bundle.write import SPLITS, finish
 from kikuchi.incremental.comparison import Change, compared, read_changes, table_of_changes, write_table
-from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, rehearse, said
+from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, head_outputs, rehearse
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, build_member, copy_backbone, features_of, save_member
 from kikuchi.members.posterior import set_posterior
@@ -47,7 +47,7 @@ CLAIM = "extend.json"
 
 @dataclass(frozen=True)
 class Extension:
-    """What an extension made.
+    """Result of an extension.
 
     Attributes
     ----------
@@ -289,7 +289,7 @@ def _judged(
     """Put together what the new heads say of old held-out patterns and of the crossed ones."""
     kept = bundle.held_out.select(exemplars.rows)
     draws = bundle.recipe.combine.draws
-    outputs = said(
+    outputs = head_outputs(
         specs,
         rehearsed.heads,
         exemplars.held_out_features,
@@ -326,7 +326,7 @@ def _before(
 ) -> tuple[HeldOut, np.ndarray]:
     """Return what the old bundle says of the same patterns in the same order, and the columns of its classes."""
     heads = [head_of(bundle, m) for m in bundle.members]
-    outputs = said(
+    outputs = head_outputs(
         bundle.members, heads, new.features, bundle.familiarity, new.quality, bundle.recipe.combine.draws
     )
     kept = bundle.held_out.select(exemplars.rows)

@@ -88,7 +88,7 @@ def fit(
     Raises
     ------
     InputError
-        Anything wrong with the dataset, the recipe or the folder; said before training begins.
+        Anything wrong with the dataset, the recipe or the folder; raised before training begins.
     """
     recipe = load_recipe(recipe)
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
@@ -193,19 +193,19 @@ def _say_units(data: Dataset, split: Split, units: Units, progress: Progress) ->
         return
     labels = data.labels(split.classes)[split.calibration]
     own = units.group[split.calibration]
-    told = [
+    counts = [
         f"{c}: {n}, of which {len(np.unique(own[labels == k]))}"
         for k, (c, n) in enumerate(units.of_classes(data, split.classes).items())
     ]
     progress.say(
-        f"independent by {units.how}, of which held out to calibrate and certify: {'; '.join(told)}; "
+        f"independent by {units.how}, of which held out to calibrate and certify: {'; '.join(counts)}; "
         "nothing finer than these numbers carry is promised"
     )
 
 
 @dataclass(frozen=True)
 class _TrainingData:
-    """What the members were trained on: patterns of the dataset, or a stream of simulated ones."""
+    """Training source of the members: patterns of the dataset, or a stream of simulated ones."""
 
     recipe: Recipe
     data: Dataset
@@ -217,7 +217,7 @@ class _TrainingData:
         rng = np.random.default_rng(seed)
         if self.stream is not None:
             # The epoch before the first, which no member was shown; of rare classes as many as of the others.
-            raw, drawn = replace(self.stream, chances=()).raw(0, 2 * each * len(self.split.classes))
+            raw, drawn = replace(self.stream, class_sampling=()).raw(0, 2 * each * len(self.split.classes))
             chosen = np.concatenate([np.flatnonzero(drawn == c)[:each] for c in np.unique(drawn)])
             return {size: prepare(raw[chosen], self.recipe.preparation(size)) for size in sizes}, drawn[
                 chosen

@@ -1,4 +1,4 @@
-"""Which patterns of a map to label next, as a list to fill in by hand, and the list read back as a dataset."""
+"""Suggestions of patterns to label next, as a list to fill in by hand, and the list read back as a dataset."""
 
 import csv
 import io

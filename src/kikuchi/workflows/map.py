@@ -105,7 +105,7 @@ def map_scan(
         What runs the members, see `kikuchi.inference.CHOICES`.
     stop
         When a pattern needs no further member, see `kikuchi.inference.predictor.answering`. A member that was
-        spared a pattern has no vote and no probabilities there, which marks the point: its
+        skipped at a pattern has no vote and no probabilities there, which marks the point: its
         uncertainty is that of the members that ran.
     grains
         ``"orientations"`` or ``"patterns"``: also say what the points of a grain say together, in columns of their own
@@ -115,7 +115,7 @@ def map_scan(
         grain. It needs `grains`. Pooling makes a systematic error firmer, so that nothing is promised unless the scan
         is like what was certified and the promise for each material is kept.
     shape
-        Rows and columns of the grid, where the scan's file does not tell.
+        Rows and columns of the grid, where the scan's file does not say.
     scan_name
         Which scan of an HDF5 file that holds several; the first that has patterns where None.
     report_patterns
@@ -182,15 +182,15 @@ def map_scan(
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
         store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, executor=executor)
         outputs = store.outputs()
-        said = with_filled_logits(outputs)
+        filled = with_filled_logits(outputs)
         if judge.candidates is not None:
-            said = judge.candidates.narrow(said)
-        decision = without_skipped_votes(judge.decide(said, rule=rule, abstention=abstention), outputs)
-        check = check_scan(judge, rule, abstention, said, decision, opened)
+            filled = judge.candidates.narrow(filled)
+        decision = without_skipped_votes(judge.decide(filled, rule=rule, abstention=abstention), outputs)
+        check = check_scan(judge, rule, abstention, filled, decision, opened)
         if abstention.promise == "class":
             # Which answers can be certified depends on how the scan is mixed.
             abstention = bundle.promised(class_promise(judge, rule, check))
-            decision = without_skipped_votes(judge.decide(said, rule=rule, abstention=abstention), outputs)
+            decision = without_skipped_votes(judge.decide(filled, rule=rule, abstention=abstention), outputs)
         abstention = held_promise(judge, rule, abstention, check, decision)
         fractions = _fractions(judge, rule, abstention, decision, check)
         meta = _meta(opened, judge, rule, calibration, abstention)

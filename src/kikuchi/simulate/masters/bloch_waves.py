@@ -32,7 +32,7 @@ _LEAST_EXCITED = 1e-3
 
 @dataclass(frozen=True)
 class Scattering:
-    """How the electrons are taken to move, beyond what the crystal structure says.
+    """Assumptions about the electrons beyond the crystal structure.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ _CHUNK = 4_000_000  # values in flight: a few tens of megabytes, whatever the si
 
 @dataclass(frozen=True)
 class BandProfile:
-    """How the intensity runs across one band.
+    """Intensity profile across one band.
 
     The band of a reflector is 1 between its two edges (the Kossel cones at the Bragg angle) and 0 outside;
     dynamical diffraction adds an excess inside and a deficiency outside each edge, w / (1 + w^2) with w the

@@ -102,8 +102,8 @@ def write_scan(
         for start, block in blocks:
             patterns[start : start + len(block)] = block
         _put(scan.create_group("EBSD/Header"), header)
-        told = ["simulated", *(["; ".join(simulators)] if simulators else [])]
-        sem = {"beam_energy": voltage_kv, "magnification": 0, "microscope": ": ".join(told)}
+        microscope = ["simulated", *(["; ".join(simulators)] if simulators else [])]
+        sem = {"beam_energy": voltage_kv, "magnification": 0, "microscope": ": ".join(microscope)}
         _put(scan.create_group("SEM/Header"), {**sem, "working_distance": 0.0})
     return path
 
