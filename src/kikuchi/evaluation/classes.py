@@ -93,9 +93,10 @@ def confusion(predictor: EvaluatedPredictor, labels: np.ndarray, n_classes: int)
 
 
 def decided(predictor: EvaluatedPredictor, labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """Patterns by truth and by what became of them, (K + 1, K + 3).
+    """Patterns by truth and by what became of them, (K + 1, K + 4).
 
-    The columns are the answers, then ambiguous, unfamiliar and unreadable; the last row is of unknown space groups.
+    The columns are the answers, then ambiguous, unfamiliar, unreadable and mixed; the last row is of unknown
+    space groups.
     """
     d = predictor.decision
     outcome = np.where(d.status == 0, d.winner, n_classes - 1 + d.status)

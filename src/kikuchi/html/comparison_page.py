@@ -14,7 +14,7 @@ from kikuchi.html.columns import pack, quantise
 from kikuchi.html.frame import render_page, script_json
 from kikuchi.html.glossary import glossary
 from kikuchi.html.tables import Table, count, percent
-from kikuchi.maps.colours import SPACE_GROUP_COLOURS, STATUS_TONES
+from kikuchi.maps.colours import FLAT_TONES, SPACE_GROUP_COLOURS, STATUS_TONES
 from kikuchi.maps.comparison_picture import DIFFERENCES, differences
 from kikuchi.maps.point_table import PointTable
 
@@ -110,8 +110,8 @@ def _payload(first: PointTable, second: PointTable, data: Mapping[str, Any]) -> 
         "glossary": glossary(),
         "groups": [{"label": f"{g} {symbol(g)}", "colour": SPACE_GROUP_COLOURS[g]} for g in groups],
         "tones": [
-            {"colour": t.colour, "stripes": t.stripes, "slope": t.slope}
-            for t in (STATUS_TONES[s] for s in Status)
+            {"colour": FLAT_TONES[s], "stripes": STATUS_TONES[s].stripes, "slope": STATUS_TONES[s].slope}
+            for s in Status
         ],
         "differences": [{"label": label, "colour": colour} for label, colour in DIFFERENCES],
         "difference": pack(differences(first, second), "u1"),

@@ -117,7 +117,8 @@ def held_back(phase_map: PhaseMap, rule: AbstentionRule | None) -> NDArray[np.bo
     # A class that is not certified is never answered, however the slider stands.
     several |= rule.thresholds[np.maximum(decision.winner, 0)] > 1
     ambiguous = decision.status == Status.AMBIGUOUS
-    return np.isin(decision.status, (Status.UNFAMILIAR, Status.UNREADABLE)) | (ambiguous & several)
+    other = (Status.UNFAMILIAR, Status.UNREADABLE, Status.MIXED)
+    return np.isin(decision.status, other) | (ambiguous & several)
 
 
 def report_id(phase_map: PhaseMap) -> str:

@@ -34,7 +34,7 @@ def tally_table(phase_map: PhaseMap) -> Table:
         for k in named
     ]
     nothing = [None] * len(phase_map.members)
-    for status in (Status.AMBIGUOUS, Status.UNFAMILIAR, Status.UNREADABLE):
+    for status in (Status.AMBIGUOUS, Status.MIXED, Status.UNFAMILIAR, Status.UNREADABLE):
         if not counts.status_counts[status]:
             continue
         rows.append([f"no solution: {STATUS_NAMES[status]}", int(counts.status_counts[status]), *nothing])

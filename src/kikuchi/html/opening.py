@@ -58,7 +58,11 @@ def lead(phase_map: PhaseMap, rule: AbstentionRule | None) -> str:
     """
     status = phase_map.decision.status
     answered = float(np.mean(status == Status.SOLVED))
-    rest = [s for s in (Status.AMBIGUOUS, Status.UNFAMILIAR, Status.UNREADABLE) if (status == s).any()]
+    rest = [
+        s
+        for s in (Status.AMBIGUOUS, Status.MIXED, Status.UNFAMILIAR, Status.UNREADABLE)
+        if (status == s).any()
+    ]
     named = ", ".join(f"{percent(float(np.mean(status == s)))} {s.name.lower()}" for s in rest)
     text = f"{percent(answered)} of {count(phase_map.n, 'point')} answered" + (f"; {named}" if named else "")
     if rule is None:

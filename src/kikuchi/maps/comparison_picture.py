@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ensemble.abstention import STATUS_NAMES, Status
 from kikuchi.crystallography.vendor_codes import symbol
-from kikuchi.maps.colours import NO_PATTERN_COLOUR, SPACE_GROUP_COLOURS, STATUS_TONES, rgb_of
+from kikuchi.maps.colours import FLAT_TONES, NO_PATTERN_COLOUR, SPACE_GROUP_COLOURS, rgb_of
 from kikuchi.maps.frame import add_words, new_figure
 from kikuchi.maps.legend import add_legend, entry, legend_height
 from kikuchi.maps.point_table import PointTable
@@ -58,11 +58,10 @@ def comparison_picture(first: PointTable, second: PointTable) -> "Figure":
         entry(SPACE_GROUP_COLOURS[int(g)], f"{g} {symbol(int(g))}", int(c), 2 * n)
         for g, c in sorted(zip(groups, counts, strict=True), key=lambda pair: -pair[1])
     ]
-    for status in (Status.AMBIGUOUS, Status.UNFAMILIAR, Status.UNREADABLE):
+    for status in (Status.AMBIGUOUS, Status.MIXED, Status.UNFAMILIAR, Status.UNREADABLE):
         found = sum(int((t.status == status).sum()) for t in (first, second))
         if found:
-            tone = STATUS_TONES[status]
-            entries.append(entry(tone.colour, STATUS_NAMES[status], found, 2 * n))
+            entries.append(entry(FLAT_TONES[status], STATUS_NAMES[status], found, 2 * n))
     for which, (name, colour) in enumerate(DIFFERENCES):
         if (code == which).any():
             entries.append(entry(colour, name, int((code == which).sum()), n))
@@ -92,9 +91,8 @@ def comparison_picture(first: PointTable, second: PointTable) -> "Figure":
 
 
 def _painted(record: PointTable) -> NDArray[np.uint8]:
-    reasons = [STATUS_TONES[status].colour for status in Status]
     groups = rgb_of([SPACE_GROUP_COLOURS[g] for g in range(1, 231)])
-    painted = rgb_of(reasons)[record.status]
+    painted = rgb_of(FLAT_TONES)[record.status]
     solved = (record.status == 0) & (record.answer > 0)
     painted[solved] = groups[record.answer[solved].astype(int) - 1]
     return painted

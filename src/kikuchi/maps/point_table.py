@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.abstention import STATUS_NAMES
+from ensemble.abstention import STATUS_NAMES, Status
 from ensemble.errors import InputError, printable
 from kikuchi.maps.map_data import MapData, solved_space_groups
 
@@ -98,7 +98,7 @@ def read_point_table(path: str | Path) -> PointTable:
     index = _whole(table["index"], "index", file) if "index" in table else np.arange(n)
     kind = table["status_truth"].fillna("").to_numpy(object) if "status_truth" in table else None
     if "status" not in table:
-        status = np.where(answer > 0, 0, len(STATUS_NAMES) - 1).astype(np.int8)
+        status = np.where(answer > 0, 0, Status.UNREADABLE).astype(np.int8)
         name = f"the truth ({_name(path).removesuffix('.csv').removesuffix('.truth')})"
         return PointTable(name, place, index, answer, answer, status, np.full(n, np.nan), True, kind)
     codes = {name: code for code, name in enumerate(STATUS_NAMES)}

@@ -30,6 +30,8 @@ def _lines(phase_map: MapData) -> Iterator[str]:
             yield f"  {word}: {count} ({count / n:.1%})"
     for code, name in enumerate(STATUS_NAMES[1:], start=1):
         count = int((d.status == code).sum())
+        if code == Status.MIXED and not count:
+            continue  # nobody looked for two phases, or none were found
         yield f"  no solution, {name}: {count} ({count / n:.1%})"
     yield from _ambiguous(phase_map)
     if phase_map.problems:

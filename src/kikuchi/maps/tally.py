@@ -29,7 +29,7 @@ class Tally:
     solved_counts
         Patterns of each class in the map, shape (K,): those with a solution.
     status_counts
-        Patterns of each status, in the order of `ensemble.abstention.STATUS_NAMES`, shape (4,).
+        Patterns of each status, in the order of `ensemble.abstention.STATUS_NAMES`, shape (5,).
 
     Notes
     -----

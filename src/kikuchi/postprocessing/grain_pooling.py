@@ -55,15 +55,17 @@ class GrainRule:
         """Return the columns that a map carries beside its decisions, N values each.
 
         ``grain`` and ``grain_points``, its size; ``pooled_space_group``, the grain's answer as a word, empty where it
-        gives none; ``pooled_confidence``. Unreadable and unfamiliar points are no evidence. An unreadable point takes
-        its grain's answer; a grain of which more than half is unfamiliar has none.
+        gives none; ``pooled_confidence``. Unreadable, unfamiliar and mixed points are no evidence. An unreadable point
+        takes its grain's answer, a mixed one, in which two grains meet, does not; a grain of which more than half is
+        unfamiliar has none.
         """
         unfamiliar = decision.status == Status.UNFAMILIAR
-        no_evidence = unfamiliar | (decision.status == Status.UNREADABLE)
+        mixed = decision.status == Status.MIXED
+        no_evidence = unfamiliar | mixed | (decision.status == Status.UNREADABLE)
         evidence = np.where(no_evidence[:, None], np.nan, decision.probabilities)
         pooled = self.pooling.apply(evidence, grains)
         confidence = np.nan_to_num(pooled.max(axis=1), nan=0.0)
-        answered = (confidence > 0) & (confidence >= self.threshold) & ~majority(unfamiliar, grains)
+        answered = (confidence > 0) & (confidence >= self.threshold) & ~majority(unfamiliar, grains) & ~mixed
         names = np.array([str(word) for word in words], dtype=object)
         return {
             "grain": np.asarray(grains, dtype=np.int64),

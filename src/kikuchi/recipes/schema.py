@@ -167,14 +167,13 @@ class CombineTable(_Table):
 
 
 class CalibrateTable(_Table):
-    """Calibration of the pool; ``auto`` takes the simplest method as good as the lowest cross-validated log-loss.
+    """Calibration of the pool.
 
     Parameters
     ----------
     method
-        Calibration of the pool; "auto" takes the simplest of the package's own as good as the lowest
-        cross-validated log-loss. Names that begin with "netcal-" are that library's scalers, fitted by it, which
-        takes longer (`ensemble.calibration.netcal_scalers`). A fit that does not lower the log-loss is not used.
+        "auto" takes the simplest of our own that is as good as the lowest cross-validated log-loss; "netcal-..." are
+        that library's scalers (`ensemble.calibration.netcal_scalers`). What does not lower the log-loss is not used.
     """
 
     method: CalibrationName = "auto"
@@ -336,8 +335,7 @@ def load_recipe(name: str | Path | Recipe) -> Recipe:
         if group.weights is not None and group.weights not in ("imagenet", "kikuchi"):
             group = group.model_copy(update={"weights": str(path.parent / group.weights)})
         groups.append(group)
-    stream = recipe.stream
-    if stream is not None:
+    if (stream := recipe.stream) is not None:
         folders = {"masters": str(path.parent / stream.masters)}
         if stream.strangers is not None:
             folders["strangers"] = str(path.parent / stream.strangers)
@@ -356,8 +354,7 @@ def parse_recipe(text: str, name: str) -> Recipe:
 def _checked(tables: dict[str, Any], name: str) -> Recipe:
     try:
         recipe = Recipe.model_validate(tables)
-        sizes = {group.size for group in recipe.member}
-        for size in sizes:
+        for size in {group.size for group in recipe.member}:
             recipe.preparation(size)
         recipe.member_specs(classes=2, seed=0)
     except ValidationError as error:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ensemble.abstention import STATUS_NAMES, AbstentionRule, Status, decide, fit_abstention
+from ensemble.abstention import STATUS_NAMES, AbstentionRule, Status, decide, fit_abstention, with_mixed
 from ensemble.abstention.risk_control import Certificate
 from ensemble.errors import InputError
 from ensemble.pooling import combine
@@ -241,3 +241,19 @@ def test_wrong_wishes_are_refused_in_one_line(changes, says):
 def test_what_is_no_rule_is_refused():
     with pytest.raises(InputError, match="not an abstention rule"):
         AbstentionRule.from_dict({"threshold": 0.5})
+
+
+def test_mixed_patterns_have_both_classes_as_candidates_and_no_answer():
+    rule = rule_by_hand()
+    p = np.array([SURE, SURE, TORN, NAN])
+    found = decide(pool(p), p, rule, unfamiliarity=np.zeros(4), quality=np.ones(4))
+    other = np.array([2, -1, 2, 1])
+    mixed = with_mixed(found, np.array([True, False, True, True]), other)
+    names = [STATUS_NAMES[s] for s in mixed.status]
+    # What cannot be read shows no two classes either.
+    assert names == ["mixed", "solved", "mixed", "unreadable"]
+    assert mixed.candidates[0].tolist() == [True, False, True]
+    assert np.array_equal(mixed.candidates[1], found.candidates[1])
+    assert found.status[0] == Status.SOLVED
+    with pytest.raises(InputError, match="second class of its own"):
+        with_mixed(found, np.array([True, False, False, False]), found.winner)

@@ -25,7 +25,7 @@ def test_tally_counts_members_ensemble_and_statuses(four_statuses):
     assert counts.member_counts.tolist() == [[2, 2, 1], [0, 4, 1]]
     assert counts.winner_counts.tolist() == [1, 3, 1]
     assert counts.solved_counts.tolist() == [1, 1, 1]
-    assert counts.status_counts.tolist() == [3, 1, 1, 1]
+    assert counts.status_counts.tolist() == [3, 1, 1, 1, 0]
 
 
 def test_summary_is_json_with_shares_of_all_patterns(four_statuses, tmp_path):
