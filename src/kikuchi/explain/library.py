@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kikuchi.explain.explanation import import_shap
 from kikuchi.explain.gradients import at_once
 
 if TYPE_CHECKING:
@@ -84,8 +85,7 @@ class ShapLibrary:
         return keras.Model(self._member.inputs[0], combined)
 
     def _explainer(self, network: "keras.Model") -> Any:
-        import shap
-
+        shap = import_shap()
         if self.way == "shap-deep":
             from shap.explainers._deep import deep_tf
 

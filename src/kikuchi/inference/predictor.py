@@ -187,7 +187,7 @@ class Predictor(Bundle):
         numpy.ndarray
             Labels of `classes_`, shape (N,); 0, or an empty name, for unreadable patterns.
         """
-        p = self.predict_proba(patterns, static_background, rule=rule)
+        p = self._probabilities(patterns, static_background, rule)
         none = np.zeros(1, self.classes_.dtype)
         readable = np.isfinite(p).all(axis=1)
         return np.append(self.classes_, none)[np.where(readable, np.nan_to_num(p).argmax(axis=1), -1)]
@@ -224,6 +224,12 @@ class Predictor(Bundle):
         InputError
             The patterns are no array of numbers of that shape.
         """
+        return self._probabilities(patterns, static_background, rule)
+
+    def _probabilities(
+        self, patterns: Any, static_background: np.ndarray | Literal[False] | None, rule: str | None
+    ) -> np.ndarray:
+        """Return what `predict_proba` does; what it warns of is the line that called that, or `predict`."""
         preparation = self.preparation(self.members[0])
         if not isinstance(patterns, Scan | np.ndarray | list):
             patterns = open_scan(patterns)
@@ -232,13 +238,13 @@ class Predictor(Bundle):
                 warnings.warn(
                     "no static background is given, so that none is taken off; a scan in a file may have one: "
                     "static_background=False says that there is none",
-                    stacklevel=2,
+                    stacklevel=3,
                 )
             given = None if static_background is False else static_background
             patterns = scan_from_array(as_patterns(patterns), static_background=given)
         if patterns.n:
             for text in recording_warnings(patterns):
-                warnings.warn(text, stacklevel=2)
+                warnings.warn(text, stacklevel=3)
         background = background_for(patterns, preparation) if patterns.n else None
         outputs = self.member_outputs(patterns.read(slice(None)), background)
         probabilities = self.calibrated(outputs, rule)[1]
