@@ -61,7 +61,9 @@ class ShapLibrary:
         count = len(combinations)
         if count not in self._prepared:
             network = self._network(count)
-            self._prepared[count] = network, self._explainer(network)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._prepared[count] = network, self._explainer(network)
         network, explainer = self._prepared[count]
         # Explainers read the graph, and the weights of the moment they are asked at.
         network.get_layer("combinations").set_weights([combinations.T.astype(np.float32)])
