@@ -18,6 +18,7 @@ from kikuchi.bundle.among import among_candidates
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import fit_decision, member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
+from kikuchi.bundle.strangers import gated_held_out
 from kikuchi.inference.engine import MEASURED, STUDENTS
 from kikuchi.inference.exports import Shelf, engines_for, read_shelf
 from kikuchi.inference.matching_runner import MatchingRunner
@@ -105,6 +106,7 @@ class Predictor(Bundle):
         outputs = MemberOutputs.join(
             list(runner.stream((patterns[piece] for piece in pieces), static_background))
         )
+        outputs = self.gated(outputs)
         return outputs if self.candidates is None else self.candidates.narrow(outputs)
 
     def runner(self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT) -> Runner:
@@ -289,7 +291,9 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
     if shelf is None or HELD_OUT not in shelf.manifest["files"]:
         raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)
     stopping = _stopping(shelf, bundle, stop, rule)
-    held_out = _held_out(shelf, stopping)
+    # A gate was weighed with what all members say.
+    gate = None if engine in STUDENTS or stopping is not None else bundle.gate
+    held_out = gated_held_out(_held_out(shelf, stopping), gate)
     calibration, abstention = fit_decision(
         held_out, rule, bundle.recipe, bundle.classes, names=bundle.class_names
     )
@@ -300,6 +304,7 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
         stopping=stopping,
         variant=f"+{kind}" + ("" if stop == "never" else f"+{stop}-{rule}"),
         own_held_out=held_out,
+        gate=gate,
     )
 
 
