@@ -30,7 +30,14 @@ from kikuchi.simulate.scenes.microstructure import Microstructure
 from kikuchi.simulate.scenes.simulation import build_microstructure
 from kikuchi.simulate.scenes.spec import MapTable
 from reports._provenance import provenance
-from reports.adapt.baselines import by_hough, dictionary_alone, judged_overlaps, share, truth_of
+from reports.adapt.baselines import (
+    by_hough,
+    dictionary_alone,
+    divided_by_labels,
+    judged_overlaps,
+    share,
+    truth_of,
+)
 from reports.simulation.spectra import inconel_patterns
 
 HERE = Path(__file__).parent
@@ -184,6 +191,10 @@ def map_part(shared: Path, work: Path) -> dict[str, Any]:
             "adapted": bundle.manifest["adapted"],
             "promise": bundle.promised(bundle.abstentions[bundle.rule]).certificate.message,
         }
+        if "order_parameter" in table:
+            results[name]["by_ten_labels"] = divided_by_labels(
+                table["order_parameter"].to_numpy(), true == names[1], pure, SEED
+            )
         keep("maps", results)
     return results
 

@@ -42,6 +42,7 @@ from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, open_scan, recording_warnings, with_neighbours
 from kikuchi.scans.readers.image_files import ImageFiles
+from kikuchi.workflows.phase_labels import read_phase_labels
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -66,6 +67,7 @@ def map_scan(
     decide: Decide = "points",
     shape: tuple[int, int] | None = None,
     scan_name: str | None = None,
+    labels: str | Path | None = None,
     report_patterns: float | None = None,
     client: "Client | None" = None,
     progress: Progress = SILENT,
@@ -118,6 +120,9 @@ def map_scan(
         Rows and columns of the grid, where the scan's file does not say.
     scan_name
         Which scan of an HDF5 file that holds several; the first that has patterns where None.
+    labels
+        A list of `ensemble label` with the phases of some points, for a bundle that was adapted to two phases: they say
+        where to divide them by their order parameter, in the columns ``order_parameter`` and ``by_order``.
     report_patterns
         Share of the points whose patterns the report keeps, in (0, 1]; None keeps all of a map of up to some fifty
         thousand points, and as many as 200 MB hold of a larger one.
@@ -166,6 +171,7 @@ def map_scan(
     abstention = bundle.promised(abstention)
     opened = open_scan(scan, shape, scan_name)
     check_new(bundle, engine, opened)
+    labelled = None if labels is None else read_phase_labels(labels, opened, bundle.phases)
     folder = Path(out)
     check_out(folder, opened, bundle)
     opened = with_neighbours(opened, bundle.preparation(bundle.members[0]))
@@ -201,7 +207,10 @@ def map_scan(
         if is_hexagonal(phase_map):
             meta["notes"].append(NO_HEXAGONAL_CTF)
         phase_map = with_overlaps(phase_map, judge, opened, progress)
-        phase_map = with_order_parameter(phase_map, judge)
+        try:
+            phase_map = with_order_parameter(phase_map, judge, labelled)
+        except InputError as error:
+            raise InputError(error.what, path=labels, remedy=error.remedy) from error
         if not judge.phases:  # phases by name are finer than any level of symmetry
             phase_map = with_levels(phase_map, judge, rule, abstention)
         if grain_of is not None:
