@@ -1,4 +1,4 @@
-"""Which patterns to ask a person about: those whose labels would teach most, and not one question twelve times."""
+"""Choice of patterns to label: those whose labels would teach most, and different from each other."""
 
 from collections.abc import Sequence
 

@@ -121,7 +121,7 @@ def mass_outside(logits: ArrayLike, columns: Sequence[int] | NDArray[np.integer]
     return out
 
 
-def strangeness_among(
+def unfamiliarity_among(
     unfamiliarity: ArrayLike, outside: ArrayLike, known_unfamiliarity: ArrayLike, known_outside: ArrayLike
 ) -> NDArray[np.float64]:
     """Put "like nothing in training" and "none of the candidates" on one scale, and take the larger.
@@ -152,7 +152,7 @@ def strangeness_among(
     Mass that was seen among the candidates changes little, mass never seen does:
 
     >>> known = np.linspace(0, 1, 101)
-    >>> strangeness_among([0.5, 0.5], [0.5, 0.999], known, 0.98 * known).round(1).tolist()
+    >>> unfamiliarity_among([0.5, 0.5], [0.5, 0.999], known, 0.98 * known).round(1).tolist()
     [0.5, 1.7]
     """
     u, ku = (
@@ -165,7 +165,7 @@ def strangeness_among(
     )
     finite = np.isfinite(ku) & np.isfinite(ko)
     if finite.sum() < 2:
-        raise InputError("strangeness among candidates needs at least two held-out patterns of them")
+        raise InputError("unfamiliarity among candidates needs at least two held-out patterns of them")
     levels = np.linspace(0.0, 1.0, min(_KNOTS, int(finite.sum())))
     odds, scale = np.quantile(_log_odds(ko[finite]), levels), np.quantile(ku[finite], levels)
     x = _log_odds(o)

@@ -1,4 +1,4 @@
-"""How differently the members err: what a vote can gain from (Kuncheva & Whitaker, Mach. Learn. 2003)."""
+"""Diversity of the members' errors, which a vote gains from (Kuncheva & Whitaker, Mach. Learn. 2003)."""
 
 from collections.abc import Callable
 

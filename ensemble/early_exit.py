@@ -120,7 +120,7 @@ class Cascade:
 
 
 def stopped(logits: ArrayLike, stopping: Stopping) -> NDArray[np.float32]:
-    """Return the logits that a stopped run would have left: NaN where a member was spared a pattern.
+    """Return the logits that a stopped run would have left: NaN where a member was skipped at a pattern.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def stopped(logits: ArrayLike, stopping: Stopping) -> NDArray[np.float32]:
 
 
 def filled(logits: ArrayLike) -> NDArray[np.float32]:
-    """Let the members that ran speak for those that were spared: log of their mean probability.
+    """Let the members that ran speak for those that were skipped: log of their mean probability.
 
     The pool is then that of the members that ran; a vote decided by `VoteStop` keeps its winner, whatever is filled in.
     The mutual information is that of the members that ran, diluted: too small where few did.
@@ -214,7 +214,7 @@ def fit_cascade(
     agreement: float = 0.999,
     weights: ArrayLike | None = None,
 ) -> Cascade:
-    """Learn the confidence at which the members to come may be spared.
+    """Learn the confidence at which the members to come may be skipped.
 
     Parameters
     ----------

@@ -122,7 +122,7 @@ def reweighted(probabilities: ArrayLike, prior: ArrayLike, shares: ArrayLike) ->
     old, new = _as_shares(prior, p.shape[1]), _as_shares(shares, p.shape[1])
     joint = p * np.divide(new, old, out=np.zeros_like(new), where=old > 0)
     total = joint.sum(axis=1, keepdims=True)
-    # Where only classes of share 0 are possible, the pattern keeps what was said of it.
+    # Where only classes of share 0 are possible, the pattern keeps its probabilities.
     return np.where(total > 0, np.divide(joint, total, out=np.zeros_like(joint), where=total > 0), p)
 
 

@@ -4,7 +4,7 @@ Two estimates of the scan's mixture, one from the calibrated probabilities (Saer
 Computation 14, 2002: expectation maximisation; the most efficient where the probabilities are well calibrated,
 Alexandari, Kundaje & Shrikumar, ICML 2020), one from the confusion of the hard answers (black-box shift estimation,
 Lipton, Wang & Smola, ICML 2018). Where both agree and every class leaves a mark of its own, the probabilities of each
-point are corrected by Bayes' rule; where not, they are left as they are, and it is said why.
+point are corrected by Bayes' rule; where not, they are left as they are, with the reason.
 """
 
 from dataclasses import asdict, dataclass
@@ -30,8 +30,8 @@ TOLERATED = 0.02
 #: Fewer independent units of a map say too little of its mixture.
 LEAST_UNITS = 20
 
-#: Smallest singular value of the confusion matrix (columns: what is said of a class) below which the classes do not
-#: leave marks of their own: the error of the estimate grows as its inverse (Lipton et al., theorem 3).
+#: Smallest singular value of the confusion matrix (columns: answers for a class) below which the classes do
+#: not leave marks of their own: the error of the estimate grows as its inverse (Lipton et al., theorem 3).
 LEAST_SINGULAR = 0.2
 
 
@@ -55,14 +55,14 @@ class LabelShift:
     smallest_singular
         Of the held-out confusion matrix, in [0, 1]; 1 where classes are never confused.
     identified
-        Whether the mixture can be told.
+        Whether the mixture can be estimated.
     why
         In words, where it cannot; empty where it can.
     confidence
         Of the intervals, all classes together.
     merged
-        Sets of class indices that cannot be told apart, where the mixture can be told once each set is taken as one
-        class: the intervals of their classes then reach from 0 to what the set has, and those of the others hold.
+        Sets of class indices that cannot be distinguished, where the mixture can be estimated with each set taken as
+        one class: the intervals of their classes then reach from 0 to what the set has, and those of the others hold.
     """
 
     shares: tuple[float, ...]
@@ -148,8 +148,8 @@ def estimate_label_shift(
     missing = np.flatnonzero(prior == 0)
     prior = prior / prior.sum()
     n_units = int(block.max()) + 1
-    said, own = q.argmax(axis=1), p.argmax(axis=1)
-    table = _tables(block, said, k)
+    answered, own = q.argmax(axis=1), p.argmax(axis=1)
+    table = _tables(block, answered, k)
     cells = _tables(unit, y * k + own, k * k) / np.bincount(unit)[:, None]
     shares = em_shares(q, np.where(prior > 0, prior, 0.0))
     if len(missing):
@@ -159,9 +159,9 @@ def estimate_label_shift(
     bbse = bbse_shares(confusion, table.sum(axis=0))
     singular = float(np.linalg.svd(confusion / confusion.sum(axis=1, keepdims=True), compute_uv=False)[-1])
     if singular < LEAST_SINGULAR and k > 2:
-        told = _told_in_part(p, y, q, confusion, unit, block, confidence, n_draws, seed)
-        if told is not None:
-            merged, part = told
+        found = _merged_classes(p, y, q, confusion, unit, block, confidence, n_draws, seed)
+        if found is not None:
+            merged, part = found
             low, high = np.zeros(k), np.zeros(k)
             for one, classes in enumerate(merged):
                 high[list(classes)] = part.high[one]
@@ -204,7 +204,7 @@ def _confused(singular: float) -> str:
     return f"two classes are confused too often (smallest singular value of the confusion {singular:.2f})"
 
 
-def _told_in_part(
+def _merged_classes(
     p: NDArray[np.float64],
     y: NDArray[np.intp],
     q: NDArray[np.float64],
@@ -215,7 +215,7 @@ def _told_in_part(
     n_draws: int,
     seed: int,
 ) -> tuple[list[tuple[int, ...]], LabelShift] | None:
-    """Merge the classes most alike in what is said of them until the rest can be told; None where nothing is left.
+    """Merge the classes most alike in the outputs until the rest can be estimated; None where nothing is left.
 
     Merging follows the held-out patterns alone, so that the scan does not choose what is estimated of it.
     """

@@ -1,4 +1,4 @@
-"""How the error falls with the number of training patterns, and how many more would reach a target."""
+"""Learning curves: error against the number of training patterns, and how many more would reach a target."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from ensemble.validation import as_count, as_number, as_scores, as_share
 _RESAMPLES = 200
 _EXPONENTS = np.arange(4, 601) / 200
 _MOST = 1e7
-"""Numbers of patterns beyond this are told as out of reach."""
+"""Numbers of patterns beyond this are reported as out of reach."""
 
 
 @dataclass(frozen=True)

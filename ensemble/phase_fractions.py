@@ -15,7 +15,7 @@ from ensemble.errors import InputError
 from ensemble.validation import as_count, as_groups, as_indices, as_labels, as_number, as_share
 
 ABSTAINED = -1
-"""Outcome of a pattern that is of a known class, but ambiguous."""
+"""Outcome of a pattern that is of a known class, or of two, but has no answer: ambiguous or mixed."""
 LEFT_OUT = -2
 """Outcome of a pattern that is of no known class, or is no pattern: unfamiliar or unreadable."""
 
@@ -72,18 +72,18 @@ def outcomes(status: ArrayLike, winner: ArrayLike) -> NDArray[np.int16]:
     Returns
     -------
     numpy.ndarray
-        Class index where solved, `ABSTAINED` where ambiguous, else `LEFT_OUT`, shape (N,).
+        Class index where solved, `ABSTAINED` where ambiguous or mixed, else `LEFT_OUT`, shape (N,).
 
     Examples
     --------
-    >>> outcomes([0, 1, 2, 3], [4, 4, 4, 4]).tolist()
-    [4, -1, -2, -2]
+    >>> outcomes([0, 1, 2, 3, 4], [4, 4, 4, 4, 4]).tolist()
+    [4, -1, -2, -2, -1]
     """
-    s = as_indices(status, "status", high=3)
+    s = as_indices(status, "status", high=4)
     first = as_indices(winner, "winner", (len(s),), low=-1)
     if (first[s == 0] < 0).any():
         raise InputError("a solved pattern has no winner")
-    return np.where(s == 0, first, np.where(s == 1, ABSTAINED, LEFT_OUT)).astype(np.int16)
+    return np.where(s == 0, first, np.where((s == 1) | (s == 4), ABSTAINED, LEFT_OUT)).astype(np.int16)
 
 
 def phase_fractions(
@@ -370,7 +370,7 @@ def _least_squares(theta: NDArray[np.float64], frequency: NDArray[np.float64]) -
     """
     weighted = theta / np.maximum(frequency, 1e-9)[:, None, :]
     normal = np.matmul(weighted, theta.transpose(0, 2, 1))
-    # Classes that no outcome tells apart make the matrix singular.
+    # Classes that no outcome distinguishes make the matrix singular.
     ridge = 1e-9 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(theta.shape[1])
     right = np.matmul(weighted, frequency[:, :, None])
     start = np.maximum(np.linalg.solve(normal + ridge, right)[:, :, 0], 1e-6)

@@ -31,7 +31,7 @@ _CHUNK_BYTES = 4 * 2**20
 
 @dataclass(frozen=True)
 class DropoutDraws:
-    """What T dropout draws of each member come to: enough for every statistic, whatever T.
+    """Summary of T dropout draws of each member: enough for every statistic, whatever T.
 
     Attributes
     ----------

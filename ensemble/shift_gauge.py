@@ -1,8 +1,8 @@
-"""Is this scan like what was certified? A two-sample test of what is said and seen of it, before any promise.
+"""Shift gauge: a two-sample test whether a scan is like what was certified, before any promise.
 
 Rabanser, Günnemann & Lipton, "Failing loudly" (NeurIPS 2019) find that univariate tests of a classifier's outputs,
 corrected for their number, detect most shifts that harm it. Only independent units may enter: one point of a grain or
-block. Two situations are told apart:
+block. Two situations are distinguished:
 
 - the scan has many units of the kind that was held out (grains, blocks): Kolmogorov-Smirnov tests, one a feature,
   Bonferroni over the features (`compare_units`);

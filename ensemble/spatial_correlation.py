@@ -1,4 +1,4 @@
-"""How far neighbours of a map depend on each other, and the blocks that may count as independent.
+"""Dependence of a map's neighbours on each other, and the blocks that may count as independent.
 
 An interval, a test or a certificate that takes the points of one grain as independent is too sure of itself. Where the
 grains are not known, the map's own autocorrelation says how large a block must be.

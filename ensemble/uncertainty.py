@@ -1,4 +1,4 @@
-"""How unsure an ensemble is, and which part of it more data could remove.
+"""Uncertainty of an ensemble, and the part of it that more data could remove.
 
 Two quantities are often mixed up and are kept apart here: the *entropy of the mean* is the total
 uncertainty; the *mean of the entropies* is its aleatoric part. Their difference, the mutual information

@@ -17,6 +17,9 @@ def evaluate(
         typer.Argument(help="Another labelled dataset; the bundle's own test patterns if not given."),
     ] = None,
     out: Out = Path("evaluation"),
+    netcal: Annotated[
+        bool, typer.Option("--netcal", help="Also what the library netcal says of the calibration.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -25,5 +28,5 @@ def evaluate(
         load_keras()
     import kikuchi
 
-    evaluation = kikuchi.evaluate(run, dataset, out, progress=progress(quiet))
+    evaluation = kikuchi.evaluate(run, dataset, out, netcal=netcal, progress=progress(quiet))
     result(evaluation, as_json)

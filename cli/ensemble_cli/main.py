@@ -14,6 +14,7 @@ from ensemble_cli import (
     demo,
     evaluate,
     explain,
+    export,
     extend,
     fit,
     info,
@@ -65,6 +66,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "extend": (extend.extend, "ensemble extend run labels.csv --out run2"),
     "learn-curve": (learning_curve.learn_curve, "ensemble learn-curve dataset.toml --out curve"),
     "accelerate": (accelerate.accelerate, "ensemble accelerate run dataset.toml"),
+    "export": (export.export, "ensemble export run --out ensemble.onnx"),
     "info": (info.info, "ensemble info scan.h5oina"),
 }
 for _name, (_command, _example) in COMMANDS.items():

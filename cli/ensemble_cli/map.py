@@ -58,6 +58,13 @@ def map_scan(
     decide: Annotated[
         Decide, typer.Option("--decide", help="Whose answer the map shows; grains goes with --grains.")
     ] = "points",
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels",
+            help="A filled list of `ensemble label` that says where to divide the two phases of an adapted bundle.",
+        ),
+    ] = None,
     engine: Annotated[
         EngineName,
         typer.Option("--engine", help="What runs the members; other than auto and keras see accelerate."),
@@ -119,6 +126,7 @@ def map_scan(
             promise=promise,
             grains=grains,
             decide=decide,
+            labels=labels,
             report_patterns=report_patterns,
             shape=read_shape(shape),
             scan_name=scan_name,

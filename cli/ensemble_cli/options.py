@@ -42,7 +42,7 @@ Promise = Annotated[
 ]
 Shape = Annotated[
     str | None,
-    typer.Option("--shape", help="Rows and columns of the grid, e.g. 40,60, where the scan does not tell."),
+    typer.Option("--shape", help="Rows and columns of the grid, e.g. 40,60, where the scan does not say."),
 ]
 ScanName = Annotated[
     str | None,

@@ -24,14 +24,14 @@ _LOOSE = 1e-3
 
 @dataclass(frozen=True)
 class AnsweredVerdict:
-    """What is promised of the answers with one class.
+    """Promise about the answers with one class.
 
     Attributes
     ----------
     index
         Class index.
     kept
-        Whether the asked risk is certified, and the class answered.
+        Whether the target risk is certified, and the class answered.
     threshold
         Smallest confidence that is answered with it; `NEVER` where it is not.
     n_answered, n_errors

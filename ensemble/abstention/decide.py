@@ -1,6 +1,6 @@
 """Decide, for every pattern, whether to answer and if not, why."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -9,16 +9,17 @@ from numpy.typing import ArrayLike, NDArray
 from ensemble.abstention.rule import AbstentionRule
 from ensemble.errors import InputError
 from ensemble.pooling import Combined
-from ensemble.validation import as_numbers, as_probabilities
+from ensemble.validation import as_indices, as_numbers, as_probabilities
 
 
 class Status(IntEnum):
-    """What became of a pattern."""
+    """Status of a pattern."""
 
     SOLVED = 0
     AMBIGUOUS = 1
     UNFAMILIAR = 2
     UNREADABLE = 3
+    MIXED = 4
 
 
 STATUS_NAMES: tuple[str, ...] = tuple(s.name.lower() for s in Status)
@@ -37,7 +38,7 @@ class Decision:
         only where the status is solved.
     candidates
         Classes that could be right, shape (N, K): the winner alone where solved, at least two classes where
-        ambiguous, none where unfamiliar or unreadable.
+        ambiguous, the two that overlap where mixed, none where unfamiliar or unreadable.
     probabilities
         Calibrated, shape (N, K); NaN where a member gave NaN.
     confidence
@@ -129,6 +130,45 @@ def decide(
         quality=clarity,
         votes=combined.votes,
     )
+
+
+def with_mixed(decision: Decision, where: ArrayLike, second: ArrayLike) -> Decision:
+    """Say of patterns that two known classes overlap in them; both are then the candidates, and neither the answer.
+
+    Parameters
+    ----------
+    decision
+        As `decide` returns it.
+    where
+        Whether a pattern shows two classes, shape (N,), bool. Patterns that are unreadable, and those without a
+        winner, stay what they are.
+    second
+        The other class of each, shape (N,); read only where `where` is true.
+
+    Returns
+    -------
+    Decision
+        The decision with `Status.MIXED` there.
+
+    Raises
+    ------
+    InputError
+        If a shape is wrong, or a second class is none of the K, or the winner itself.
+    """
+    n, k = decision.candidates.shape
+    found = np.asarray(where)
+    if found.shape != (n,) or found.dtype != bool:
+        raise InputError(f"which of {n} patterns are mixed is told by as many truth values")
+    found = found & (decision.status != Status.UNREADABLE) & (decision.winner >= 0)
+    other = as_indices(second, "the second class", (n,), low=-1)[found]
+    if (other < 0).any() or (other >= k).any() or (other == decision.winner[found]).any():
+        raise InputError("a mixed pattern needs a second class of its own")
+    candidates = decision.candidates.copy()
+    candidates[found] = False
+    rows = np.flatnonzero(found)
+    candidates[rows, decision.winner[rows]] = candidates[rows, other] = True
+    status = np.where(found, np.int8(Status.MIXED), decision.status).astype(np.int8)
+    return replace(decision, status=status, candidates=candidates)
 
 
 def _candidates(

@@ -19,13 +19,13 @@ _REACH = (1 / 16, 2.0)
 
 @dataclass(frozen=True)
 class LevelRule:
-    """How sure each level must be before it is answered.
+    """Thresholds of confidence that each level must reach to be answered.
 
     Attributes
     ----------
     thresholds
         Smallest probability of a node that is answered, one a level from coarse to fine; above 1 for never.
-    asked_risk, confidence
+    target_risk, confidence
         Allowed share of wrong answers, over all levels together, and the probability with which it must hold.
     certified
         Whether that is certified.
@@ -36,7 +36,7 @@ class LevelRule:
     """
 
     thresholds: tuple[float, ...]
-    asked_risk: float
+    target_risk: float
     confidence: float
     certified: bool
     bound: float

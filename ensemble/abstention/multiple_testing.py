@@ -45,7 +45,7 @@ def binomial_p_value(errors: ArrayLike, n: ArrayLike, risk: float) -> NDArray[np
 
 
 def hochberg(p_values: ArrayLike, level: float = 0.05) -> NDArray[np.bool_]:
-    """Which hypotheses Hochberg's step-up procedure rejects, family-wise at a level.
+    """Hypotheses that Hochberg's step-up procedure rejects, family-wise at a level.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Is this like anything seen in training? Scores of unfamiliarity; higher = stranger, always."""
+"""Scores of unfamiliarity, how unlike training a pattern is; higher is always less familiar."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

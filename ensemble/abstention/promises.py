@@ -1,6 +1,6 @@
-"""What is promised about the answers: for the held-out mixture, for any mixture of materials, or class by class.
+"""Promises about the answers: for the held-out mixture, for any mixture of materials, or class by class.
 
-- ``mixture``: of all answers at most the asked risk is wrong, *if the scan is mixed as the held-out patterns are*.
+- ``mixture``: of all answers at most the target risk is wrong, *if the scan is mixed as the held-out patterns are*.
 - ``material``: of the answers to each true material; so whatever the mixture (`ensemble.abstention.stratified`).
 - ``class``: of the answers with each class, for the scan's own mixture, which must be estimated
   (`ensemble.abstention.answered_class`).
@@ -187,13 +187,13 @@ def _certificate(
     worst: ClassVerdict | AnsweredVerdict | None,
     message: str,
 ) -> Certificate:
-    said = testing.answerable & (testing.confidence >= thresholds[testing.answer])
-    errors, answered = int((said & (testing.answer != testing.label)).sum()), int(said.sum())
+    here = testing.answerable & (testing.confidence >= thresholds[testing.answer])
+    errors, answered = int((here & (testing.answer != testing.label)).sum()), int(here.sum())
     least = float(thresholds[thresholds < NEVER].min(initial=1.0))
     bound = 1.0 if worst is None else worst.bound
     n, k = (0, 0) if worst is None else (worst.n_answered, worst.n_errors)
     return Certificate(
-        asked_risk=risk,
+        target_risk=risk,
         confidence=confidence,
         certified=worst is not None,
         certified_risk=1.0 if worst is None else risk,

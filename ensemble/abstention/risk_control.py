@@ -22,18 +22,18 @@ _ROUND_OFF = 1e-3
 
 @dataclass(frozen=True)
 class Certificate:
-    """What was asked, and what the held-out data can certify.
+    """Target risk, and the risk that the held-out data can certify.
 
     Attributes
     ----------
-    asked_risk
+    target_risk
         Largest error rate among the answered that the user allows.
     confidence
         Probability, over the draw of the held-out data, with which the certified risk holds.
     certified
-        Whether the asked risk is certified.
+        Whether the target risk is certified.
     certified_risk
-        What is certified: the asked risk, or else the smallest that can be; 1 where nothing can.
+        What is certified: the target risk, or else the smallest that can be; 1 where nothing can.
     threshold
         Smallest confidence that is answered.
     n_tested
@@ -45,7 +45,7 @@ class Certificate:
     bound
         Exact upper bound (Clopper-Pearson) on the selective risk at the threshold.
     more_without_errors
-        Further answered held-out patterns, all right, that would certify the asked risk; 0 if it is.
+        Further answered held-out patterns, all right, that would certify the target risk; 0 if it is.
     more_at_seen_rate
         The same if errors go on at the rate seen; None where that rate can never certify it.
     message
@@ -54,7 +54,7 @@ class Certificate:
         Class indices that no held-out pattern of the test belongs to: nothing is promised of them.
     """
 
-    asked_risk: float
+    target_risk: float
     confidence: float
     certified: bool
     certified_risk: float
@@ -292,7 +292,7 @@ def certify(
     bare = answers_needed(risk, confidence, errors=k, answered=n)
     seen = answers_needed(risk, confidence, errors=k, answered=n, rate=k / n if n else 0.0)
     return Certificate(
-        asked_risk=risk,
+        target_risk=risk,
         confidence=confidence,
         certified=certified,
         certified_risk=risk if certified else bound,

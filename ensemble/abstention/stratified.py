@@ -34,15 +34,15 @@ Verdict = Literal["kept", "silent", "unknown"]
 
 @dataclass(frozen=True)
 class ClassVerdict:
-    """What is promised of one class, over the worst of its materials.
+    """Promise about one class, over the worst of its materials.
 
     Attributes
     ----------
     index
         Class index.
     verdict
-        ``"kept"``: answered, and of the answers to each of its materials at most the asked risk is wrong.
-        ``"silent"``: never answered, and at most the asked risk of its materials' patterns is answered as another
+        ``"kept"``: answered, and of the answers to each of its materials at most the target risk is wrong.
+        ``"silent"``: never answered, and at most the target risk of its materials' patterns is answered as another
         class. ``"unknown"``: neither could be certified; it is never answered either.
     threshold
         Smallest confidence with which the class is answered; `NEVER` where it is not.
@@ -70,7 +70,7 @@ class ClassVerdict:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the ensemble would say of held-out units, each of them independent of the others.
+    """Answers of the ensemble for held-out units, each of them independent of the others.
 
     Attributes
     ----------
@@ -143,14 +143,14 @@ def count_answers(answers: Answers, thresholds: NDArray[np.floating]) -> _Count:
         Counts, shape (K,) each.
     """
     materials, first, which = np.unique(answers.material, return_index=True, return_inverse=True)
-    said = answers.answerable & (answers.confidence >= thresholds[answers.answer])
-    wrong = said & (answers.answer != answers.label)
+    answered = answers.answerable & (answers.confidence >= thresholds[answers.answer])
+    wrong = answered & (answers.answer != answers.label)
     size = len(materials)
     return _Count(
         materials,
         answers.label[first],
         np.bincount(which, minlength=size),
-        np.bincount(which, said, size).astype(np.int64),
+        np.bincount(which, answered, size).astype(np.int64),
         np.bincount(which, wrong, size).astype(np.int64),
     )
 
@@ -201,8 +201,8 @@ def plan_thresholds(
         if not silenced[label] and not _can_pass(counts, worst, risk, confidence, scale):
             silenced[label], thresholds[label] = True, NEVER
             continue
-        said = planning.answerable & (planning.confidence >= thresholds[planning.answer])
-        own = said & (planning.material == counts.materials[worst]) & (planning.answer != planning.label)
+        answered = planning.answerable & (planning.confidence >= thresholds[planning.answer])
+        own = answered & (planning.material == counts.materials[worst]) & (planning.answer != planning.label)
         least = np.flatnonzero(own)[np.argmin(planning.confidence[own])]
         taker = int(planning.answer[least])
         thresholds[taker] = np.nextafter(planning.confidence[least], NEVER)
@@ -262,7 +262,7 @@ def certify_materials(
     verdicts = []
     for c in range(path.shape[1]):
         own = np.flatnonzero(counts.label == c)
-        said: Verdict = "unknown" if c in failed else ("silent" if silenced[c] else "kept")
+        verdict: Verdict = "unknown" if c in failed else ("silent" if silenced[c] else "kept")
         if not len(own):
             verdicts.append(ClassVerdict(c, "unknown", NEVER, -1, 0, 0, 0, 1.0))
             continue
@@ -270,7 +270,7 @@ def certify_materials(
         verdicts.append(
             ClassVerdict(
                 index=c,
-                verdict=said,
+                verdict=verdict,
                 threshold=float(thresholds[c]),
                 material=int(counts.materials[worst]),
                 n_tested=int(counts.n[worst]),

@@ -3,17 +3,36 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.calibration.binning import apply_histogram, apply_isotonic, fit_histogram, fit_isotonic
+from ensemble.calibration.netcal_scalers import APPLY_AS_NETCAL, FIT_BY_NETCAL
 from ensemble.calibration.scaling import apply_beta, apply_vector, fit_beta, fit_vector
 from ensemble.calibration.temperature import apply_temperature, fit_temperature
 from ensemble.errors import InputError
 from ensemble.metrics.proper import log_loss, log_loss_per_pattern
 from ensemble.validation import as_choice, as_labels, as_names, as_probabilities
+
+CalibrationName = Literal[
+    "auto",
+    "none",
+    "temperature",
+    "vector",
+    "beta",
+    "isotonic",
+    "histogram",
+    "netcal-temperature",
+    "netcal-logistic",
+    "netcal-beta",
+    "netcal-histogram",
+    "netcal-isotonic",
+    "netcal-bbq",
+    "netcal-enir",
+]
+"""What may be asked for by name, as recipes do."""
 
 _FIT: dict[str, Callable[..., dict[str, Any]]] = {
     "none": lambda probabilities, labels: {},
@@ -32,10 +51,21 @@ _APPLY: dict[str, Callable[..., NDArray[np.float64]]] = {
     "histogram": apply_histogram,
 }
 METHODS: tuple[str, ...] = tuple(_FIT)
-"""From the simplest to the most flexible."""
+"""The package's own, from the simplest to the most flexible: what ``auto`` chooses from."""
+
+_FIT |= FIT_BY_NETCAL
+_APPLY |= APPLY_AS_NETCAL
+NETCAL_METHODS: tuple[str, ...] = tuple(FIT_BY_NETCAL)
+"""netcal's scalers, which are fitted by netcal; asked for by name, as its import alone takes seconds."""
 
 _LEAST_PER_CLASS = {"vector": 20, "beta": 50, "isotonic": 200, "histogram": 200}
 """Held-out patterns of the rarest class below which ``auto`` does not try a method."""
+
+_EVERY_CLASS = {*_LEAST_PER_CLASS, *NETCAL_METHODS} - {"netcal-temperature"}
+"""Methods that fit something to every class."""
+
+_ANY_SHAPE = {"isotonic", "histogram", "netcal-isotonic", "netcal-histogram", "netcal-bbq", "netcal-enir"}
+"""Methods that can follow their own patterns as closely as they like: those say nothing of the next ones."""
 
 _LEAST_IN_ALL = 10
 _FOLDS = 5
@@ -50,7 +80,7 @@ class Calibration:
     Attributes
     ----------
     method
-        One of `METHODS`, never ``"auto"``: what was chosen.
+        One of `METHODS` or `NETCAL_METHODS`, never ``"auto"``: what was chosen.
     n_classes
         K.
     parameters
@@ -100,7 +130,7 @@ class Calibration:
             calibration = cls(d["method"], int(d["n_classes"]), dict(d["parameters"]), dict(d["report"]))
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError(f"not a calibration: {error!r}") from error
-        if calibration.method not in METHODS:
+        if calibration.method not in _FIT:
             raise InputError(f"unknown calibration method {calibration.method!r}")
         return calibration
 
@@ -123,8 +153,10 @@ def fit_calibration(
     labels
         True class indices, shape (N,).
     method
-        One of `METHODS`, or ``"auto"``: the simplest method whose cross-validated log-loss is within one
-        standard error of the smallest. Methods that the split cannot carry are left out with a warning.
+        One of `METHODS`, or ``"auto"``: the simplest of them whose cross-validated log-loss is within one
+        standard error of the smallest; those that the split cannot carry are left out with a warning. Or one
+        of `NETCAL_METHODS`: netcal fits it, in float64, and it is kept and applied as plain numbers. Its
+        functions of one class are kept 1 / (n + 2) away from 0 and 1, as the package's own.
     names
         Of the K classes, for messages.
     seed
@@ -133,7 +165,7 @@ def fit_calibration(
     Returns
     -------
     Calibration
-        The calibration. Where fitting failed to lower the log-loss, it warns and returns ``"none"``.
+        The calibration. Where fitting failed, or did not lower the log-loss, it warns and returns ``"none"``.
 
     Raises
     ------
@@ -148,7 +180,7 @@ def fit_calibration(
     >>> fitted.apply([[0.8, 0.2]]).round(2).tolist()
     [[0.6, 0.4]]
     """
-    as_choice(method, ("auto", *METHODS), "calibration method")
+    as_choice(method, ("auto", *METHODS, *NETCAL_METHODS), "calibration method")
     p = as_probabilities(probabilities, finite=False)
     y = as_labels(labels, *p.shape)
     words = as_names(names, p.shape[1])
@@ -157,25 +189,64 @@ def fit_calibration(
     if len(y) == 0:
         raise InputError("no readable held-out patterns to calibrate on")
     report: dict[str, Any] = {"n": len(y)}
-    if method == "auto":
+    chosen_by_name = method != "auto"
+    if not chosen_by_name:
         method, choice = _choose(p, y, words, seed)
         report |= choice
     missing = np.flatnonzero(np.bincount(y, minlength=p.shape[1]) == 0)
-    if method in _LEAST_PER_CLASS and len(missing):
+    if method in _EVERY_CLASS and len(missing):
         raise InputError(
             f"{method} calibration needs every class, and {words[missing[0]]} has no held-out pattern",
             remedy="hold out patterns of it, or use temperature",
         )
-    parameters = _FIT[method](p, y)
-    before, after = log_loss(p, y), log_loss(_APPLY[method](p, parameters), y)
-    if not after <= before + 1e-6:
-        warnings.warn(
-            f"{method} calibration raised the log-loss from {before:.4f} to {after:.4f} and is not used",
-            stacklevel=2,
-        )
+    before = log_loss(p, y)
+    parameters, after, failure = _guarded(method, p, y, before)
+    if chosen_by_name and not failure and method in _ANY_SHAPE:
+        losses, failure = _guarded_by_others(method, p, y, seed)
+        report |= losses
+    if failure:
+        warnings.warn(f"{failure}: no calibration is used", stacklevel=2)
         method, parameters, after = "none", {}, before
     report |= {"log_loss_before": before, "log_loss_after": after}
     return Calibration(method, p.shape[1], parameters, report)
+
+
+def _guarded(
+    method: str, p: NDArray[np.float64], y: NDArray[np.intp], before: float
+) -> tuple[dict[str, Any], float, str]:
+    """Parameters, the log-loss with them, and why they must not be used ("" where they may).
+
+    One guard for every method and library: what is fitted to lower the log-loss of these patterns has to lower it.
+    """
+    try:
+        parameters = _FIT[method](p, y)
+        after = log_loss(_APPLY[method](p, parameters), y)
+    except InputError as error:
+        if method not in NETCAL_METHODS:
+            raise
+        return {}, before, f"{method} calibration failed: {error}"
+    if after <= before + 1e-6:
+        return parameters, after, ""
+    return {}, before, f"{method} calibration raised the log-loss from {before:.4f} to {after:.4f}"
+
+
+def _guarded_by_others(
+    method: str, p: NDArray[np.float64], y: NDArray[np.intp], seed: int
+) -> tuple[dict[str, Any], str]:
+    """Cross-validated log-losses, and why the method must not be used: fitted to some, it has to help others."""
+    if len(y) < _LEAST_IN_ALL:
+        return {}, f"{len(y)} patterns are fewer than the {_LEAST_IN_ALL} that {method} calibration needs"
+    try:
+        losses = _cross_validate(p, y, ["none", method], seed)
+    except InputError as error:
+        return {}, f"{method} calibration failed: {error}"
+    means = {m: float(values.mean()) for m, values in losses.items()}
+    if means[method] <= means["none"] + 1e-6:
+        return {"cross_validated": means}, ""
+    return {"cross_validated": means}, (
+        f"{method} calibration raised the log-loss of patterns it was not fitted to from {means['none']:.4f} "
+        f"to {means[method]:.4f}"
+    )
 
 
 def _choose(

@@ -1,4 +1,4 @@
-"""How good the probabilities, the abstentions and the detections are."""
+"""Metrics of probabilities, abstentions and detections."""
 
 from ensemble.metrics.agreement import agreement_table, cohen_kappa
 from ensemble.metrics.bootstrap import Interval, bootstrap_interval

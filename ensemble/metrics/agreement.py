@@ -1,4 +1,4 @@
-"""How far two sets of answers agree, and how far beyond chance."""
+"""Agreement of two sets of answers, also beyond chance."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

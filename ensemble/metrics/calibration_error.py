@@ -1,4 +1,4 @@
-"""How far confidences are from frequencies."""
+"""Calibration errors: distance of confidences from frequencies."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args

@@ -12,7 +12,7 @@ from ensemble.validation import as_count, as_indices
 
 @dataclass(frozen=True)
 class ClassReport:
-    """How well each class is recognised.
+    """Recognition of each class.
 
     Attributes
     ----------

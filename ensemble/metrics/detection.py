@@ -1,4 +1,4 @@
-"""How well a score tells unfamiliar from familiar."""
+"""Separation of unfamiliar from familiar by a score."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,9 +27,9 @@ def auroc(familiar: ArrayLike, unfamiliar: ArrayLike) -> float:
     """
     from sklearn.metrics import roc_auc_score
 
-    known, strange = _scores(familiar, unfamiliar)
-    truth = np.repeat([0, 1], [len(known), len(strange)])
-    return float(roc_auc_score(truth, np.concatenate([known, strange])))
+    known, unknown = _scores(familiar, unfamiliar)
+    truth = np.repeat([0, 1], [len(known), len(unknown)])
+    return float(roc_auc_score(truth, np.concatenate([known, unknown])))
 
 
 def fpr_at(familiar: ArrayLike, unfamiliar: ArrayLike, familiar_share: float = 0.95) -> float:
@@ -52,14 +52,14 @@ def fpr_at(familiar: ArrayLike, unfamiliar: ArrayLike, familiar_share: float = 0
     >>> fpr_at([1.0, 2.0, 3.0, 4.0], [3.5, 5.0], 1.0)
     0.5
     """
-    known, strange = _scores(familiar, unfamiliar)
+    known, unknown = _scores(familiar, unfamiliar)
     as_share(familiar_share, "the familiar share", one=True)
-    return float((strange <= np.quantile(known, familiar_share, method="higher")).mean())
+    return float((unknown <= np.quantile(known, familiar_share, method="higher")).mean())
 
 
 def _scores(familiar: ArrayLike, unfamiliar: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     known = as_scores(familiar, "scores of familiar patterns")
-    strange = as_scores(unfamiliar, "scores of unfamiliar patterns")
-    if not len(known) or not len(strange):
+    unknown = as_scores(unfamiliar, "scores of unfamiliar patterns")
+    if not len(known) or not len(unknown):
         raise InputError("detection needs at least one finite score of each kind")
-    return known, strange
+    return known, unknown

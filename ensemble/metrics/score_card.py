@@ -44,7 +44,7 @@ METRICS: dict[str, Metric] = {
     "coverage_at_5_percent_risk": _by_confidence(coverage_at_risk, 0.05),
     "risk_at_90_percent_coverage": _by_confidence(risk_at_coverage, 0.9),
 }
-"""What is computed, by name; selective metrics abstain on the largest probability."""
+"""Metrics by name; selective metrics abstain on the largest probability."""
 
 
 def score_card(

@@ -1,4 +1,4 @@
-"""What abstaining buys: risk among the answered against the share answered."""
+"""Selective risk: errors among the answered against the share answered."""
 
 from typing import NamedTuple
 

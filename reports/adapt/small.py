@@ -20,7 +20,7 @@ from kikuchi.scans import open_scan
 from kikuchi.simulate import load_master, simulate_map
 from kikuchi.simulate.scenes.microstructure import voronoi_grains
 from reports._provenance import provenance
-from reports.adapt.contenders import dictionary_alone, share
+from reports.adapt.baselines import dictionary_alone, divided_by_labels, share
 from reports.adapt.study import DETECTOR, MICROSCOPE, master_file
 
 SEED = 3
@@ -70,6 +70,16 @@ def judged(stem: str, shared: Path, work: Path) -> dict[str, Any]:
     assert phase_map.orientations is not None
     turns = Rotation.from_euler(np.deg2rad(truth[["phi1", "Phi", "phi2"]].to_numpy()[right]))
     off = Orientation(phase_map.orientations[right], symmetry=Oh) - Orientation(turns.data, symmetry=Oh)
+    order: dict[str, Any] = {}
+    if "order_parameter" in table:
+        order = {
+            "error_away_from_boundaries_by_the_mixture": share(
+                (table["by_order"] != true)[pure].to_numpy(), grain[pure]
+            ),
+            "by_ten_labels": divided_by_labels(
+                table["order_parameter"].to_numpy(), (true == names[1]).to_numpy(), pure, SEED
+            ),
+        }
     return {
         "phases": SCENES[stem],
         "points": len(table),
@@ -84,6 +94,7 @@ def judged(stem: str, shared: Path, work: Path) -> dict[str, Any]:
         "misorientation_deg": {"median": np.rad2deg(np.median(off.angle)), "largest": np.rad2deg(off.angle.max())},
         "true_pattern_centre": [float(truth[c].median()) for c in ("pcx", "pcy", "pcz")],
         "adapted": bundle.manifest["adapted"],
+        "order_parameter": order,
         "promise": bundle.promised(bundle.abstentions[bundle.rule]).certificate.message,
     }  # fmt: skip
 

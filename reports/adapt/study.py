@@ -22,14 +22,22 @@ import kikuchi
 from ensemble.errors import InputError
 from kikuchi._support.progress import SILENT
 from kikuchi.matching.storage import load_matcher
+from kikuchi.matching.telling_planes import telling_planes
 from kikuchi.scans import Scan, open_scan, scan_from_array
-from kikuchi.simulate import Detector, Microscope, load_master, simulate_map
+from kikuchi.simulate import Detector, Microscope, load_master, load_structure, simulate_map
 from kikuchi.simulate.detector.distribution import between, log_between
 from kikuchi.simulate.scenes.microstructure import Microstructure
 from kikuchi.simulate.scenes.simulation import build_microstructure
 from kikuchi.simulate.scenes.spec import MapTable
 from reports._provenance import provenance
-from reports.adapt.contenders import by_hough, dictionary_alone, judged_overlaps, share, truth_of
+from reports.adapt.baselines import (
+    by_hough,
+    dictionary_alone,
+    divided_by_labels,
+    judged_overlaps,
+    share,
+    truth_of,
+)
 from reports.simulation.spectra import inconel_patterns
 
 HERE = Path(__file__).parent
@@ -183,6 +191,10 @@ def map_part(shared: Path, work: Path) -> dict[str, Any]:
             "adapted": bundle.manifest["adapted"],
             "promise": bundle.promised(bundle.abstentions[bundle.rule]).certificate.message,
         }
+        if "order_parameter" in table:
+            results[name]["by_ten_labels"] = divided_by_labels(
+                table["order_parameter"].to_numpy(), true == names[1], pure, SEED
+            )
         keep("maps", results)
     return results
 
@@ -201,10 +213,10 @@ def network_part(shared: Path, work: Path) -> dict[str, Any]:
         table, truth = pd.read_csv(work / f"{file.stem}.networks.maps" / "map.csv"), truth_of(file)
         pure = (truth["phase"].isin(names) & (truth["status_truth"] == "known")).to_numpy()
         true, grain = truth["phase"].to_numpy(), truth["grain"].to_numpy()
-        said = phase_map.member_probabilities
+        probabilities = phase_map.member_probabilities
         given = {
-            "matcher alone": said[0],
-            "networks alone": said[1:].mean(axis=0),
+            "matcher alone": probabilities[0],
+            "networks alone": probabilities[1:].mean(axis=0),
             "both": phase_map.decision.probabilities,
         }
         answered = (table["status"] == "solved").to_numpy() & pure
@@ -293,26 +305,42 @@ def pair_part(shared: Path, work: Path) -> dict[str, Any]:
         }  # fmt: skip
         label = f"{one} / {other}"
         file = recorded(f"{one}-{other}", entry, shared, work)
-        clock = time.perf_counter()
+        clock, cpu = time.perf_counter(), time.process_time()
         try:
             bundle = kikuchi.adapt(file, [one, other], work / f"{one}-{other}.run", seed=SEED)
         except InputError as error:
-            results[label] = {"refused": error.what}
+            results[label] = {"refused": error.what, "cpu_seconds": time.process_time() - cpu}
             keep("pairs", results)
             continue
         kikuchi.map_scan(file, bundle, work / f"{one}-{other}.maps", progress=SILENT)
-        table = pd.read_csv(work / f"{one}-{other}.maps" / "map.csv")
-        truth = pd.read_csv(file.with_name(f"{file.stem}.truth.csv"))
+        seconds, cpu_seconds = time.perf_counter() - clock, time.process_time() - cpu
+        table, truth = pd.read_csv(work / f"{one}-{other}.maps" / "map.csv"), truth_of(file)
         pure = (truth["status_truth"] == "known").to_numpy()
-        best = table[[f"p_{one}", f"p_{other}"]].idxmax(axis=1).str[2:]
-        wrong = (best != truth["phase"]).to_numpy()
+        said = np.log(np.maximum(table[[f"p_{one}", f"p_{other}"]].to_numpy(), 1e-12))
+        true = (truth["phase"] == other).to_numpy().astype(int)
+        wrong = said.argmax(axis=1) != true
         answered = (table["status"] == "solved").to_numpy()
+        together = pd.DataFrame(said[pure]).groupby(truth["grain"].to_numpy()[pure]).sum()
+        of_grain = pd.Series(true[pure]).groupby(truth["grain"].to_numpy()[pure]).first()
+        structures = [load_structure(name) for name in (one, other)]
         results[label] = {
-            "error_away_from_boundaries": float(wrong[pure].mean()),
+            "space_groups": [structure.space_group for structure in structures],
+            "points_away_from_boundaries": int(pure.sum()),
+            "error_away_from_boundaries": share(wrong[pure], truth["grain"].to_numpy()[pure]),
+            "grains": len(of_grain),
+            "grains_wrong": int((together.to_numpy().argmax(axis=1) != of_grain.to_numpy()).sum()),
             "answered_away_from_boundaries": float(answered[pure].mean()),
-            "wrong_among_answered": float((answered & wrong).sum() / max(1, answered.sum())),
+            "answered": int(answered.sum()),
+            "wrong_among_answered": int((answered & wrong).sum()),
+            "status": table["status"].value_counts().to_dict(),
+            "explained_median": bundle.manifest["adapted"]["geometry"]["explained_median"],
             "expected": bundle.manifest["adapted"]["separability"],
-            "seconds": time.perf_counter() - clock,
+            "planes": {
+                f"{a.name} beyond {b.name}": [str(family) for family in telling_planes(a, b)]
+                for a, b in (structures, structures[::-1])
+            },
+            "seconds": seconds,
+            "cpu_seconds": cpu_seconds,
         }
         keep("pairs", results)
     return results

@@ -108,7 +108,10 @@ def share_table(study: dict[str, Any]) -> str:
         cells = [name]
         for place in PLACES:
             found = study["shares"][key][place]
-            cells += [f"{100 * found['attribution']['mean']:.1f} %", told(found["difference"], 100, "+")]
+            cells += [
+                f"{100 * found['attribution']['mean']:.1f} %",
+                with_interval(found["difference"], 100, "+"),
+            ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -121,18 +124,20 @@ def check_table(study: dict[str, Any]) -> str:
         "insertion": "pixels given in the order of the {}: it rises by more, logits",
     }
     rows = {
-        way.format(order): told(gains[f"{order}, {key}"], 1, "+")
+        way.format(order): with_interval(gains[f"{order}, {key}"], 1, "+")
         for order in ("attribution", "band centres")
         for key, way in ways.items()
     }
     if study["shuffled_weights_rank_correlation"]:
-        rows["rank correlation with shuffled weights"] = told(study["shuffled_weights_rank_correlation"], 1)
+        rows["rank correlation with shuffled weights"] = with_interval(
+            study["shuffled_weights_rank_correlation"], 1
+        )
     rows["DeepSHAP's sums of margins miss by at most"] = f"{100 * sums['largest_relative_error']:.2g} %"
     if other:
         rows[f"expected gradients' sums of margins miss by at most ({other['margins']} margins)"] = (
             f"{100 * other['largest_relative_error']:.2g} %"
         )
-        rows["rank correlation of the two methods"] = told(other["rank_correlation_with_deep"], 1)
+        rows["rank correlation of the two methods"] = with_interval(other["rank_correlation_with_deep"], 1)
     rows["the mutual information's sums miss by at most (median)"] = (
         f"{100 * sums['information_largest_relative_error']:.1f} % "
         f"({100 * sums['information_median_relative_error']:.1f} %)"
@@ -140,7 +145,7 @@ def check_table(study: dict[str, Any]) -> str:
     return "\n".join(["| | |", "| --- | ---: |", *(f"| {k} | {v} |" for k, v in rows.items())])
 
 
-def told(found: dict[str, float], scale: float, sign: str = "") -> str:
+def with_interval(found: dict[str, float], scale: float, sign: str = "") -> str:
     """Mean with its interval."""
     mean, low, high = (scale * found[k] for k in ("mean", "low", "high"))
     digits = 2 if scale == 1 and max(abs(low), abs(high)) < 1 else 1

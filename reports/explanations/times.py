@@ -105,7 +105,7 @@ def xception(masters: Path, work: Path, seed: int) -> dict[str, Any]:
     labels = data.labels((221, 225, 229))[np.sort(which)]
     order = np.random.default_rng(seed).permutation(len(which))
     train, validation = order[:XCEPTION_TRAIN], order[XCEPTION_TRAIN:]
-    members, told = xceptions(work, [(prepared[part], labels[part]) for part in (train, validation)], seed)
+    members, trained = xceptions(work, [(prepared[part], labels[part]) for part in (train, validation)], seed)
     begin = time.perf_counter()
     background = choose_background({96: prepared[train]}, labels[train], 12, seed)
     ensemble = Ensemble(members, [96, 96], background)
@@ -116,7 +116,7 @@ def xception(masters: Path, work: Path, seed: int) -> dict[str, Any]:
         found.append(explain_disagreement(ensemble, [prepared[i]] * 2, (0, 1)))
         seconds.append(round(time.perf_counter() - begin, 1))
     return {
-        "members": told,
+        "members": trained,
         "background": len(background.labels),
         "seconds_to_build": round(built, 1),
         "seconds_of_each_point": seconds,

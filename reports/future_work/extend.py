@@ -131,7 +131,7 @@ def draws_of_shots(work: Path, seed: int, count: int) -> list[dict]:
                 "dropout", both, labels, len(TEN), rate=0.0, prior=(kernel, bias) if prior else None
             )
             for raised in (0.0, 0.25, 0.5, 1.0):
-                said = [
+                accuracy = [
                     (a @ fitted.kernel + fitted.bias - raised * rarity).argmax(axis=1) == b
                     for a, b in ((x[test], y[test]), (new_x[rest], new_y[rest]))
                 ]
@@ -141,8 +141,8 @@ def draws_of_shots(work: Path, seed: int, count: int) -> list[dict]:
                         "prior_at_old_head": prior,
                         "raised": raised,
                         "old_before": before,
-                        "old_after": float(said[0].mean()),
-                        "new_after": float(said[1].mean()),
+                        "old_after": float(accuracy[0].mean()),
+                        "new_after": float(accuracy[1].mean()),
                     }
                 )
         print(time.strftime("%H:%M:%S"), "draw", draw, rows[-7], flush=True)

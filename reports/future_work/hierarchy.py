@@ -150,7 +150,7 @@ def picture(tree: Hierarchy, p: np.ndarray, labels: np.ndarray) -> None:
         for end in ends:
             axes.axhline(end, color=colour, lw=width)
             axes.axvline(end, color=colour, lw=width)
-    axes.set(xlabel="space group said", ylabel="true space group and its extinction class")
+    axes.set(xlabel="space group answered", ylabel="true space group and its extinction class")
     axes.set_title(
         "Patterns of crystals that were not trained on. Thick lines part Laue classes, thin ones extinction classes:\n"
         "inside a thin box nothing can be told apart by theory", fontsize=10, loc="left",

@@ -19,8 +19,8 @@ from kikuchi.scans import load_dataset, pattern_quality, prepare, scan_from_arra
 from kikuchi.simulate import simulate
 from kikuchi.workflows.accelerate import accelerate
 from reports.performance import timing
-from reports.performance.contenders import Contenders, agreement, through
 from reports.performance.costs import gflop
+from reports.performance.methods import Methods, agreement, through
 from reports.trust.gain import specification
 
 
@@ -52,7 +52,7 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
         kind: read_held_out(found.folder / HELD_OUT).outputs.logits[:, fitted]
         for kind, found in engines.items()
     }
-    contenders = Contenders(
+    methods = Methods(
         raw=raw,
         prepared=prepare(raw, bundle.preparation(bundle.members[0])),
         labels=labels,
@@ -62,7 +62,7 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
         learned_labels=bundle.held_out.labels[fitted],
         students={kind: student_of(bundle, kind) for kind in pupils},
     )
-    ways = contenders.ways()
+    ways = methods.ways()
     said = {name: way() for name, way in ways.items()}
     speed = timing.rates(ways, n, rounds, "predict loop")
     for name, logits in said.items():

@@ -14,8 +14,8 @@ from kikuchi.inference.quantisation import quantise
 from kikuchi.recipes.schema import Recipe
 from reports.performance import populations, timing, xceptions
 from reports.performance.build import build
-from reports.performance.contenders import Contenders, agreement, outputs
 from reports.performance.costs import gflop
+from reports.performance.methods import Methods, agreement, outputs
 
 #: Patterns that orders and cascades are learned from.
 LEARN = 2000
@@ -49,7 +49,7 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
     )
     runners = {kind: Runner(several, specs, recipe, familiarity) for kind, several in engines.items()}
     learned = {kind: outputs(runner, raw[learn]).logits for kind, runner in runners.items()}
-    contenders = Contenders(
+    methods = Methods(
         raw=raw[:n],
         prepared=populations.prepared(raw[:n], xceptions.SIZE),
         labels=labels[:n],
@@ -58,7 +58,7 @@ def measure(work: Path, patterns: int | None, rounds: int, seed: int) -> dict[st
         learned=learned,
         learned_labels=labels[learn],
     )
-    ways = contenders.ways()
+    ways = methods.ways()
     said = {name: way() for name, way in ways.items()}
     speed = timing.rates(ways, n, rounds, "predict loop")
     for name, logits in said.items():

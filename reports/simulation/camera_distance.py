@@ -57,7 +57,7 @@ def trained(
 ) -> Any:
     """Train the shipped member further, and return it with what it cost in seconds."""
     model = load_member(SHIPPED_FOLDER / "members" / "transfer-1")[0]
-    stream = MasterStream(masters, classes=CLASSES, chances=CHANCES, seed=SEED, **ARMS[arm])
+    stream = MasterStream(masters, classes=CLASSES, class_sampling=CHANCES, seed=SEED, **ARMS[arm])
     rest = {**ARMS[arm], "seed": SEED + 1}
     chosen = tuple(sorted({m.space_group for m in others}))
     validation, groups = MasterStream(others, classes=chosen, **rest).prepared(0, preparation_of(arm), 1000)

@@ -32,7 +32,7 @@ from kikuchi.simulate.training.batches import labelled_batch, real_detector, rea
 from kikuchi.training.stream import MasterStream
 from reports._provenance import provenance
 from reports.simulation.camera_distance import TRUTH
-from reports.simulation.exposure import scores, strangeness
+from reports.simulation.exposure import scores, unfamiliarity
 from reports.simulation.members import PREPARATION, PULLED, masters_of, strangers_of
 from reports.simulation.spectra import real_patterns
 from reports.simulation.trunk import CLASSES
@@ -136,7 +136,7 @@ def main() -> None:
             name: known(logits[name], masters, n, name.startswith("EMsoft"))
             for name, (masters, n) in truths.items()
         }
-        found |= {name: strangeness(logits[other], logits[name]) for name, other in beside.items()}
+        found |= {name: unfamiliarity(logits[other], logits[name]) for name, other in beside.items()}
         for name, (patterns, background) in real.items():
             group = next((g for word, g in TRUTH.items() if name.startswith(word)), None)
             each_said = said(prepare(patterns, look, background))

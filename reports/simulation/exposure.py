@@ -66,7 +66,7 @@ def scores(logits: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     }
 
 
-def strangeness(known: np.ndarray, foreign: np.ndarray) -> dict[str, float]:
+def unfamiliarity(known: np.ndarray, foreign: np.ndarray) -> dict[str, float]:
     """AUROC of 1 - top probability of the pool, and the share of strangers flagged at 5 % false alarms."""
     of_known = 1 - softmax(known).mean(axis=0).max(axis=1)
     of_foreign = 1 - softmax(foreign).mean(axis=0).max(axis=1)
@@ -113,8 +113,8 @@ def main() -> None:
             "EMsoft": scores(logits["EMsoft"], truth_of(known)),
         }
         for name in ("EMsoft's strangers", "overlaps of EMsoft's"):
-            found[name] = strangeness(logits["EMsoft"], logits[name])
-        found["held-out strangers"] = strangeness(logits["held-out crystals"], logits["held-out strangers"])
+            found[name] = unfamiliarity(logits["EMsoft"], logits[name])
+        found["held-out strangers"] = unfamiliarity(logits["held-out crystals"], logits["held-out strangers"])
         for name in real:
             group = next((g for word, g in TRUTH.items() if name.startswith(word)), None)
             q = softmax(logits[name]).mean(axis=0)

@@ -1,6 +1,7 @@
 """How close masters computed here come to EMsoft's, whole and in what order changes, and what one takes.
 
     python -m reports.simulation.masters MASTERS [--other FOLDER]
+    python -m reports.simulation.masters MASTERS --other FOLDER --twins    # that part of the results alone, anew
 
 Correlation of the upper hemispheres at 101 x 101 pixels, 20 kV. EMsoft's files hold the crystal that was simulated,
 and that crystal is simulated here: four of the public ones are not what their names say. The difference of two twins is
@@ -50,7 +51,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
 #: Larger cells get the default only: the other takes a minute and more.
 MOST_ATOMS = 8
 #: An ordered crystal after its twin.
-TWINS = (("Ni", "Ni3Al"), ("Austenite", "Fe3Ni"), ("Fe", "NiAl"), ("Ni3Al mixed", "Ni3Al"))
+TWINS = (
+    ("Ni", "Ni3Al"),
+    ("Austenite", "Fe3Ni"),
+    ("Fe", "NiAl"),
+    ("Ni3Al mixed", "Ni3Al"),
+    ("Fe3Ni mixed", "Fe3Ni"),
+    ("NiAl mixed", "NiAl"),
+)
 
 
 def twin_structure(name: str) -> Structure:
@@ -163,13 +171,21 @@ def other_program(folder: Path) -> dict[str, dict]:
         if not all(file.is_file() for file in files):
             continue
         theirs = [np.load(file) for file in files]
-        ours = [
-            bloch_wave_master(twin_structure(name), 20, half_size=HALF).north for name in (plain, ordered)
-        ]
-        rows[f"{ordered} - {plain}"] = {
-            "difference": correlation(difference(*ours), difference(*theirs)),
-            "whole": [correlation(a, b) for a, b in zip(ours, theirs, strict=True)],
-        }
+        row: dict[str, Any] = {}
+        for label, settings in SETTINGS.items():
+            begin = time.process_time()
+            ours = [
+                bloch_wave_master(twin_structure(name), 20, half_size=HALF, **settings).north
+                for name in (plain, ordered)
+            ]
+            row[label] = {
+                "difference": correlation(difference(*ours), difference(*theirs)),
+                "whole": [correlation(a, b) for a, b in zip(ours, theirs, strict=True)],
+                "cpu_seconds": round(time.process_time() - begin, 2),
+            }
+        # How large the difference is, in standard deviations of a master: a small one drowns in any program's error.
+        row["size_of_the_difference"] = round(float(difference(*theirs).std()), 3)
+        rows[f"{ordered} - {plain}"] = row
         print(ordered, plain, rows[f"{ordered} - {plain}"], flush=True)
     return rows
 
@@ -179,8 +195,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("masters", type=Path)
     parser.add_argument("--other", type=Path)
+    parser.add_argument("--twins", action="store_true", help="Only compare with the other program.")
     options = parser.parse_args()
     here = Path(__file__)
+    if options.twins:
+        result = json.loads(here.with_suffix(".json").read_text(encoding="utf-8"))
+        result["other_program"] = {"made_by": provenance()} | other_program(options.other)
+        here.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        return
     # Stopped and started again, the same command goes on with the phases that are left.
     kept = here.with_name(".masters_unfinished.json")
     rows = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}

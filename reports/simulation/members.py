@@ -107,7 +107,7 @@ def streams(work: Path, number: int) -> list[tuple[MasterStream, Preparation]]:
             masters,
             patterns=PATTERNS[kind],
             classes=CLASSES,
-            chances=CHANCES,
+            class_sampling=CHANCES,
             seed=100 * number + kind,
             strangers=strangers,
             detector=real_detector(),

@@ -58,12 +58,12 @@ def main() -> None:
                 seconds = time.process_time() - began
                 prepared = prepare(raw, look, background)
                 logits = np.mean([predict(model, prepared)[0] for model in models], axis=0)
-                chances = np.exp(logits - logits.max(axis=1, keepdims=True))
-                chances /= chances.sum(axis=1, keepdims=True)
+                shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+                shares /= shares.sum(axis=1, keepdims=True)
                 row = {
                     "right": round(float((logits.argmax(axis=1) == CLASSES.index(225)).mean()), 3),
                     "mean probability of 225, not calibrated": round(
-                        float(chances[:, CLASSES.index(225)].mean()), 3
+                        float(shares[:, CLASSES.index(225)].mean()), 3
                     ),
                     "median quality": round(float(np.median(pattern_quality(raw))), 3),
                     "milliseconds a pattern, reading": round(1000 * seconds / len(asked), 2),

@@ -67,7 +67,7 @@ def train_arms(
     crystals, isotypes = masters_of(work, False)
     library = crystals + 2 * isotypes
     recording = {"detector": DETECTOR, "microscope": MICROSCOPE, "seed": seed}
-    wide = recording | {"classes": CLASSES, "chances": CHANCES}
+    wide = recording | {"classes": CLASSES, "class_sampling": CHANCES}
     # Alternately within each group: a group of one public phase is judged by a member that saw none of its group.
     fold = {
         name: number % 2 for number, name in enumerate(sorted(masters, key=lambda n: masters[n].space_group))

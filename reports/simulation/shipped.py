@@ -86,7 +86,7 @@ calibration_fraction = 0.75
 [stream]
 masters = "{masters}"
 patterns = 6400
-chances = {chances}
+class_sampling = {class_sampling}
 detector = {detector}
 microscope = {microscope}
 [abstain]
@@ -164,7 +164,7 @@ def main() -> None:
             trunk=trunk.absolute(),
             epochs=options.epochs,
             masters=mixed.absolute(),
-            chances=list(CHANCES),
+            class_sampling=list(CHANCES),
             detector=as_toml(DETECTOR.model_dump(mode="json")),
             microscope=as_toml(MICROSCOPE.model_dump(mode="json")),
         ),

@@ -108,7 +108,7 @@ def train_trunk(
     taught = crystals + isotypes + [bent(master, rng) for master in isotypes]
     spec = MemberSpec("trunk", "scratch", architecture, 64, len(CLASSES), dropout=0.3, seed=seed)
     model = build_member(spec)
-    common: dict[str, Any] = {"classes": CLASSES, "chances": CHANCES, "seed": seed}
+    common: dict[str, Any] = {"classes": CLASSES, "class_sampling": CHANCES, "seed": seed}
     narrow = common | {"detector": NARROW_DETECTOR, "microscope": NARROW_MICROSCOPE}
     wide = common | {"detector": DETECTOR, "microscope": MICROSCOPE}
 

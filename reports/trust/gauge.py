@@ -17,7 +17,7 @@ import numpy as np
 from ensemble.shift_gauge import compare_units, rank_unit
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import HeldOut
-from kikuchi.postprocessing.scan_check import SAID, said_features
+from kikuchi.postprocessing.scan_check import OUTPUT_FEATURES, output_features
 from reports._provenance import provenance
 
 HERE = Path(__file__).resolve().parent
@@ -54,8 +54,8 @@ def crystals(rng: np.random.Generator) -> dict[str, Any]:
     bundle = Bundle.load("shipped")
     held: HeldOut = bundle.held_out
     decision = bundle.decide(held.outputs)
-    features = said_features(held.outputs, decision, np.arange(len(held.labels)))
-    names = list(SAID)
+    features = output_features(held.outputs, decision, np.arange(len(held.labels)))
+    names = list(OUTPUT_FEATURES)
 
     def one_of_each(part: int) -> np.ndarray:
         rows = rng.permutation(np.flatnonzero(held.part == part))

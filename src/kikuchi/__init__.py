@@ -1,8 +1,8 @@
-"""Which space group has the crystal at every point of a scan, and how sure that is.
+"""Space group of the crystal at every point of an EBSD scan, with its uncertainty.
 
 Verbs: `fit`, `map_scan`, `evaluate`, `explain`, `extend`, `suggest_labels`, `learning_curve`, `leave_one_class_out`,
-`accelerate`, `adapt`, `simulate`, `pretrain`, `verify`, `facts`, `compare`, `demo`. Each returns a frozen result with
-``to_dict()`` and ``summary()``. What lives across calls is `Predictor`, `Bundle`, `Scan`, `Dataset`,
+`accelerate`, `adapt`, `simulate`, `pretrain`, `verify`, `facts`, `compare`, `export`, `demo`. Each returns a frozen
+result with ``to_dict()`` and ``summary()``. What lives across calls is `Predictor`, `Bundle`, `Scan`, `Dataset`,
 `PhaseMap`, `Recipe`. Work that takes long tells a `Progress`: ``progress=kikuchi.bars()`` draws it.
 Everything is imported when it is first asked for, so that ``import kikuchi`` costs nothing.
 """
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kikuchi.workflows.demo import demo
     from kikuchi.workflows.evaluate import evaluate
     from kikuchi.workflows.explain import explain, explain_map, explain_members
+    from kikuchi.workflows.export import export
     from kikuchi.workflows.extend import Extension, extend
     from kikuchi.workflows.fit import fit
     from kikuchi.workflows.info import facts
@@ -62,6 +63,7 @@ _HOMES = {
     "explain": "workflows.explain",
     "explain_map": "workflows.explain",
     "explain_members": "workflows.explain",
+    "export": "workflows.export",
     "extend": "workflows.extend",
     "facts": "workflows.info",
     "fit": "workflows.fit",
@@ -103,6 +105,7 @@ __all__ = [
     "explain",
     "explain_map",
     "explain_members",
+    "export",
     "extend",
     "facts",
     "fit",

@@ -114,7 +114,7 @@ def test_another_rule_and_risk_reuse_the_stored_logits(workshop, tmp_path):
     summary = json.loads(run(*arguments, "--rule", "vote", "--risk", "0.3", "--json"))
     assert before and written() == before
     assert summary["rule"] == "vote"
-    assert summary["promised_risk"]["asked_risk"] == 0.3
+    assert summary["promised_risk"]["target_risk"] == 0.3
 
 
 def test_every_rule_answers_like_its_definition(workshop, tmp_path):

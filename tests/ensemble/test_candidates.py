@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ensemble.candidates import mass_outside, restricted_draws, restricted_logits, strangeness_among
+from ensemble.candidates import mass_outside, restricted_draws, restricted_logits, unfamiliarity_among
 from ensemble.errors import InputError
 from ensemble.pooling import DropoutDraws
 from ensemble.softmax import softmax
@@ -44,11 +44,11 @@ def test_draws_are_renormalised_and_their_entropy_keeps_below_its_bound():
 def test_strangeness_of_held_out_patterns_passes_at_their_own_rate():
     rng = np.random.default_rng(1)
     unfamiliarity, outside = rng.normal(1, 0.1, 4000), rng.beta(1, 20, 4000)
-    score = strangeness_among(unfamiliarity, outside, unfamiliarity, outside)
+    score = unfamiliarity_among(unfamiliarity, outside, unfamiliarity, outside)
     limit = np.quantile(score[:2000], 0.99)
     assert (score[2000:] > limit).mean() == pytest.approx(0.01, abs=0.01)
     # What the members place elsewhere is strange, however familiar its features are.
-    assert (strangeness_among(np.ones(1), np.array([0.9]), unfamiliarity, outside) > limit).all()
+    assert (unfamiliarity_among(np.ones(1), np.array([0.9]), unfamiliarity, outside) > limit).all()
 
 
 @pytest.mark.parametrize("columns", [[0], [0, 0], [0, 3], [-1, 0], [0.5, 1.0], []])

@@ -19,7 +19,7 @@ from ensemble.abstention.stratified import (
     certify_materials,
     plan_thresholds,
 )
-from ensemble.candidates import mass_outside, restricted_draws, restricted_logits, strangeness_among
+from ensemble.candidates import mass_outside, restricted_draws, restricted_logits, unfamiliarity_among
 from ensemble.errors import InputError
 from ensemble.grain_pooling import GrainPooling, fit_grain_pooling, majority
 from ensemble.label_shares import bbse_shares, em_shares, reweighted
@@ -82,10 +82,10 @@ BAD = {
     "draws of another shape": lambda: restricted_draws(
         DropoutDraws(np.full((2, 3, 4), 0.25), np.zeros((2, 5)), np.ones((2, 3, 4))), [0, 1]
     ),
-    "strangeness of other patterns": lambda: strangeness_among([0.1], [0.1, 0.2], [0.1, 0.2], [0.1, 0.2]),
-    "a probability outside of 3": lambda: strangeness_among([0.1], [3.0], [0.1, 0.2], [0.1, 0.2]),
-    "strangeness that is text": lambda: strangeness_among(["a"], [0.1], [0.1, 0.2], [0.1, 0.2]),
-    "strangeness without held-out patterns": lambda: strangeness_among([0.1], [0.1], [], []),
+    "unfamiliarity of other patterns": lambda: unfamiliarity_among([0.1], [0.1, 0.2], [0.1, 0.2], [0.1, 0.2]),
+    "a probability outside of 3": lambda: unfamiliarity_among([0.1], [3.0], [0.1, 0.2], [0.1, 0.2]),
+    "unfamiliarity that is text": lambda: unfamiliarity_among(["a"], [0.1], [0.1, 0.2], [0.1, 0.2]),
+    "unfamiliarity without held-out patterns": lambda: unfamiliarity_among([0.1], [0.1], [], []),
     "a prior that sums to 2": lambda: em_shares(P, [1.0, 1.0]),
     "a prior of text": lambda: em_shares(P, ["a", "b"]),
     "a prior of NaN": lambda: em_shares(P, [NAN, 1.0]),

@@ -22,6 +22,7 @@ VERBS = (
     "explain",
     "explain_map",
     "explain_members",
+    "export",
     "extend",
     "facts",
     "fit",

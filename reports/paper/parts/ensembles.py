@@ -13,7 +13,7 @@ from ensemble.pooling import RULES, combine, log_loss_weights
 from kikuchi._support.progress import Progress
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import HeldOut
-from kikuchi.evaluation.predictors import Contender, best_single
+from kikuchi.evaluation.predictors import EvaluatedPredictor, best_single
 from kikuchi.evaluation.scores import score_all
 from kikuchi.evaluation.selective_scores import enrichment, error_rate, promise, statuses
 from kikuchi.evaluation.test_sets import own_test_patterns
@@ -58,9 +58,9 @@ def ensembles(bundle: Bundle, most: int, seed: int, progress: Progress) -> dict[
     }
 
 
-def single_scores(contender: Contender, labels: np.ndarray) -> dict[str, float]:
-    """Sum up one contender on patterns of known groups: error, log-loss, ECE and AURC, calibrated."""
-    return point_scores(contender.probabilities, labels)
+def single_scores(predictor: EvaluatedPredictor, labels: np.ndarray) -> dict[str, float]:
+    """Sum up one predictor on patterns of known groups: error, log-loss, ECE and AURC, calibrated."""
+    return point_scores(predictor.probabilities, labels)
 
 
 def point_scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:

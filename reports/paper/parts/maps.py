@@ -11,7 +11,7 @@ from ensemble.metrics import bootstrap_interval, expected_calibration_error, log
 from ensemble.phase_fractions import outcomes, phase_fractions, square_blocks
 from kikuchi._support.progress import Progress
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.evaluation.predictors import BEST_SINGLE, RULE, Contender
+from kikuchi.evaluation.predictors import BEST_SINGLE, RULE, EvaluatedPredictor
 from kikuchi.evaluation.selective_scores import enrichment, error_rate, statuses
 from kikuchi.evaluation.test_sets import Labelled, own_test_patterns
 from kikuchi.inference.logits_store import LogitsStore
@@ -42,7 +42,7 @@ def mapped(
     Returns
     -------
     dict
-        By contender: errors of always answering with their interval over grains, the confusion, what abstaining does,
+        By predictor: errors of always answering with their interval over grains, the confusion, what abstaining does,
         and phase fractions against the truth. Without a truth only tallies and fractions.
     """
     scan_file = map_scan_file(entry, study, work, number)
@@ -98,31 +98,33 @@ def as_labelled(bundle: Bundle, folder: Path, truth: dict[str, np.ndarray] | Non
     return Labelled(outputs, labels, np.zeros(n, int), ((name, 0),), name)
 
 
-def judged(contender: Contender, labels: np.ndarray, pure: np.ndarray, bundle: Bundle) -> dict[str, Any]:
-    """Score one contender on a map's points of known truth: always answering, and with its abstentions."""
+def judged(
+    predictor: EvaluatedPredictor, labels: np.ndarray, pure: np.ndarray, bundle: Bundle
+) -> dict[str, Any]:
+    """Score one predictor on a map's points of known truth: always answering, and with its abstentions."""
     known = labels >= 0
-    wrong = contender.wrong(labels)
-    answered = known & (contender.decision.status == 0)
-    p = contender.probabilities[known]
+    wrong = predictor.wrong(labels)
+    answered = known & (predictor.decision.status == 0)
+    p = predictor.probabilities[known]
     k = len(bundle.classes)
     confusion = np.zeros((k, k), int)
-    np.add.at(confusion, (labels[known], contender.decision.winner[known]), 1)
+    np.add.at(confusion, (labels[known], predictor.decision.winner[known]), 1)
     return {
-        "kind": contender.kind,
+        "kind": predictor.kind,
         "error": error_rate(int(wrong[known].sum()), int(known.sum())),
         "error_away_from_boundaries": error_rate(int(wrong[pure].sum()), int(pure.sum())),
         "log_loss": log_loss(p, labels[known]),
         "ece": expected_calibration_error(p, labels[known]),
         "coverage": float(answered.sum() / known.sum()),
         "selective_risk": error_rate(int(wrong[answered].sum()), int(answered.sum())),
-        "enrichment": enrichment(contender, labels),
-        "promised_risk": contender.abstention.certificate.certified_risk,
+        "enrichment": enrichment(predictor, labels),
+        "promised_risk": predictor.abstention.certificate.certified_risk,
         "confusion": confusion.tolist(),
     }
 
 
 def against_best_single(
-    answering: list[Contender], labels: np.ndarray, known: np.ndarray, grain: np.ndarray
+    answering: list[EvaluatedPredictor], labels: np.ndarray, known: np.ndarray, grain: np.ndarray
 ) -> dict[str, Any]:
     """Divide each rule's errors by those of the best single network; the interval resamples grains.
 
@@ -147,9 +149,9 @@ def against_best_single(
     return result
 
 
-def tally(contender: Contender, bundle: Bundle) -> dict[str, dict[str, int]]:
+def tally(predictor: EvaluatedPredictor, bundle: Bundle) -> dict[str, dict[str, int]]:
     """Count points by the group put first, and by the group answered: the paper's Table 2."""
-    d = contender.decision
+    d = predictor.decision
     return {
         "put_first": {str(g): int((d.winner == k).sum()) for k, g in enumerate(bundle.classes)},
         "answered": {
@@ -158,11 +160,11 @@ def tally(contender: Contender, bundle: Bundle) -> dict[str, dict[str, int]]:
     }
 
 
-def fractions(contender: Contender, bundle: Bundle, blocks: np.ndarray) -> dict[str, Any] | None:
+def fractions(predictor: EvaluatedPredictor, bundle: Bundle, blocks: np.ndarray) -> dict[str, Any] | None:
     """Return phase fractions with 95 % intervals, corrected by how the same rule errs on held-out test patterns."""
     test = own_test_patterns(bundle)
-    alone = bundle.decide(test.outputs, rule=contender.name)
-    d = contender.decision
+    alone = bundle.decide(test.outputs, rule=predictor.name)
+    d = predictor.decision
     try:
         found = phase_fractions(
             test.labels,

@@ -11,7 +11,7 @@ from ensemble.metrics import aurc, bootstrap_interval, expected_calibration_erro
 from kikuchi._support.progress import Progress
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out, write_held_out
-from kikuchi.evaluation.predictors import BEST_SINGLE, Contender
+from kikuchi.evaluation.predictors import BEST_SINGLE, EvaluatedPredictor
 from kikuchi.evaluation.selective_scores import error_rate
 from kikuchi.evaluation.test_sets import Labelled, dataset_patterns, own_test_patterns
 from kikuchi.inference.predictor import Predictor
@@ -192,22 +192,22 @@ def judged(bundle: Bundle, patterns: Labelled, *, intervals: bool = False) -> di
 _SHARES = ("accuracy", "log_loss", "ece", "aurc", "coverage")
 
 
-def score(contender: Contender, labels: np.ndarray) -> dict[str, Any]:
-    """Return the numbers of one contender under one condition; ``selective_risk`` with its exact interval."""
-    wrong = contender.wrong(labels)
-    answered = contender.decision.status == 0
+def score(predictor: EvaluatedPredictor, labels: np.ndarray) -> dict[str, Any]:
+    """Return the numbers of one predictor under one condition; ``selective_risk`` with its exact interval."""
+    wrong = predictor.wrong(labels)
+    answered = predictor.decision.status == 0
     return {
         "accuracy": float(1 - wrong.mean()),
-        "log_loss": log_loss(contender.probabilities, labels),
-        "ece": expected_calibration_error(contender.probabilities, labels),
-        "aurc": aurc(-contender.confidence, wrong),
+        "log_loss": log_loss(predictor.probabilities, labels),
+        "ece": expected_calibration_error(predictor.probabilities, labels),
+        "aurc": aurc(-predictor.confidence, wrong),
         "coverage": float(answered.mean()),
         "selective_risk": error_rate(int(wrong[answered].sum()), int(answered.sum())),
-        "unfamiliar": float((contender.decision.status == 2).mean()),
+        "unfamiliar": float((predictor.decision.status == 2).mean()),
     }
 
 
-def _ece_ratio(rule: Contender, single: Contender, labels: np.ndarray) -> dict[str, float]:
+def _ece_ratio(rule: EvaluatedPredictor, single: EvaluatedPredictor, labels: np.ndarray) -> dict[str, float]:
     found = bootstrap_interval(
         lambda ours, theirs, y: expected_calibration_error(ours, y) / expected_calibration_error(theirs, y),
         rule.probabilities,

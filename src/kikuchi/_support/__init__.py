@@ -1,1 +1,1 @@
-"""What every package stands on: atomic files, locks, archives, HDF5 probes, threads, progress."""
+"""Foundations of every package: atomic files, locks, archives, HDF5 probes, threads, progress."""

@@ -187,7 +187,7 @@ def _remove(path: Path) -> None:
 
 
 def own_name(name: str, mark: str = _PARTIAL) -> str:
-    """Return a name that tells machine and process, by which `sweep` knows what a killed process left."""
+    """Return a name with machine and process, by which `sweep` knows what a killed process left."""
     return f"{mark}{_HOST}-{os.getpid()}-{name}"
 
 

@@ -113,7 +113,7 @@ def _look_through(path: Path, objects: bool, remedy: str) -> None:
 
 
 def _is_new(item: Any, seen: set[Any], path: Path, remedy: str) -> bool:
-    """Whether an object was not met yet; it then was. h5py tells objects apart by what the file says of them."""
+    """Whether an object was not met yet; it then was. h5py identifies objects by what the file says of them."""
     try:
         new = item not in seen
         seen.add(item)

@@ -52,7 +52,7 @@ def _look_at_data(data: Any) -> None:
 
 
 def _tolerant(look: Callable[..., Any], *at: Any) -> Any:
-    """Return what a look gives, None where it raises: damage that is told is no matter of the walk."""
+    """Return what a look gives, None where it raises: damage that is reported is no matter of the walk."""
     try:
         return look(*at)
     except Exception:

@@ -1,4 +1,4 @@
-"""What long work reports while it runs; silent unless somebody listens."""
+"""Progress reports of long work; silent without a listener."""
 
 import time
 import warnings
@@ -24,7 +24,7 @@ class Progress:
 
     @contextmanager
     def counter(self, description: str) -> Iterator[Callable[[int, int], None]]:
-        """Open a bar whose length is told by its first call: the function it gives takes (done, in all)."""
+        """Open a bar whose length comes with its first call: the function it gives takes (done, in all)."""
         with ExitStack() as stack:
             step: Callable[[int], None] | None = None
             before = 0
@@ -40,12 +40,12 @@ class Progress:
 
 
 class Whole(Progress):
-    """Progress of a run of several steps: beside the bar of each step one of the whole, which tells the time left.
+    """Progress of a run of several steps: beside the bar of each step one of the whole, with the time left.
 
     Parameters
     ----------
     listener
-        Who is told.
+        The listener.
     description
         What the whole is called.
     costs

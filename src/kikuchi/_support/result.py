@@ -1,4 +1,4 @@
-"""What every verb of `kikuchi` returns: plain data for programs, a few lines for people."""
+"""Results of the verbs of `kikuchi`: plain data for programs, a few lines for people."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How many threads there are, and that two libraries never fight for the same cores."""
+"""Number of threads, so that two libraries never fight for the same cores."""
 
 import os
 from collections import deque
@@ -32,7 +32,7 @@ def cores() -> int:
 
 
 def hold_libraries() -> None:
-    """Hold libraries that are not loaded yet to `SHARE`, where it is set and nobody has said otherwise."""
+    """Hold libraries that are not loaded yet to `SHARE`, where it is set and no other number is."""
     if os.environ.get(SHARE):
         for name in OF_LIBRARIES:
             os.environ.setdefault(name, str(cores()))

@@ -1,1 +1,1 @@
-"""What `fit` leaves on disk: the bundle, its members' outputs, its decision rules."""
+"""The bundle that `fit` leaves on disk: its manifest, members' outputs and decision rules."""

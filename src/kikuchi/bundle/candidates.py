@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.candidates import mass_outside, restricted_draws, restricted_logits, strangeness_among
+from ensemble.candidates import mass_outside, restricted_draws, restricted_logits, unfamiliarity_among
 from kikuchi.bundle.outputs import MemberOutputs
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Which classes were named, and how the members' outputs are narrowed to them.
+    """Classes that were named, and the restriction of the members' outputs to them.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Candidates:
     columns
         Where the groups stand among the bundle's own classes.
     known_unfamiliarity, known_outside
-        Of held-out patterns of the candidates, that calibrate: see `ensemble.candidates.strangeness_among`.
+        Of held-out patterns of the candidates, that calibrate: see `ensemble.candidates.unfamiliarity_among`.
     """
 
     space_groups: tuple[int, ...]
@@ -45,7 +45,7 @@ class Candidates:
         return MemberOutputs(
             logits=restricted_logits(outputs.logits, self.columns),
             draws=restricted_draws(outputs.draws, self.columns),
-            unfamiliarity=strangeness_among(
+            unfamiliarity=unfamiliarity_among(
                 outputs.unfamiliarity,
                 mass_outside(outputs.logits, self.columns),
                 self.known_unfamiliarity,

@@ -27,7 +27,7 @@ def write_checks(
     data, split
         What the bundle was fitted on.
     held_out
-        What its members said; rows in the order of the dataset.
+        Outputs of its members; rows in the order of the dataset.
     preparation
         Of the first member: says whether a static background belongs to the patterns.
     """
@@ -53,7 +53,7 @@ def write_simulated_checks(
     path
         File to write.
     held_out
-        What the members said of N simulations.
+        The members' outputs for N simulations.
     flat, recorded
         The simulations without and with their background, shapes (N, rows, columns).
     place

@@ -1,4 +1,4 @@
-"""What the members say of patterns, before anything is combined; and of held-out patterns, with the truth."""
+"""Outputs of the members before pooling; and those for held-out patterns, with the truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _REMEDY = "copy the bundle again or refit it"
 
 @dataclass(frozen=True)
 class MemberOutputs:
-    """What all members say of some patterns, before anything is combined.
+    """Outputs of all members for some patterns, before pooling.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class MemberOutputs:
 
 
 class Part(IntEnum):
-    """What a held-out pattern is used for."""
+    """Use of a held-out pattern."""
 
     CALIBRATION = 0
     CERTIFICATION = 1
@@ -86,7 +86,7 @@ class Part(IntEnum):
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What the members said of labelled patterns that none of them was trained on.
+    """The members' outputs for labelled patterns that none of them was trained on.
 
     Attributes
     ----------

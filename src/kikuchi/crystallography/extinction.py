@@ -1,4 +1,4 @@
-"""What diffraction can tell apart: crystal system, Laue class, extinction class, and only then the space group.
+"""Levels that diffraction distinguishes: crystal system, Laue class, extinction class, and only then the space group.
 
 A Kikuchi pattern shows the symmetry of the Laue class (Friedel's law holds in kinematical diffraction, and deviations
 from it are weak in dynamical patterns) and which reflections are systematically absent. Space groups that share both
@@ -37,7 +37,7 @@ _LAST_OF_SYSTEM = {
 
 
 class Diffraction(NamedTuple):
-    """What diffraction shows of a space group.
+    """Crystal system, Laue class and extinction class of a space group.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ def diffraction(space_group: int) -> Diffraction:
 
 
 def same_extinction(space_group: int) -> tuple[int, ...]:
-    """Return all space groups that no diffraction pattern of this kind tells from one, itself included.
+    """Return all space groups that no diffraction pattern of this kind distinguishes from one, itself included.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What file headers say about a space group: its symbol, its Laue class in each vendor's code, its cell."""
+"""Space groups in file headers: symbol, its Laue class in each vendor's code, its cell."""
 
 from bisect import bisect_left
 from functools import cache

@@ -1,4 +1,4 @@
-"""What every worker needs is sent to each of them once, also to those that come later."""
+"""Data that every worker needs, sent to each of them once, also to those that come later."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -39,7 +39,7 @@ Task = tuple[slice, int | None]
 
 @dataclass(frozen=True)
 class Cargo:
-    """What every worker is sent once.
+    """Data that every worker is sent once.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ def map_on_cluster(
         scan.given_name,
     )
     workers = number_of_workers(client)
-    # A member that may be spared waits for those before it.
+    # A member that may be skipped waits for those before it.
     apart = engine not in STUDENTS and bundle.stopping is None and len(bundle.members) > 1
     by_member = apart and len(missing) < _EACH * workers
     members = range(len(bundle.members)) if by_member else (None,)
@@ -196,7 +196,7 @@ _PLACES: dict[str, "_Place"] = {}
 
 @dataclass
 class _Place:
-    """What a worker keeps between the tasks of one map."""
+    """State that a worker keeps between the tasks of one map."""
 
     cargo: Cargo
     bundle: Predictor = field(init=False)
@@ -265,9 +265,9 @@ def _put_together(several: dict[int | None, MemberOutputs]) -> MemberOutputs:
     if None in several:
         return several[None]
     each: list[Any] = [several[member] for member in sorted(m for m in several if m is not None)]
-    strange = np.stack([o.unfamiliarity for o in each])
-    ran = np.isfinite(strange)
-    total = np.where(ran, strange, 0).sum(axis=0)
+    by_member = np.stack([o.unfamiliarity for o in each])
+    ran = np.isfinite(by_member)
+    total = np.where(ran, by_member, 0).sum(axis=0)
     return MemberOutputs(
         logits=np.concatenate([o.logits for o in each]),
         draws=DropoutDraws(

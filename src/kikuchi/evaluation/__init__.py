@@ -1,1 +1,1 @@
-"""How good a bundle is: who answers, scored, tabulated and drawn."""
+"""Evaluation of a bundle: predictors, scores, tables and figures."""

@@ -14,7 +14,8 @@ from ensemble.metrics import (
     sharpness,
 )
 from ensemble.metrics.proper import brier_per_pattern, log_loss_per_pattern
-from kikuchi.evaluation.predictors import Contender
+from kikuchi.evaluation.netcal_scores import netcal_scores
+from kikuchi.evaluation.predictors import EvaluatedPredictor
 from kikuchi.evaluation.scores import Scored, bootstrap_counts, interval
 
 SCORES = (
@@ -30,29 +31,42 @@ SCORES = (
 _RESAMPLES = 200
 
 
-def before_and_after(contender: Contender, labels: np.ndarray) -> dict[str, Any] | None:
-    """Judge one contender's probabilities before and after calibration, on patterns of known space groups.
+def before_and_after(
+    predictor: EvaluatedPredictor, labels: np.ndarray, *, netcal: bool = False
+) -> dict[str, Any] | None:
+    """Judge one predictor's probabilities before and after calibration, on patterns of known space groups.
+
+    Parameters
+    ----------
+    predictor
+        Who answered.
+    labels
+        True class indices, shape (N,); below 0 where the space group is unknown.
+    netcal
+        Ask that library too.
 
     Returns
     -------
     dict
         ``method``, ``parameters``, and for ``before`` and ``after``: ``scores`` with 95 % bootstrap intervals,
-        ``brier_decomposition`` and ``reliability`` (15 bins of equal width, with a bootstrap band); None where no
-        pattern is of a known space group.
+        ``brier_decomposition`` and ``reliability`` (15 bins of equal width, with a bootstrap band), and
+        ``netcal`` where it is asked; None where no pattern is of a known space group.
     """
-    known = (labels >= 0) & ~np.isnan(contender.probabilities).any(axis=1)
+    known = (labels >= 0) & ~np.isnan(predictor.probabilities).any(axis=1)
     if not known.any():
         return None
     found: dict[str, Any] = {
-        "method": contender.calibration.method,
-        "parameters": contender.calibration.parameters,
+        "method": predictor.calibration.method,
+        "parameters": predictor.calibration.parameters,
     }
-    for when, p in (("before", contender.raw), ("after", contender.probabilities)):
+    for when, p in (("before", predictor.raw), ("after", predictor.probabilities)):
         found[when] = {
             "scores": calibration_scores(p[known], labels[known]),
             "brier_decomposition": brier_decomposition(p[known], labels[known])._asdict(),
             "reliability": _as_dict(reliability_diagram(p[known], labels[known])),
         }
+        if netcal:
+            found[when]["netcal"] = netcal_scores(p[known], labels[known])
     return found
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ensemble.abstention import STATUS_NAMES
 from ensemble.metrics import class_report
-from kikuchi.evaluation.predictors import Contender
+from kikuchi.evaluation.predictors import EvaluatedPredictor
 from kikuchi.evaluation.test_sets import Labelled
 
 #: Names of the columns of `decided` after the classes.
@@ -15,12 +15,12 @@ REASONS = STATUS_NAMES[1:]
 MEASURES = ("precision", "recall", "f1")
 
 
-def per_class(contender: Contender, labels: np.ndarray, classes: tuple[int, ...]) -> dict[str, Any]:
+def per_class(predictor: EvaluatedPredictor, labels: np.ndarray, classes: tuple[int, ...]) -> dict[str, Any]:
     """Judge the class put first in every pattern of a known space group, whether it was answered or not.
 
     Parameters
     ----------
-    contender
+    predictor
         Who answers.
     labels
         True class indices, (N,); -1 is left aside.
@@ -34,7 +34,7 @@ def per_class(contender: Contender, labels: np.ndarray, classes: tuple[int, ...]
         answered after abstaining ``answered`` (share of the class) and ``risk_when_named`` (share of wrong ones
         among the answers that name the class); ``weighted``, the means weighted by support.
     """
-    winner, solved = contender.decision.winner, contender.decision.status == 0
+    winner, solved = predictor.decision.winner, predictor.decision.status == 0
     judged = (labels >= 0) & (winner >= 0)
     report = class_report(labels[judged], winner[judged], len(classes)) if judged.any() else None
     rows = []
@@ -50,7 +50,9 @@ def per_class(contender: Contender, labels: np.ndarray, classes: tuple[int, ...]
     return {"rows": rows, "weighted": weighted}
 
 
-def per_material(contender: Contender, patterns: Labelled, classes: tuple[int, ...]) -> list[dict[str, Any]]:
+def per_material(
+    predictor: EvaluatedPredictor, patterns: Labelled, classes: tuple[int, ...]
+) -> list[dict[str, Any]]:
     """Judge every material alone against all other space groups.
 
     A member answers with a space group, not with a material. A material's numbers are therefore those of its space
@@ -62,7 +64,7 @@ def per_material(contender: Contender, patterns: Labelled, classes: tuple[int, .
         ``material``, ``space_group``, ``precision``, ``recall``, ``f1``, ``support``, ``answered``,
         ``risk_answered`` (wrong among its own answered patterns). Of an unknown space group only the last three.
     """
-    winner, solved = contender.decision.winner, contender.decision.status == 0
+    winner, solved = predictor.decision.winner, predictor.decision.status == 0
     labels = patterns.labels
     judged = (labels >= 0) & (winner >= 0)
     rows = []
@@ -80,22 +82,23 @@ def per_material(contender: Contender, patterns: Labelled, classes: tuple[int, .
                 row |= {m: float(getattr(report, m)[k]) for m in MEASURES}
         row["support"] = int(own.sum())
         row["answered"] = _share(solved[own])
-        row["risk_answered"] = _share(contender.wrong(labels)[own & solved])
+        row["risk_answered"] = _share(predictor.wrong(labels)[own & solved])
         rows.append(row)
     return rows
 
 
-def confusion(contender: Contender, labels: np.ndarray, n_classes: int) -> np.ndarray:
+def confusion(predictor: EvaluatedPredictor, labels: np.ndarray, n_classes: int) -> np.ndarray:
     """Patterns by truth and by the class put first, (K + 1, K); the last row is of unknown space groups."""
-    return _count(labels, contender.decision.winner, n_classes)[:, :n_classes]
+    return _count(labels, predictor.decision.winner, n_classes)[:, :n_classes]
 
 
-def decided(contender: Contender, labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """Patterns by truth and by what became of them, (K + 1, K + 3).
+def decided(predictor: EvaluatedPredictor, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Patterns by truth and by what became of them, (K + 1, K + 4).
 
-    The columns are the answers, then ambiguous, unfamiliar and unreadable; the last row is of unknown space groups.
+    The columns are the answers, then ambiguous, unfamiliar, unreadable and mixed; the last row is of unknown
+    space groups.
     """
-    d = contender.decision
+    d = predictor.decision
     outcome = np.where(d.status == 0, d.winner, n_classes - 1 + d.status)
     return _count(labels, outcome, n_classes)
 

@@ -7,7 +7,8 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.evaluation.classes import REASONS
-from kikuchi.evaluation.predictors import Contender
+from kikuchi.evaluation.netcal_scores import netcal_diagram
+from kikuchi.evaluation.predictors import EvaluatedPredictor
 from kikuchi.html import figures
 from kikuchi.members.history import read_history
 
@@ -19,7 +20,7 @@ _FEWEST_ANSWERS = 20
 
 
 def draw(
-    evaluation: dict[str, Any], bundle: Bundle, everybody: list[Contender], labels: np.ndarray
+    evaluation: dict[str, Any], bundle: Bundle, everybody: list[EvaluatedPredictor], labels: np.ndarray
 ) -> dict[str, "Figure"]:
     """Draw what can be drawn; a figure whose data do not exist is left out.
 
@@ -27,18 +28,20 @@ def draw(
     -------
     dict
         ``risk_coverage``, ``losses``, and for the bundle's rule and the best single member, ``<who>`` standing for
-        its name: ``reliability_before_<who>``, ``reliability_after_<who>``, ``confidence_<who>``,
+        its name: ``reliability_before_<who>``, ``reliability_after_<who>``, the two by netcal where it was asked
+        (``netcal_reliability_before_<who>``, ``netcal_reliability_after_<who>``), ``confidence_<who>``,
         ``confusion_<who>``, ``decisions_<who>``.
     """
     drawn = {"risk_coverage": _risk_coverage(evaluation)}
     named = {c.name: c for c in everybody}
     for who in (evaluation["rule"], "best-single"):
         drawn |= _reliability(evaluation, who)
-        contender, known = named[who], labels >= 0
+        predictor, known = named[who], labels >= 0
         if known.any():
             drawn[f"confidence_{who}"] = figures.confidence_histogram(
-                contender.decision.confidence[known], ~contender.wrong(labels)[known]
+                predictor.decision.confidence[known], ~predictor.wrong(labels)[known]
             )
+        drawn |= _by_netcal(evaluation, predictor, labels)
         drawn |= _matrices(evaluation, who)
     losses = _losses(bundle)
     if losses:
@@ -77,6 +80,18 @@ def _reliability(evaluation: dict[str, Any], who: str) -> dict[str, "Figure"]:
             title=f"{who}, {when} calibration",
         )
     return drawn
+
+
+def _by_netcal(
+    evaluation: dict[str, Any], predictor: EvaluatedPredictor, labels: np.ndarray
+) -> dict[str, "Figure"]:
+    found, who = evaluation["calibration"][predictor.name], predictor.name
+    known = (labels >= 0) & ~np.isnan(predictor.probabilities).any(axis=1)
+    return {
+        f"netcal_reliability_{when}_{who}": netcal_diagram(p[known], labels[known], f"{who}, {when}")
+        for when, p in (("before", predictor.raw), ("after", predictor.probabilities))
+        if found is not None and "netcal" in found[when]
+    }
 
 
 def _matrices(evaluation: dict[str, Any], who: str) -> dict[str, "Figure"]:

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def figure(name: str, caption: str) -> dict[str, str]:
-    """Name a figure of the page; what it shows is also what a reader who cannot see it is told."""
+    """Name a figure of the page; its caption is also the text for readers who cannot see it."""
     return {"name": name, "caption": caption, "alt": caption}
 
 

@@ -1,4 +1,4 @@
-"""How well unfamiliar patterns are told from familiar ones."""
+"""Separation of unfamiliar patterns from familiar ones by scores."""
 
 from typing import Any
 
@@ -13,14 +13,16 @@ from kikuchi.evaluation.test_sets import Labelled
 _RESAMPLES = 400
 
 
-def unfamiliar_scores(outputs: MemberOutputs, quality_threshold: float) -> dict[str, np.ndarray]:
+def unfamiliar_scores(
+    outputs: MemberOutputs, quality_threshold: float, *, gated: bool = False
+) -> dict[str, np.ndarray]:
     """Scores of unfamiliarity, each (N,), higher = stranger: the one decided by, and two to stand beside it.
 
     NaN where the quality is at or below the threshold: a pattern without bands is unreadable before anybody asks
-    whether it is familiar.
+    whether it is familiar. With `gated` the one decided by is a bundle's gate, see `kikuchi.bundle.strangers`.
     """
     scores = {
-        "k-nearest-neighbour distance": np.asarray(outputs.unfamiliarity, dtype=float),
+        "gate" if gated else "k-nearest-neighbour distance": np.asarray(outputs.unfamiliarity, dtype=float),
         "energy": energy(outputs.logits),
         "GEN": generalised_entropy(outputs.logits),
     }
@@ -28,14 +30,14 @@ def unfamiliar_scores(outputs: MemberOutputs, quality_threshold: float) -> dict[
     return {name: np.where(readable, values, np.nan) for name, values in scores.items()}
 
 
-def separation(scores: dict[str, np.ndarray], strange: np.ndarray) -> list[dict[str, Any]]:
-    """Say how well scores tell unknown patterns from known ones.
+def separation(scores: dict[str, np.ndarray], unknown: np.ndarray) -> list[dict[str, Any]]:
+    """Measure how well scores separate unknown patterns from known ones.
 
     Parameters
     ----------
     scores
         Each (N,), higher = stranger; NaN does not count.
-    strange
+    unknown
         Whether a pattern is of a space group that no member saw, (N,).
 
     Returns
@@ -47,7 +49,7 @@ def separation(scores: dict[str, np.ndarray], strange: np.ndarray) -> list[dict[
     rows: list[dict[str, Any]] = []
     for name, values in scores.items():
         finite = ~np.isnan(values)
-        v, s = values[finite], strange[finite]
+        v, s = values[finite], unknown[finite]
         row: dict[str, Any] = {"score": name}
         for measure, function in (("auroc", auroc), ("fpr95", fpr_at)):
             row[measure] = {"value": None, "low": None, "high": None}
@@ -79,17 +81,20 @@ def unfamiliar(bundle: Bundle, patterns: Labelled, answered: np.ndarray) -> dict
         ``unknown`` patterns, ``called_unfamiliar`` and ``answered`` shares among them, and their ``separation``
         from the known ones.
     """
-    strange = patterns.labels < 0
-    if not strange.any():
+    unknown = patterns.labels < 0
+    if not unknown.any():
         return None
     rule = bundle.abstentions[bundle.rule]
     threshold = rule.familiarity_threshold
     caught = (
-        None if threshold is None else float((patterns.outputs.unfamiliarity[strange] > threshold).mean())
+        None if threshold is None else float((patterns.outputs.unfamiliarity[unknown] > threshold).mean())
     )
     return {
-        "unknown": int(strange.sum()),
+        "unknown": int(unknown.sum()),
         "called_unfamiliar": caught,
-        "answered": float(answered[strange].mean()),
-        "separation": separation(unfamiliar_scores(patterns.outputs, rule.quality_threshold), strange),
+        "answered": float(answered[unknown].mean()),
+        "separation": separation(
+            unfamiliar_scores(patterns.outputs, rule.quality_threshold, gated=bundle.gate is not None),
+            unknown,
+        ),
     }

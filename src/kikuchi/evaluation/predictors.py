@@ -21,7 +21,7 @@ BEST_SINGLE_NAME = "best-single"
 
 
 @dataclass(frozen=True)
-class Contender:
+class EvaluatedPredictor:
     """One who answers, with its own calibration and its own abstention.
 
     Attributes
@@ -60,7 +60,7 @@ class Contender:
         return self.decision.winner != labels
 
 
-def contenders(bundle: Bundle, patterns: Labelled) -> list[Contender]:
+def evaluated_predictors(bundle: Bundle, patterns: Labelled) -> list[EvaluatedPredictor]:
     """Let everybody answer the same patterns under the same terms.
 
     A single member is calibrated and silenced by the very function that does so for the ensemble, with the
@@ -68,7 +68,7 @@ def contenders(bundle: Bundle, patterns: Labelled) -> list[Contender]:
 
     Returns
     -------
-    list of Contender
+    list of EvaluatedPredictor
         Members in the bundle's order, the best single one again under its own name, then the rules.
     """
     members = [_single(bundle, patterns, index) for index in range(len(bundle.members))]
@@ -77,7 +77,7 @@ def contenders(bundle: Bundle, patterns: Labelled) -> list[Contender]:
     for rule in bundle.calibrations:
         raw, decision = combine_and_decide(bundle, patterns.outputs, rule)
         rules.append(
-            Contender(rule, RULE, bundle.calibrations[rule], bundle.abstentions[rule], raw, decision)
+            EvaluatedPredictor(rule, RULE, bundle.calibrations[rule], bundle.abstentions[rule], raw, decision)
         )
     return [*members, best, *rules]
 
@@ -101,17 +101,17 @@ def combine_and_decide(bundle: Bundle, outputs: MemberOutputs, rule: str) -> tup
     return raw, bundle.decide(outputs, rule=rule)
 
 
-def _single(bundle: Bundle, patterns: Labelled, index: int) -> Contender:
+def _single(bundle: Bundle, patterns: Labelled, index: int) -> EvaluatedPredictor:
     own = replace(bundle.held_out, outputs=_one_member(bundle.held_out.outputs, index))
     with warnings.catch_warnings():
-        # What the split cannot carry was said when the bundle was fitted; it is the same split.
+        # Warnings about a small split were given when the bundle was fitted; it is the same split.
         warnings.simplefilter("ignore", UserWarning)
         calibration, abstention = fit_decision(
             own, "average", bundle.recipe, bundle.classes, names=bundle.class_names
         )
     alone = replace(bundle, calibrations={"average": calibration}, abstentions={"average": abstention})
     raw, decision = combine_and_decide(alone, _one_member(patterns.outputs, index), "average")
-    return Contender(bundle.members[index].name, MEMBER, calibration, abstention, raw, decision)
+    return EvaluatedPredictor(bundle.members[index].name, MEMBER, calibration, abstention, raw, decision)
 
 
 def _one_member(outputs: MemberOutputs, index: int) -> MemberOutputs:

@@ -6,19 +6,19 @@ import numpy as np
 
 from ensemble.abstention.risk_control import Certificate
 from ensemble.abstention.stratified import ClassVerdict
-from kikuchi.evaluation.predictors import Contender
+from kikuchi.evaluation.predictors import EvaluatedPredictor
 from kikuchi.evaluation.selective_scores import error_rate, verdict_of
 from kikuchi.evaluation.test_sets import Labelled
 
 
 def promise_parts(
-    contender: Contender, patterns: Labelled, classes: tuple[int, ...], certificate: Certificate
+    predictor: EvaluatedPredictor, patterns: Labelled, classes: tuple[int, ...], certificate: Certificate
 ) -> list[dict[str, Any]]:
     """Hold the answers to each material, and the answers with each class, against what is promised of them.
 
     Parameters
     ----------
-    contender
+    predictor
         Who answers.
     patterns
         What is judged.
@@ -34,8 +34,8 @@ def promise_parts(
         ``measured_risk`` with its exact interval, ``promised`` (1 where nothing is promised of this part by itself: a
         promise for the mixture holds for all answers together) and ``verdict``, as in `selective_scores.promise`.
     """
-    d, labels, rule = contender.decision, patterns.labels, contender.abstention
-    solved, wrong = d.status == 0, contender.wrong(labels)
+    d, labels, rule = predictor.decision, patterns.labels, predictor.abstention
+    solved, wrong = d.status == 0, predictor.wrong(labels)
     rows = []
     for number, (name, group) in enumerate(patterns.materials):
         own = patterns.material == number

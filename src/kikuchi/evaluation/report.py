@@ -7,11 +7,12 @@ import numpy as np
 
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.evaluation.figures import draw
-from kikuchi.evaluation.predictors import Contender
+from kikuchi.evaluation.predictors import EvaluatedPredictor
 from kikuchi.evaluation.sections_answers import (
     abstaining_section,
     promise_section,
     scores_section,
+    strangers_section,
     unfamiliar_section,
 )
 from kikuchi.evaluation.sections_members import (
@@ -25,7 +26,11 @@ from kikuchi.html import write_evaluation_report
 
 
 def write_page(
-    evaluation: dict[str, Any], bundle: Bundle, everybody: list[Contender], labels: np.ndarray, path: Path
+    evaluation: dict[str, Any],
+    bundle: Bundle,
+    everybody: list[EvaluatedPredictor],
+    labels: np.ndarray,
+    path: Path,
 ) -> None:
     """Write ``report.html``.
 
@@ -47,11 +52,12 @@ def write_page(
         classes_section(evaluation),
         diversity_section(evaluation),
         *unfamiliar_section(evaluation),
+        *strangers_section(evaluation),
         *losses_section(figures),
     ]
-    said, kept = verdict(evaluation)
+    words, kept = verdict(evaluation)
     page = {
-        "verdict": {"text": said, "kept": kept, "table": key_table(evaluation)},
+        "verdict": {"text": words, "kept": kept, "table": key_table(evaluation)},
         "title": f"Evaluation of {evaluation['bundle']['name']}",
         "subtitle": f"{evaluation['patterns']:,} patterns ({evaluation['name']}), "
         f"{len(evaluation['space_groups'])} space groups, {len(evaluation['bundle']['members'])} members, "

@@ -13,7 +13,7 @@ from ensemble.metrics import (
 )
 from ensemble.metrics.proper import brier_per_pattern, log_loss_per_pattern
 from kikuchi._support.progress import Progress
-from kikuchi.evaluation.predictors import BEST_SINGLE, RULE, Contender
+from kikuchi.evaluation.predictors import BEST_SINGLE, RULE, EvaluatedPredictor
 from kikuchi.evaluation.selective_scores import error_rate
 
 #: Scores of the probabilities (over patterns of known space groups), then of abstaining (over all patterns).
@@ -38,7 +38,7 @@ _DRAWN_PATTERNS = 2_000_000
 
 
 def resamples_for(n: int) -> int:
-    """How many bootstrap resamples a number of patterns is worth: 200 to 1000."""
+    """Return the number of bootstrap resamples for so many patterns: 200 to 1000."""
     return int(np.clip(_DRAWN_PATTERNS // max(n, 1), _FEWEST_RESAMPLES, _MOST_RESAMPLES))
 
 
@@ -50,13 +50,13 @@ def bootstrap_counts(n: int, n_resamples: int, seed: int = 0) -> Iterator[np.nda
 
 
 def score_draws(
-    contender: Contender, labels: np.ndarray, risk: float, n_resamples: int
+    predictor: EvaluatedPredictor, labels: np.ndarray, risk: float, n_resamples: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Score one contender on all patterns and on every resample.
+    """Score one predictor on all patterns and on every resample.
 
     Parameters
     ----------
-    contender
+    predictor
         Who answers.
     labels
         True class indices, (N,); -1 for a space group that is not known, where every answer is wrong.
@@ -71,20 +71,22 @@ def score_draws(
         (S,) and (B, S), columns as in `SCORES`; NaN where a score is undefined.
     """
     # Sorted once by confidence: sorting what is sorted costs a resample next to nothing.
-    order = np.argsort(-contender.confidence, kind="stable")
-    measure = _scorer(contender, labels, risk)
+    order = np.argsort(-predictor.confidence, kind="stable")
+    measure = _scorer(predictor, labels, risk)
     counts = bootstrap_counts(len(labels), n_resamples)
     return measure(order), np.array([measure(np.repeat(order, count[order])) for count in counts])
 
 
-def _scorer(contender: Contender, labels: np.ndarray, risk: float) -> Callable[[np.ndarray], np.ndarray]:
-    p = contender.probabilities
+def _scorer(
+    predictor: EvaluatedPredictor, labels: np.ndarray, risk: float
+) -> Callable[[np.ndarray], np.ndarray]:
+    p = predictor.probabilities
     judged = (labels >= 0) & ~np.isnan(p).any(axis=1)
     losses, squares = np.full((2, len(labels)), np.nan)
     losses[judged] = log_loss_per_pattern(p[judged], labels[judged])
     squares[judged] = brier_per_pattern(p[judged], labels[judged])
-    wrong, uncertainty = contender.wrong(labels), -contender.confidence
-    answered = contender.decision.status == 0
+    wrong, uncertainty = predictor.wrong(labels), -predictor.confidence
+    answered = predictor.decision.status == 0
 
     def measure(rows: np.ndarray) -> np.ndarray:
         known = rows[judged[rows]]
@@ -119,14 +121,14 @@ def interval(value: float, draws: np.ndarray) -> Scored:
 
 
 def score_all(
-    everybody: list[Contender], labels: np.ndarray, risk: float, progress: Progress
+    everybody: list[EvaluatedPredictor], labels: np.ndarray, risk: float, progress: Progress
 ) -> tuple[dict[str, dict[str, Scored]], dict[str, dict[str, Scored]]]:
     """Score everybody on the same resamples, and every rule against the best single member.
 
     Parameters
     ----------
     everybody
-        Of `kikuchi.evaluation.predictors.contenders`.
+        Of `kikuchi.evaluation.predictors.evaluated_predictors`.
     labels
         True class indices, (N,), -1 where unknown.
     risk
@@ -146,17 +148,17 @@ def score_all(
     n_resamples = resamples_for(len(labels))
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     with progress.bar("scores and their intervals", len(everybody)) as step:
-        for contender in everybody:
-            found[contender.name] = score_draws(contender, labels, risk, n_resamples)
+        for predictor in everybody:
+            found[predictor.name] = score_draws(predictor, labels, risk, n_resamples)
             step(1)
     scores = {
         name: {score: interval(values[i], draws[:, i]) for i, score in enumerate(SCORES)}
         for name, (values, draws) in found.items()
     }
-    for contender in everybody:
-        answered, wrong = contender.decision.status == 0, contender.wrong(labels)
+    for predictor in everybody:
+        answered, wrong = predictor.decision.status == 0, predictor.wrong(labels)
         for name, here in (("risk_answered", answered), ("risk_abstained", ~answered)):
-            scores[contender.name][name] = error_rate(int(wrong[here].sum()), int(here.sum()))
+            scores[predictor.name][name] = error_rate(int(wrong[here].sum()), int(here.sum()))
     single = next(c.name for c in everybody if c.kind == BEST_SINGLE)
     rules = [c.name for c in everybody if c.kind == RULE]
     return scores, {rule: _against(found[rule], found[single]) for rule in rules}

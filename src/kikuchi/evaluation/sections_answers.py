@@ -12,7 +12,7 @@ _HEADINGS = {
     "aurc": "AURC",
     "excess_aurc": "E-AURC",
     "augrc": "AUGRC",
-    "coverage_at_risk": "coverage at the asked risk",
+    "coverage_at_risk": "coverage at the target risk",
     "coverage": "answered",
     "risk_answered": "risk of the answered",
     "risk_abstained": "would-be risk of the abstained",
@@ -50,7 +50,7 @@ def scores_section(evaluation: dict[str, Any]) -> dict[str, Any]:
                 evaluation,
                 "Order: are the least confident answers the wrong ones?",
                 ("aurc", "excess_aurc", "augrc", "coverage_at_risk"),
-                f"Asked risk: {percent(evaluation['asked_risk'])}. The coverage at it is seen on these patterns "
+                f"Target risk: {percent(evaluation['target_risk'])}. The coverage at it is seen on these patterns "
                 "after the fact.",
             ),
             _score_table(
@@ -85,10 +85,10 @@ def promise_section(evaluation: dict[str, Any]) -> dict[str, Any]:
             percent(p["certificate"]["certified_risk"]),
             percent_interval(p["measured_risk"]),
             p["verdict"],
-            percent(p["asked_set_coverage"]),
+            percent(p["target_set_coverage"]),
             percent_interval(p["set_coverage"]),
             p["mean_set_size"],
-            percent(p["asked_familiar_share"]),
+            percent(p["target_familiar_share"]),
             percent(p["familiar_share"]),
         ]
         for who, p in evaluation["promises"].items()
@@ -202,6 +202,31 @@ def unfamiliar_section(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
             else [],
         }
     ]
+
+
+def strangers_section(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    """Strangers that the fit was given; no section where it was given none, or set none aside."""
+    found = evaluation.get("strangers")
+    if not found or found["flagged"] is None:
+        return []
+    of = (
+        "of other materials than those"
+        if found["other_materials_judged"]
+        else "of the same materials as those"
+    )
+    text = (
+        f"{found['judged']:,} patterns of strangers, {of} that the gate was weighed with: "
+        f"{percent(found['flagged'])} of them are called unfamiliar. So are {percent(found['false_alarms_seen'])} of "
+        f"the familiar test patterns; the threshold was set for {percent(found['false_alarm'])} of new familiar "
+        "crystals or grains."
+    )
+    rows = [[name, f"{value:.3f}"] for name, value in found["auroc"].items()]
+    table = {
+        "caption": "Strangers against familiar test patterns",
+        "columns": ["score", "AUROC"],
+        "rows": rows,
+    }
+    return [{"title": "Strangers set aside by the fit", "text": text, "tables": [table]}]
 
 
 def _score_table(

@@ -4,6 +4,7 @@ from typing import Any
 
 from kikuchi.evaluation.classes import MEASURES
 from kikuchi.evaluation.formatting import cell, digits, figure
+from kikuchi.evaluation.netcal_scores import BINS
 
 _CALIBRATION_HEADINGS = {
     "log_loss": "log-loss (nats)",
@@ -18,7 +19,7 @@ _CALIBRATION_HEADINGS = {
 
 def calibration_section(evaluation: dict[str, Any]) -> dict[str, Any]:
     """Numbers, reliability diagrams and confidences, before and after calibration."""
-    rows, figures = [], []
+    rows, figures, beside = [], [], []
     for who, found in evaluation["calibration"].items():
         if found is None:
             continue
@@ -31,14 +32,35 @@ def calibration_section(evaluation: dict[str, Any]) -> dict[str, Any]:
                     f"{who}, {when} calibration. Below the diagonal: surer than right.",
                 )
             )
+            if "netcal" in found[when]:
+                beside.append([label, *_beside_netcal(found[when])])
+                figures.append(
+                    figure(f"netcal_reliability_{when}_{who}", f"{who}, {when} calibration, by netcal.")
+                )
         figures.append(figure(f"confidence_{who}", f"{who}: how sure it was where right and where wrong."))
     columns = ["who", *_CALIBRATION_HEADINGS.values()]
+    tables = [{"caption": "Calibration, before and after", "columns": columns, "rows": rows}]
+    if beside:
+        tables.append(
+            {
+                "caption": "The same by another library, netcal",
+                "columns": ["who", "ECE", "ECE by netcal", "largest gap", "MCE by netcal"],
+                "rows": beside,
+                "note": f"Both sort confidences into {BINS} bins of equal width and agree but for rounding, unless "
+                "a confidence lies on the edge of a bin: there they count it to different sides.",
+            }
+        )
     return {
         "title": "Calibration",
         "text": "Probabilities before and after calibration, on patterns of known space groups.",
-        "tables": [{"caption": "Calibration, before and after", "columns": columns, "rows": rows}],
+        "tables": tables,
         "figures": figures,
     }
+
+
+def _beside_netcal(found: dict[str, Any]) -> list[Any]:
+    pairs = [(found["scores"][s]["value"], found["netcal"][s]) for s in ("ece", "maximum_calibration_error")]
+    return [digits(number) for pair in pairs for number in pair]
 
 
 def classes_section(evaluation: dict[str, Any]) -> dict[str, Any]:
@@ -101,7 +123,7 @@ def diversity_section(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def losses_section(figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """How the losses fell; no section where the bundle came without its histories."""
+    """Loss histories; no section where the bundle came without its histories."""
     if "losses" not in figures:
         return []
     caption = "Mean and one standard deviation over the members of a kind, by epoch (the paper's Fig. 1)."

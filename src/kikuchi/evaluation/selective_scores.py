@@ -1,4 +1,4 @@
-"""What abstaining caught, and whether the promise was kept."""
+"""Scores of abstention: errors caught, and whether the promise was kept."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ensemble.abstention import STATUS_NAMES
 from ensemble.abstention.conformal import conformal_sets
-from kikuchi.evaluation.predictors import Contender
+from kikuchi.evaluation.predictors import EvaluatedPredictor
 
 #: Said wherever a promise is printed.
 NO_TRANSFER = (
@@ -31,7 +31,7 @@ def error_rate(errors: int, n: int) -> dict[str, float | None]:
     return {"value": errors / n, "low": float(found.low), "high": float(found.high)}
 
 
-def statuses(contender: Contender, labels: np.ndarray) -> list[dict[str, Any]]:
+def statuses(predictor: EvaluatedPredictor, labels: np.ndarray) -> list[dict[str, Any]]:
     """Say what each status caught.
 
     Returns
@@ -40,10 +40,10 @@ def statuses(contender: Contender, labels: np.ndarray) -> list[dict[str, Any]]:
         One per status: ``status``, ``count``, ``share``, ``unknown`` (patterns of unknown space groups among
         them), ``errors`` (how many answers are or would have been wrong) and ``error_rate`` with its interval.
     """
-    wrong = contender.wrong(labels)
+    wrong = predictor.wrong(labels)
     rows = []
     for code, name in enumerate(STATUS_NAMES):
-        here = contender.decision.status == code
+        here = predictor.decision.status == code
         count, errors = int(here.sum()), int(wrong[here].sum())
         rows.append(
             {
@@ -58,15 +58,15 @@ def statuses(contender: Contender, labels: np.ndarray) -> list[dict[str, Any]]:
     return rows
 
 
-def enrichment(contender: Contender, labels: np.ndarray) -> float | None:
+def enrichment(predictor: EvaluatedPredictor, labels: np.ndarray) -> float | None:
     """Error rate among the abstained over that among the answered; None where either is undefined or none errs."""
-    answered, wrong = contender.decision.status == 0, contender.wrong(labels)
+    answered, wrong = predictor.decision.status == 0, predictor.wrong(labels)
     if answered.all() or not wrong[answered].any():
         return None
     return float(wrong[~answered].mean() / wrong[answered].mean())
 
 
-def promise(contender: Contender, labels: np.ndarray) -> dict[str, Any]:
+def promise(predictor: EvaluatedPredictor, labels: np.ndarray) -> dict[str, Any]:
     """Hold the certificate against what was measured.
 
     Returns
@@ -76,12 +76,12 @@ def promise(contender: Contender, labels: np.ndarray) -> dict[str, Any]:
         ``verdict``, ``"kept"`` (the measured risk is not above the certified one), ``"within chance"`` (above it,
         but the interval reaches down to it), ``"broken"``, ``"nothing promised"`` or ``"nothing answered"``;
         ``set_coverage``, how often the conformal set of a known pattern holds the truth, beside
-        ``asked_set_coverage``; ``mean_set_size``; ``familiar_share``, the share of known patterns not called
-        unfamiliar, beside ``asked_familiar_share``.
+        ``target_set_coverage``; ``mean_set_size``; ``familiar_share``, the share of known patterns not called
+        unfamiliar, beside ``target_familiar_share``.
     """
-    rule, d = contender.abstention, contender.decision
+    rule, d = predictor.abstention, predictor.decision
     answered = d.status == 0
-    errors, count = int(contender.wrong(labels)[answered].sum()), int(answered.sum())
+    errors, count = int(predictor.wrong(labels)[answered].sum()), int(answered.sum())
     measured = error_rate(errors, count)
     known = (labels >= 0) & ~np.isnan(d.probabilities).any(axis=1)
     sets = conformal_sets(d.probabilities[known], rule.set_thresholds)
@@ -96,10 +96,10 @@ def promise(contender: Contender, labels: np.ndarray) -> dict[str, Any]:
         "measured_risk": measured,
         "verdict": verdict_of(measured, rule.certificate.certified_risk),
         "set_coverage": error_rate(held, len(sets)),
-        "asked_set_coverage": rule.coverage,
+        "target_set_coverage": rule.coverage,
         "mean_set_size": float(sets.sum(axis=1).mean()) if len(sets) else None,
         "familiar_share": passed,
-        "asked_familiar_share": rule.familiar,
+        "target_familiar_share": rule.familiar,
         "remark": NO_TRANSFER,
     }
 

@@ -58,7 +58,9 @@ def write_tables(evaluation: Row, out: Path) -> list[Path]:
     judged = {name: found for name, found in evaluation["calibration"].items() if found is not None}
     if judged:
         tables["calibration.csv"] = [
-            {"who": name, "calibration": when, "method": found["method"]} | _wide(found[when]["scores"])
+            {"who": name, "calibration": when, "method": found["method"]}
+            | _wide(found[when]["scores"])
+            | {f"netcal_{score}": number for score, number in found[when].get("netcal", {}).items()}
             for name, found in judged.items()
             for when in ("before", "after")
         ]
@@ -70,6 +72,10 @@ def write_tables(evaluation: Row, out: Path) -> list[Path]:
         ]
     if evaluation["unfamiliar"]:
         tables["unfamiliar.csv"] = [_wide(row) for row in evaluation["unfamiliar"]["separation"]]
+    if evaluation.get("strangers") and evaluation["strangers"]["auroc"]:
+        tables["strangers.csv"] = [
+            {"score": name, "auroc": value} for name, value in evaluation["strangers"]["auroc"].items()
+        ]
     groups = [str(g) for g in evaluation["space_groups"]]
     for name, matrices in evaluation["matrices"].items():
         tables[f"confusion_{name}.csv"] = _matrix(matrices["confusion"], groups)
@@ -102,7 +108,7 @@ def _scores(evaluation: Row, name: str) -> Row:
 
 def _promise(name: str, held: Row) -> Row:
     certificate = held["certificate"]
-    asked = {key: certificate[key] for key in ("asked_risk", "confidence", "certified", "certified_risk")}
+    asked = {key: certificate[key] for key in ("target_risk", "confidence", "certified", "certified_risk")}
     measured = {k: v for k, v in held.items() if k not in ("certificate", "remark")}
     return {"who": name} | asked | _wide(measured)
 

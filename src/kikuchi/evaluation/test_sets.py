@@ -24,7 +24,7 @@ UNKNOWN = -1
 
 @dataclass(frozen=True)
 class Labelled:
-    """Patterns with their truth and what every member said of them.
+    """Patterns with their truth and every member's outputs.
 
     Attributes
     ----------
@@ -166,10 +166,10 @@ def _warnings(bundle: Bundle, data: Dataset, left_out: int) -> list[str]:
         )
     fitted_at = bundle.manifest.get("voltages_kv") or []
     taken_at = {m.scan.voltage_kv for m in data.materials if m.scan.voltage_kv is not None}
-    strange = sorted(v for v in taken_at if fitted_at and not any(abs(v - f) <= 1 for f in fitted_at))
-    if strange:
+    others = sorted(v for v in taken_at if fitted_at and not any(abs(v - f) <= 1 for f in fitted_at))
+    if others:
         warnings.append(
-            f"taken at {', '.join(f'{v:g}' for v in strange)} kV, the bundle was fitted at "
+            f"taken at {', '.join(f'{v:g}' for v in others)} kV, the bundle was fitted at "
             f"{', '.join(f'{v:g}' for v in fitted_at)} kV: the promised risk does not carry over"
         )
     return warnings

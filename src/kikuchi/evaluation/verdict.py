@@ -1,11 +1,11 @@
-"""What an evaluation comes to: one sentence, and the few numbers behind it."""
+"""Verdict of an evaluation: one sentence, and the few numbers behind it."""
 
 from typing import Any
 
 from kikuchi.evaluation.formatting import cell
 from kikuchi.html.tables import percent
 
-_SAID = {
+_VERDICTS = {
     "kept": "what was promised (at most {promised}) is kept",
     "within chance": "above the promised {promised}, but within chance of it",
     "broken": "the promise of at most {promised} is broken",
@@ -31,15 +31,15 @@ def verdict(evaluation: dict[str, Any]) -> tuple[str, bool]:
     held = evaluation["promises"][rule]
     total = evaluation["patterns"]
     promised = held["certificate"]["certified_risk"]
-    said = _SAID[held["verdict"]].format(promised=f"{100 * promised:.3g} %")
+    words = _VERDICTS[held["verdict"]].format(promised=f"{100 * promised:.3g} %")
     if held["answered"]:
         measured = held["measured_risk"]
         wrong = (
             f"answers {percent(held['answered'] / total)} and {percent(measured['value'])} of its answers are wrong "
-            f"(95 % interval {percent(measured['low'])} to {percent(measured['high'])}): {said}"
+            f"(95 % interval {percent(measured['low'])} to {percent(measured['high'])}): {words}"
         )
     else:
-        wrong = f"answers none: {said}"
+        wrong = f"answers none: {words}"
     text = f"Of {total:,} patterns the ensemble {wrong}; {_against(evaluation['against_best_single'][rule])}."
     return text, held["verdict"] in ("kept", "within chance")
 
@@ -66,7 +66,7 @@ def key_table(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _against(compared: dict[str, Any]) -> str:
-    """Say whether the ensemble's probabilities beat those of its best single member, as far as the interval tells."""
+    """Say whether the ensemble's probabilities beat those of its best single member, as far as the interval shows."""
     ratio = compared["log_loss_ratio"]
     if ratio["value"] is None or ratio["low"] is None:
         return "against a single member nothing can be said"

@@ -1,4 +1,4 @@
-"""What a member would most like to see: activation maximisation."""
+"""Activation maximisation: the input that a member answers most strongly."""
 
 from typing import TYPE_CHECKING, Any
 

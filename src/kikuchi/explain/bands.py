@@ -40,7 +40,7 @@ class Planes:
 
 @dataclass(frozen=True)
 class Physics:
-    """What each pixel of a pattern shows.
+    """Bands and zone axes at each pixel of a pattern.
 
     Attributes
     ----------

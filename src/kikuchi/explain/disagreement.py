@@ -51,7 +51,7 @@ class Disagreement:
 
     @property
     def mean(self) -> np.ndarray:
-        """What the members agree on: mean of the margins' attributions, (side, side), logits."""
+        """Agreement of the members: mean of the margins' attributions, (side, side), logits."""
         return self._stacked().mean(axis=0)
 
     @property

@@ -1,4 +1,4 @@
-"""What is true of a simulated scan's patterns: where their bands and zone axes lie, as a member sees them."""
+"""Ground truth of a simulated scan's patterns: their bands and zone axes, as a member sees them."""
 
 from typing import TYPE_CHECKING, Any
 

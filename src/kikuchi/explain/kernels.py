@@ -1,4 +1,4 @@
-"""What two members look for in their first layer, and how much of it they share (the paper's Figs. 2 and 3)."""
+"""First-layer kernels of two members, and how many they share (the paper's Figs. 2 and 3)."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

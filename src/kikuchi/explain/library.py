@@ -21,7 +21,7 @@ LIBRARY = {
 #: Places that the library's gradients are drawn at, its own default.
 SAMPLES = 200
 
-#: Evaluations of a network that a partition may take: 64 x 64 pixels are then told apart in squares of 2 to 4.
+#: Evaluations of a network that a partition may take: 64 x 64 pixels are then resolved in squares of 2 to 4.
 EVALUATIONS = 2000
 
 _BATCH = 64
@@ -117,8 +117,8 @@ class ShapLibrary:
         from keras import ops
 
         parts = [patterns[i : i + self._batch, ..., None] for i in range(0, len(patterns), self._batch)]
-        told = [network(ops.convert_to_tensor(np.asarray(x, np.float32)), training=False) for x in parts]
-        return np.concatenate([ops.convert_to_numpy(z) for z in told]).astype(float)
+        outputs = [network(ops.convert_to_tensor(np.asarray(x, np.float32)), training=False) for x in parts]
+        return np.concatenate([ops.convert_to_numpy(z) for z in outputs]).astype(float)
 
 
 def _tensor(patterns: np.ndarray) -> Any:

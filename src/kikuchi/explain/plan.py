@@ -1,4 +1,4 @@
-"""What explaining a map will take, measured before its first point, and the share of the time that each point has."""
+"""Time plan of an explanation, measured before its first point, and each point's share."""
 
 import time
 from dataclasses import dataclass, replace

@@ -52,7 +52,7 @@ def choose(
     mutual_information
         (N,), nats.
     votes
-        Class index each member puts first, (M, N); negative where it said nothing.
+        Class index each member puts first, (M, N); negative where it did not answer.
     confidence
         (N,), 0..1, calibrated.
     unfamiliarity
@@ -98,7 +98,7 @@ def choose(
         new = _spread(p, np.where(open_points, scores[reason], 0), wanted, taken)
         taken += new
         reasons += [reason] * len(new)
-    # Where votes are never split or nothing is strange, the rest is filled with what disagrees most.
+    # Where votes are never split or nothing is unfamiliar, the rest is filled with what disagrees most.
     rest = _spread(p, np.where(open_points, information + 1e-12, 0), points - len(taken), taken)
     return Chosen(np.array(taken + rest), tuple(reasons + ["most disagreement"] * len(rest)))
 

@@ -43,7 +43,7 @@ _BATCH = 128  # patterns that go through a network at a time, where they are sma
 
 @dataclass(frozen=True)
 class Attribution:
-    """How much each pixel moved an output away from its mean over the background.
+    """Attributions: each pixel's share in an output's distance from its mean over the background.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Attribution:
 
     @property
     def error(self) -> float:
-        """How far the values are from summing to the difference, relative to it (completeness)."""
+        """Completeness: distance of the values' sum from the difference, relative to it."""
         return relative_error(float(self.values.sum()), self.value - self.base)
 
     @property

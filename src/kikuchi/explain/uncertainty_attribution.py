@@ -1,4 +1,4 @@
-"""Which pixels make the members disagree: the epistemic uncertainty itself, attributed."""
+"""Attribution of the members' disagreement, the epistemic uncertainty, to pixels."""
 
 import time
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _BATCH = 96  # patterns at a time, where they are small
 
 @dataclass(frozen=True)
 class UncertaintyAttribution:
-    """How much each pixel, as each member sees it, moved the mutual information.
+    """Attributions of the mutual information to each pixel as each member sees it.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class UncertaintyAttribution:
 
     @property
     def error(self) -> float:
-        """How far the values are from summing to the difference, relative to it (completeness)."""
+        """Completeness: distance of the values' sum from the difference, relative to it."""
         return relative_error(float(sum(v.sum() for v in self.values)), self.value - self.base)
 
     @property
@@ -134,7 +134,7 @@ class Uncertainty:
 
     @property
     def lines(self) -> int:
-        """How many background patterns lines begin at."""
+        """Number of background patterns that lines begin at."""
         return len(self._ends)
 
     @property

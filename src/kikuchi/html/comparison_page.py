@@ -14,20 +14,20 @@ from kikuchi.html.columns import pack, quantise
 from kikuchi.html.frame import render_page, script_json
 from kikuchi.html.glossary import glossary
 from kikuchi.html.tables import Table, count, percent
-from kikuchi.maps.colours import SPACE_GROUP_COLOURS, STATUS_TONES
+from kikuchi.maps.colours import FLAT_TONES, SPACE_GROUP_COLOURS, STATUS_TONES
 from kikuchi.maps.comparison_picture import DIFFERENCES, differences
-from kikuchi.maps.told_map import ToldMap
+from kikuchi.maps.point_table import PointTable
 
 
 def write_comparison_page(
-    first: ToldMap, second: ToldMap, data: Mapping[str, Any], verdict: str, out_file: str | Path
+    first: PointTable, second: PointTable, data: Mapping[str, Any], verdict: str, out_file: str | Path
 ) -> Path:
     """Write the page.
 
     Parameters
     ----------
     first, second
-        Of the same points, as `kikuchi.maps.told_map.common_points` returns them.
+        Of the same points, as `kikuchi.maps.point_table.common_points` returns them.
     data
         As `kikuchi.workflows.compare.measure` returns it.
     verdict
@@ -94,7 +94,7 @@ def _percent(share: float | None) -> str | None:
     return None if share is None else percent(share)
 
 
-def _payload(first: ToldMap, second: ToldMap, data: Mapping[str, Any]) -> dict[str, Any]:
+def _payload(first: PointTable, second: PointTable, data: Mapping[str, Any]) -> dict[str, Any]:
     assert first.place is not None
     groups = data["space_groups"]
     row, col = first.place.T
@@ -110,8 +110,8 @@ def _payload(first: ToldMap, second: ToldMap, data: Mapping[str, Any]) -> dict[s
         "glossary": glossary(),
         "groups": [{"label": f"{g} {symbol(g)}", "colour": SPACE_GROUP_COLOURS[g]} for g in groups],
         "tones": [
-            {"colour": t.colour, "stripes": t.stripes, "slope": t.slope}
-            for t in (STATUS_TONES[s] for s in Status)
+            {"colour": FLAT_TONES[s], "stripes": STATUS_TONES[s].stripes, "slope": STATUS_TONES[s].slope}
+            for s in Status
         ],
         "differences": [{"label": label, "colour": colour} for label, colour in DIFFERENCES],
         "difference": pack(differences(first, second), "u1"),
@@ -119,7 +119,7 @@ def _payload(first: ToldMap, second: ToldMap, data: Mapping[str, Any]) -> dict[s
     }
 
 
-def _side(record: ToldMap, groups: list[int]) -> dict[str, Any]:
+def _side(record: PointTable, groups: list[int]) -> dict[str, Any]:
     solved = (record.status == 0) & (record.answer > 0)
     answer = np.where(solved, _codes(record.answer, groups), len(groups) + np.maximum(record.status, 1) - 1)
     first = np.where(

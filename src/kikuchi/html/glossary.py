@@ -1,4 +1,4 @@
-"""What the words on the pages mean, shown under the pointer and with the keyboard's focus."""
+"""Definitions of the words on the pages, shown under the pointer and with the keyboard's focus."""
 
 import tomllib
 from functools import cache

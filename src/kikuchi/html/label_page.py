@@ -13,7 +13,12 @@ from kikuchi.html.tables import count
 
 
 def write_label_page(
-    rows: Sequence[Mapping[str, Any]], thumbnails: np.ndarray, labels: str | Path, out_file: str | Path
+    rows: Sequence[Mapping[str, Any]],
+    thumbnails: np.ndarray,
+    labels: str | Path,
+    out_file: str | Path,
+    *,
+    phases: Sequence[str] = (),
 ) -> Path:
     """Write the page: every pattern with what the ensemble guesses, and a field for its space group.
 
@@ -29,6 +34,8 @@ def write_label_page(
         The list that the page belongs to.
     out_file
         The HTML file.
+    phases
+        Names to choose from in place of a space group.
 
     Raises
     ------
@@ -41,9 +48,12 @@ def write_label_page(
         scripts=["label.js"],
         styles=["label.css"],
         title=f"Patterns to label: {name}",
-        kicker="The patterns whose labels would teach the ensemble most",
+        kicker="Points whose phases say where to divide the two"
+        if phases
+        else "The patterns whose labels would teach the ensemble most",
         subtitle=count(len(rows), "pattern"),
         name=name,
+        phases=list(phases),
         cards=[
             {
                 "number": number,

@@ -25,7 +25,7 @@ SCORES = {
     "quality": ("Pattern quality", "signal against noise"),
 }
 NO_CLASS = 255
-#: Errors below this are not told apart.
+#: Errors below this are not distinguished.
 LEAST_ERROR = 1e-7
 
 
@@ -103,7 +103,7 @@ def held_back(phase_map: PhaseMap, rule: AbstentionRule | None) -> NDArray[np.bo
         What was decided.
     rule
         What it was decided with; without it every point that was not answered is held back, because nothing
-        tells whether the threshold was the reason.
+        says whether the threshold was the reason.
 
     Returns
     -------
@@ -117,7 +117,8 @@ def held_back(phase_map: PhaseMap, rule: AbstentionRule | None) -> NDArray[np.bo
     # A class that is not certified is never answered, however the slider stands.
     several |= rule.thresholds[np.maximum(decision.winner, 0)] > 1
     ambiguous = decision.status == Status.AMBIGUOUS
-    return np.isin(decision.status, (Status.UNFAMILIAR, Status.UNREADABLE)) | (ambiguous & several)
+    other = (Status.UNFAMILIAR, Status.UNREADABLE, Status.MIXED)
+    return np.isin(decision.status, other) | (ambiguous & several)
 
 
 def report_id(phase_map: PhaseMap) -> str:

@@ -1,4 +1,4 @@
-"""The tables below a map: who said what, how the map was made, what could not be read."""
+"""The tables below a map: the members' votes, how the map was made, what could not be read."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +34,7 @@ def tally_table(phase_map: PhaseMap) -> Table:
         for k in named
     ]
     nothing = [None] * len(phase_map.members)
-    for status in (Status.AMBIGUOUS, Status.UNFAMILIAR, Status.UNREADABLE):
+    for status in (Status.AMBIGUOUS, Status.MIXED, Status.UNFAMILIAR, Status.UNREADABLE):
         if not counts.status_counts[status]:
             continue
         rows.append([f"no solution: {STATUS_NAMES[status]}", int(counts.status_counts[status]), *nothing])
@@ -48,7 +48,7 @@ def tally_table(phase_map: PhaseMap) -> Table:
 
 
 def origin_table(phase_map: PhaseMap) -> Table:
-    """How the map was made, as its `meta` says; the promise and the warnings have places of their own.
+    """Provenance of the map, from its `meta`; the promise and the warnings have places of their own.
 
     Parameters
     ----------

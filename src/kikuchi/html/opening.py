@@ -1,4 +1,4 @@
-"""What a map's page opens with: a sentence, and what the map holds."""
+"""Opening of a map's page: a sentence, and the phase fractions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Composition:
-    """What a map holds, most of it first, and remarks below."""
+    """Phase fractions of a map, the largest first, and remarks below."""
 
     rows: tuple[Row, ...]
     interval: str
@@ -58,7 +58,11 @@ def lead(phase_map: PhaseMap, rule: AbstentionRule | None) -> str:
     """
     status = phase_map.decision.status
     answered = float(np.mean(status == Status.SOLVED))
-    rest = [s for s in (Status.AMBIGUOUS, Status.UNFAMILIAR, Status.UNREADABLE) if (status == s).any()]
+    rest = [
+        s
+        for s in (Status.AMBIGUOUS, Status.MIXED, Status.UNFAMILIAR, Status.UNREADABLE)
+        if (status == s).any()
+    ]
     named = ", ".join(f"{percent(float(np.mean(status == s)))} {s.name.lower()}" for s in rest)
     text = f"{percent(answered)} of {count(phase_map.n, 'point')} answered" + (f"; {named}" if named else "")
     if rule is None:

@@ -1,4 +1,4 @@
-"""What the page shows of a pinned point: its pattern and every member's probabilities.
+"""Details of a pinned point on the page: its pattern and every member's probabilities.
 
 Small maps carry it inside the page. Above `INLINE_BYTES` it moves to the side folder, probabilities on 255
 levels instead of 65535, and the page loads the piece that holds the point.
@@ -17,7 +17,7 @@ from kikuchi.html.columns import pack, probability_codes
 from kikuchi.html.side_folder import write_pieces
 
 INLINE_BYTES = 8_000_000
-#: Bytes of patterns that a report keeps unless told otherwise; of a larger map those of a regular share of the points.
+#: Bytes of patterns that a report keeps unless another is given; of a larger map, a regular share of the points'.
 KEPT_BYTES = 200_000_000
 _DETAIL_POINTS = 4096
 _PATTERN_BYTES = 2_000_000

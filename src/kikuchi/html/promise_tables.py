@@ -7,7 +7,7 @@ from ensemble.abstention.stratified import ClassVerdict
 from kikuchi.html.tables import Table, percent
 from kikuchi.maps.phase_map import PhaseMap
 
-_SAID = {
+_VERDICTS = {
     "kept": "kept",
     "silent": "not answered; hardly ever taken for another",
     "unknown": "no: too few held-out patterns, or too many wrong",
@@ -30,13 +30,13 @@ def verdict_table(rule: AbstentionRule, names: list[str]) -> Table | None:
     rows: list[list[Any]] = []
     for verdict in rule.verdicts:
         if isinstance(verdict, ClassVerdict):
-            said = _SAID[verdict.verdict]
+            words = _VERDICTS[verdict.verdict]
         else:
-            said = "kept" if verdict.kept else "no: not answered"
+            words = "kept" if verdict.kept else "no: not answered"
         rows.append(
             [
                 names[verdict.index],
-                said,
+                words,
                 verdict.threshold if verdict.threshold <= 1 else None,
                 verdict.n_answered,
                 verdict.n_errors,
@@ -114,11 +114,13 @@ def check_tables(phase_map: PhaseMap) -> list[Table]:
         ]
         why = "" if mixture["identified"] else f"Not to be relied on: {mixture['why']}. "
         if as_one := mixture.get("taken_as_one"):
-            told = "; ".join(" and ".join(map(str, one)) for one in as_one)
-            why = f"{mixture['why'].capitalize()}: {told} are taken as one, and the intervals hold for that. "
+            merged = "; ".join(" and ".join(map(str, one)) for one in as_one)
+            why = (
+                f"{mixture['why'].capitalize()}: {merged} are taken as one, and the intervals hold for that. "
+            )
         tables.append(
             Table(
-                "How the scan is mixed, estimated from what is said of all its points",
+                "How the scan is mixed, estimated from the outputs at all its points",
                 [
                     "Space group",
                     "Held-out patterns",

@@ -1,4 +1,4 @@
-"""What every class gained or lost when a bundle was extended."""
+"""Gain or loss of every class when a bundle was extended."""
 
 import csv
 from dataclasses import asdict, dataclass

@@ -84,7 +84,7 @@ def rehearse(
         heads = _fit(specs, features, labels, kept, old, seed)
         reference = fit_familiarity([f[kept] for f in features], labels[kept], seed=seed)
         own = [f[crossed[here]] for f in features]
-        parts.append((np.flatnonzero(here), said(specs, heads, own, reference, quality[here], draws)))
+        parts.append((np.flatnonzero(here), head_outputs(specs, heads, own, reference, quality[here], draws)))
     everything = np.arange(len(labels))
     return Rehearsed(
         heads=_fit(specs, features, labels, everything, old, seed),
@@ -123,7 +123,7 @@ def folds(labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     return fold
 
 
-def said(
+def head_outputs(
     specs: Sequence[MemberSpec],
     heads: Sequence[Head],
     features: Sequence[np.ndarray],

@@ -1,4 +1,4 @@
-"""What runs one member: patterns in, logits and features out, whatever computes them."""
+"""Engines that run one member: patterns in, logits and features out."""
 
 from typing import Protocol, get_args
 

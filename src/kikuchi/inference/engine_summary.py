@@ -1,4 +1,4 @@
-"""What engines cost and save, in words, and which one to use."""
+"""Costs and savings of engines, in words, and which one to use."""
 
 from collections.abc import Mapping
 from pathlib import Path

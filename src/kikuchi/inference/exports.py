@@ -143,7 +143,7 @@ def export_bundle(bundle: "Bundle", progress: Progress = SILENT) -> Shelf | None
     Returns
     -------
     Shelf or None
-        None, with the reason said, where an export fails or does not say what Keras says.
+        None, with the reason reported, where an export fails or does not say what Keras says.
     """
     folder = shelf_folder(bundle, "onnx")
     measured: dict[str, Parity] = {}

@@ -31,7 +31,7 @@ _MOST = 2**40
 
 @dataclass(frozen=True)
 class StoreIdentity:
-    """What a store belongs to; a resumed run must match in all of it.
+    """Identity of a store; a resumed run must match in all of it.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class LogitsStore:
     HDF5 was not chosen because a process that is killed while writing can leave a file that does not open; here a
     chunk counts only once its numbers are on disk, and the arrays have their final size, and the room for it on the
     disk, from the start. Arrays are mapped for reading and written through their files: a full disk or a lost network
-    share is then an error that can be told, where a mapped page that finds no room kills the process.
+    share is then an error that can be reported, where a mapped page that finds no room kills the process.
 
     Attributes
     ----------

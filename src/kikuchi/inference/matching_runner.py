@@ -61,25 +61,25 @@ class MatchingRunner:
         """
         return self._beside(self.matcher.answer(patterns, place), patterns, static_background)
 
-    def said(self, found: Matches, evidence: Evidence, patterns: np.ndarray) -> MemberOutputs:
+    def outputs_of(self, found: Matches, evidence: Evidence, patterns: np.ndarray) -> MemberOutputs:
         """Return `outputs` of patterns that were matched before, with other evidence than the matcher's own."""
         return self._beside(replace(self.matcher, evidence=evidence).answers(found), patterns, None)
 
     def _beside(
-        self, said: Answers, patterns: np.ndarray, static_background: np.ndarray | None
+        self, answers: Answers, patterns: np.ndarray, static_background: np.ndarray | None
     ) -> MemberOutputs:
-        own = _draws_of(said.logits, self.draws)
+        own = _draws_of(answers.logits, self.draws)
         quality = pattern_quality(patterns)
         if self.networks is None:
-            return MemberOutputs(said.logits[None], own, said.strangeness, quality, said.poses)
+            return MemberOutputs(answers.logits[None], own, answers.unfamiliarity, quality, answers.poses)
         others = self.networks.outputs(patterns, static_background)
         draws = DropoutDraws(
             np.concatenate([own.mean, others.draws.mean]),
             np.concatenate([own.entropy, others.draws.entropy]),
             np.concatenate([own.votes, others.draws.votes]),
         )
-        logits = np.concatenate([said.logits[None], others.logits])
-        return MemberOutputs(logits, draws, said.strangeness, quality, said.poses)
+        logits = np.concatenate([answers.logits[None], others.logits])
+        return MemberOutputs(logits, draws, answers.unfamiliarity, quality, answers.poses)
 
     def pieces(self, part: slice, signal_shape: tuple[int, int]) -> list[slice]:
         """Cut a part of a scan into what one worker takes at a time."""

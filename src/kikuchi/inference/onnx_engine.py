@@ -45,9 +45,7 @@ class OnnxEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = (
-            4  # what is wrong with a file is told by one line, not by the runtime too
-        )
+        options.log_severity_level = 4  # one line says what is wrong with a file, not the runtime too
         content = read_onnx(path)
         try:
             self._session = onnxruntime.InferenceSession(

@@ -26,7 +26,7 @@ FAST = 'pip install -e ".[fast]"'
 
 @dataclass(frozen=True)
 class Parity:
-    """How an engine compares with Keras on the same patterns.
+    """Comparison of an engine with Keras on the same patterns.
 
     Attributes
     ----------

@@ -18,6 +18,7 @@ from kikuchi.bundle.among import among_candidates
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import fit_decision, member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
+from kikuchi.bundle.strangers import gated_held_out
 from kikuchi.inference.engine import MEASURED, STUDENTS
 from kikuchi.inference.exports import Shelf, engines_for, read_shelf
 from kikuchi.inference.matching_runner import MatchingRunner
@@ -37,11 +38,11 @@ from kikuchi.scans import (
 #: What `map --stop` takes.
 STOPS: tuple[str, ...] = get_args(Stop)
 
-#: Rules whose members may be spared; mc-dropout draws from every one.
+#: Rules whose members may be skipped; mc-dropout draws from every one.
 WITHOUT_DRAWS = ("average", "geometric", "vote")
 
 HELD_OUT = "held_out.npz"
-STRANGE = "strange.npz"
+UNFAMILIARITY = "strange.npz"
 _REMEDY = "run `ensemble accelerate RUN DATASET` with the dataset of its fit"
 
 
@@ -105,6 +106,7 @@ class Predictor(Bundle):
         outputs = MemberOutputs.join(
             list(runner.stream((patterns[piece] for piece in pieces), static_background))
         )
+        outputs = self.gated(outputs)
         return outputs if self.candidates is None else self.candidates.narrow(outputs)
 
     def runner(self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT) -> Runner:
@@ -208,8 +210,8 @@ class Predictor(Bundle):
             scan, a file, a kikuchipy signal, whose points then come row by row.
         static_background
             The detector's background (sy, sx), where patterns are an array; a kikuchipy signal has it as
-            ``static_background``, a scan by itself. False says that there is none; where nothing is said, a warning
-            tells that none was taken off.
+            ``static_background``, a scan by itself. False says that there is none; where it is left out, a warning
+            says that none was taken off.
         rule
             Another than the bundle's own.
 
@@ -295,7 +297,9 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
     if shelf is None or HELD_OUT not in shelf.manifest["files"]:
         raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)
     stopping = _stopping(shelf, bundle, stop, rule)
-    held_out = _held_out(shelf, stopping)
+    # A gate was weighed with what all members say.
+    gate = None if engine in STUDENTS or stopping is not None else bundle.gate
+    held_out = gated_held_out(_held_out(shelf, stopping), gate)
     calibration, abstention = fit_decision(
         held_out, rule, bundle.recipe, bundle.classes, names=bundle.class_names
     )
@@ -306,6 +310,7 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
         stopping=stopping,
         variant=f"+{kind}" + ("" if stop == "never" else f"+{stop}-{rule}"),
         own_held_out=held_out,
+        gate=gate,
     )
 
 
@@ -327,12 +332,12 @@ def check_new(bundle: Bundle, engine: str, scan: Scan) -> None:
 
 
 def with_filled_logits(outputs: MemberOutputs) -> MemberOutputs:
-    """Let the members that ran speak for those that were spared, see `ensemble.early_exit.filled`."""
+    """Let the members that ran speak for those that were skipped, see `ensemble.early_exit.filled`."""
     return replace(outputs, logits=filled(outputs.logits))
 
 
 def without_skipped_votes(decision: Decision, outputs: MemberOutputs) -> Decision:
-    """Take the votes of members that did not run out of a decision: -1, as for a member that said nothing."""
+    """Take the votes of members that did not run out of a decision: -1, as for a member that did not answer."""
     ran = ~np.isnan(np.asarray(outputs.logits)).any(axis=-1)
     return replace(decision, votes=np.where(ran, decision.votes, -1).astype(decision.votes.dtype))
 
@@ -351,12 +356,12 @@ def _held_out(shelf: Shelf, stopping: Stopping | None) -> HeldOut:
     held_out = read_held_out(shelf.folder / HELD_OUT)
     if stopping is None:
         return held_out
-    strange = read_archive(shelf.folder / STRANGE, remedy=_REMEDY)["strange"]
+    by_member = read_archive(shelf.folder / UNFAMILIARITY, remedy=_REMEDY)["strange"]
     logits = stopped(held_out.outputs.logits, stopping)
     ran = ~np.isnan(logits).any(axis=-1)
     outputs = replace(
         held_out.outputs,
         logits=filled(logits),
-        unfamiliarity=np.where(ran, strange, 0).sum(axis=0) / np.maximum(ran.sum(axis=0), 1),
+        unfamiliarity=np.where(ran, by_member, 0).sum(axis=0) / np.maximum(ran.sum(axis=0), 1),
     )
     return replace(held_out, outputs=outputs)

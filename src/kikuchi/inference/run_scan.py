@@ -97,7 +97,7 @@ def run_store(
 
     raw: Iterable[Any] = (read(part, piece) for part, several in list(pieces) for piece in several)
     if isinstance(runner, MatchingRunner):
-        # A pattern centre moves over the scan: the matcher is told where each pattern lies.
+        # A pattern centre moves over the scan: the matcher takes where each pattern lies.
         raw = (
             (read(part, piece), places(scan, np.arange(piece.start, piece.stop)))
             for part, several in list(pieces)

@@ -57,23 +57,23 @@ class Runner:
         Returns
         -------
         MemberOutputs
-            Logits and draws are NaN where `stopping` spared a member the pattern.
+            Logits and draws are NaN where `stopping` skipped the pattern for a member.
         """
         return self.detailed(patterns, static_background)[0]
 
     def detailed(
         self, patterns: np.ndarray, static_background: np.ndarray | None = None
     ) -> tuple[MemberOutputs, np.ndarray]:
-        """Return `outputs`, and how strange each member finds each pattern, (M, N), NaN where it did not run."""
+        """Return `outputs`, and the unfamiliarity of each pattern to each member, (M, N), NaN where it did not run."""
         prepared = {
             size: prepare(patterns, self.recipe.preparation(size), static_background)
             for size in {spec.size for spec in self.specs}
         }
-        logits, draws, strange = self._members(prepared, len(patterns))
-        ran = np.isfinite(strange)
-        total = np.where(ran, strange, 0).sum(axis=0)
+        logits, draws, by_member = self._members(prepared, len(patterns))
+        ran = np.isfinite(by_member)
+        total = np.where(ran, by_member, 0).sum(axis=0)
         unfamiliarity = np.where(ran.any(axis=0), total / np.maximum(ran.sum(axis=0), 1), np.nan)
-        return MemberOutputs(logits, draws, unfamiliarity, pattern_quality(patterns)), strange
+        return MemberOutputs(logits, draws, unfamiliarity, pattern_quality(patterns)), by_member
 
     def pieces(self, part: slice, signal_shape: tuple[int, int]) -> list[slice]:
         """Cut a part of a scan into what one worker takes at a time."""
@@ -111,7 +111,7 @@ class Runner:
         """Run the members in their order on what the stopping leaves to do."""
         m, k = len(self.engines), self.specs[0].classes
         logits = np.full((m, n, k), np.nan, np.float32)
-        strange = np.full((m, n), np.nan)
+        by_member = np.full((m, n), np.nan)
         draws = DropoutDraws(
             np.full((m, n, k), np.nan, np.float32),
             np.full((m, n), np.nan, np.float32),
@@ -124,13 +124,13 @@ class Runner:
             spec, engine = self.specs[member], self.engines[member]
             here = slice(None) if len(left) == n else left
             logits[member, here], features = engine.predict(prepared[spec.size][here])
-            strange[member, here] = _strangeness(self.familiarity, member, features)
+            by_member[member, here] = _unfamiliarity(self.familiarity, member, features)
             done.append(member)
             if self.stopping is not None:
                 left = left[~self.stopping.finished(logits[done][:, left])]
                 if not len(left):
                     break
-                continue  # a stopped pattern has no draws of the members it was spared, so no rule may use any
+                continue  # a stopped pattern has no draws of the members it skipped, so no rule may use any
             # On cached features a draw costs a matrix product, not a network.
             drawn = member_draws(spec, engine.head, features, self.recipe.combine.draws)
             draws.mean[member], draws.entropy[member], draws.votes[member] = (
@@ -138,10 +138,10 @@ class Runner:
                 drawn.entropy,
                 drawn.votes,
             )
-        return logits, draws, strange
+        return logits, draws, by_member
 
 
-def _strangeness(familiarity: Familiarity, member: int, features: np.ndarray) -> np.ndarray:
+def _unfamiliarity(familiarity: Familiarity, member: int, features: np.ndarray) -> np.ndarray:
     own = Familiarity(
         (familiarity.references[member],), familiarity.scales[member : member + 1], familiarity.k
     )

@@ -19,7 +19,7 @@ def write_ang(phase_map: MapData, path: str | Path) -> None:
 
     Columns: phi1, Phi, phi2 (radians), x, y (micrometres), IQ (quality), CI (confidence), phase, SEM (0), fit
     (0), then entropies (nats), variation ratio, unfamiliarity and status (0 solved, 1 ambiguous, 2 unfamiliar,
-    3 unreadable, -1 no pattern). Where there is no solution CI is -1, phase and angles are 0, and the
+    3 unreadable, 4 mixed, -1 no pattern). Where there is no solution CI is -1, phase and angles are 0, and the
     uncertainties stay. Points without a pattern fill the rectangle that other programs expect, with ``nan`` for
     what was not measured.
 

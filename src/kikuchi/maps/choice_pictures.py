@@ -1,4 +1,4 @@
-"""Pictures of what can be said where nobody should answer: the group put first, and the sets that compete."""
+"""Pictures for where nothing is answered: the group put first, and the sets that compete."""
 
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ MOST_SETS = 9
 _OTHER = "#B8A9A9"
 _FIRST = (
     "Colours: the space group put first, in full colour where it is answered, else faded by confidence. Greys: "
-    "unfamiliar - like nothing seen in training; unreadable - no usable pattern."
+    "unfamiliar - like nothing seen in training; unreadable - no usable pattern; mixed - two known phases overlap."
 )
 
 
@@ -117,7 +117,7 @@ def _first_entries(phase_map: MapData) -> list:
     chosen = d.winner[(d.status <= Status.AMBIGUOUS) & (d.winner >= 0)]
     first = np.bincount(chosen, minlength=len(counts.classes))
     entries = class_entries(counts.classes, first, counts.n, phase_map.labels)
-    return entries + status_entries(counts, [Status.UNFAMILIAR, Status.UNREADABLE])
+    return entries + status_entries(counts, [Status.UNFAMILIAR, Status.UNREADABLE, Status.MIXED])
 
 
 def _set_paint(phase_map: MapData, members: NDArray[np.intp]) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""How far apart two colours look, to normal eyes and to red-green colour-blind ones."""
+"""Distance of two colours, to normal eyes and to red-green colour-blind ones."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,7 +43,7 @@ def seen_by(rgb: ArrayLike, vision: str) -> NDArray[np.float64]:
 
 
 def colour_distance(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """Return the CIEDE2000 distance of two sets of colours to the eye that tells them apart worst.
+    """Return the CIEDE2000 distance of two sets of colours to the eye that distinguishes them worst.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def colour_distance(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
     -------
     numpy.ndarray
         Smallest distance over normal vision, protanopia and deuteranopia, shape (...). About 2 is just
-        noticeable side by side, 10 is told apart at a glance.
+        noticeable side by side, 10 is distinguished at a glance.
     """
     from skimage.color import deltaE_ciede2000, rgb2lab
 

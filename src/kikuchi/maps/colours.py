@@ -17,6 +17,7 @@ from kikuchi.maps.colour_table import SPACE_GROUP_COLOURS
 
 __all__ = [
     "ENTROPY_COLOURS",
+    "FLAT_TONES",
     "NO_PATTERN_COLOUR",
     "SPACE_GROUP_COLOURS",
     "STATUS_TONES",
@@ -33,7 +34,7 @@ DISAGREEMENT_COLOURS = "magma"
 
 @dataclass(frozen=True)
 class Tone:
-    r"""How points of one status are painted: a colour, and stripes where colour alone is not enough.
+    r"""Paint of the points of one status: a colour, and stripes where colour alone is not enough.
 
     Attributes
     ----------
@@ -55,8 +56,15 @@ STATUS_TONES: dict[Status, Tone] = {
     Status.AMBIGUOUS: Tone("#D9D9D9", "#737373", "/"),
     Status.UNFAMILIAR: Tone("#8C8C8C", "#F2F2F2", "\\"),
     Status.UNREADABLE: Tone("#262626", "#262626", ""),
+    # The ground of what is ambiguous, since candidates are known here too; no other grey is free.
+    Status.MIXED: Tone("#D9D9D9", "#262626", "\\"),
 }
 """Paint of each status; where a map shows space groups, `Status.SOLVED` takes the group's colour."""
+
+FLAT_TONES: tuple[str, ...] = tuple(
+    "#5E5E5E" if status == Status.MIXED else STATUS_TONES[status].colour for status in Status
+)
+"""Colours of the statuses where no stripes are drawn."""
 
 
 def class_colours(classes: Sequence[int]) -> tuple[str, ...]:

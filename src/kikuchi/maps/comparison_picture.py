@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from ensemble.abstention import STATUS_NAMES, Status
 from kikuchi.crystallography.vendor_codes import symbol
-from kikuchi.maps.colours import NO_PATTERN_COLOUR, SPACE_GROUP_COLOURS, STATUS_TONES, rgb_of
+from kikuchi.maps.colours import FLAT_TONES, NO_PATTERN_COLOUR, SPACE_GROUP_COLOURS, rgb_of
 from kikuchi.maps.frame import add_words, new_figure
 from kikuchi.maps.legend import add_legend, entry, legend_height
-from kikuchi.maps.told_map import ToldMap
+from kikuchi.maps.point_table import PointTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +26,7 @@ LEGEND_WIDTH = 2.7
 _PANEL = 3.4
 
 
-def differences(first: ToldMap, second: ToldMap) -> NDArray[np.int8]:
+def differences(first: PointTable, second: PointTable) -> NDArray[np.int8]:
     """Say for every point which of `DIFFERENCES` holds, shape (N,).
 
     Examples
@@ -42,7 +42,7 @@ def differences(first: ToldMap, second: ToldMap) -> NDArray[np.int8]:
     return code
 
 
-def comparison_picture(first: ToldMap, second: ToldMap) -> "Figure":
+def comparison_picture(first: PointTable, second: PointTable) -> "Figure":
     """Draw both maps and where they differ, side by side; both must have rows and columns."""
     if first.place is None:
         raise ValueError("points without rows and columns have no picture")
@@ -58,11 +58,10 @@ def comparison_picture(first: ToldMap, second: ToldMap) -> "Figure":
         entry(SPACE_GROUP_COLOURS[int(g)], f"{g} {symbol(int(g))}", int(c), 2 * n)
         for g, c in sorted(zip(groups, counts, strict=True), key=lambda pair: -pair[1])
     ]
-    for status in (Status.AMBIGUOUS, Status.UNFAMILIAR, Status.UNREADABLE):
+    for status in (Status.AMBIGUOUS, Status.MIXED, Status.UNFAMILIAR, Status.UNREADABLE):
         found = sum(int((t.status == status).sum()) for t in (first, second))
         if found:
-            tone = STATUS_TONES[status]
-            entries.append(entry(tone.colour, STATUS_NAMES[status], found, 2 * n))
+            entries.append(entry(FLAT_TONES[status], STATUS_NAMES[status], found, 2 * n))
     for which, (name, colour) in enumerate(DIFFERENCES):
         if (code == which).any():
             entries.append(entry(colour, name, int((code == which).sum()), n))
@@ -91,10 +90,9 @@ def comparison_picture(first: ToldMap, second: ToldMap) -> "Figure":
     return figure
 
 
-def _painted(record: ToldMap) -> NDArray[np.uint8]:
-    reasons = [STATUS_TONES[status].colour for status in Status]
+def _painted(record: PointTable) -> NDArray[np.uint8]:
     groups = rgb_of([SPACE_GROUP_COLOURS[g] for g in range(1, 231)])
-    painted = rgb_of(reasons)[record.status]
+    painted = rgb_of(FLAT_TONES)[record.status]
     solved = (record.status == 0) & (record.answer > 0)
     painted[solved] = groups[record.answer[solved].astype(int) - 1]
     return painted

@@ -17,7 +17,7 @@ def write_h5(phase_map: MapData, path: str | Path) -> None:
     """Write a map that `orix.io.load` reads.
 
     Phases are numbered from 1 and carry their space group; phase -1 is no solution. Properties of each point:
-    `status` (0 solved, 1 ambiguous, 2 unfamiliar, 3 unreadable, -1 no pattern), the measures of `map.csv`,
+    `status` (0 solved, 1 ambiguous, 2 unfamiliar, 3 unreadable, 4 mixed, -1 no pattern), the measures of `map.csv`,
     `probabilities` and `candidates` (N, K), `votes` (N, M) as space-group numbers, `best` the space group put
     first, whether it is the answer or not, `index` in scan order, and the map's further columns, words as their number
     in the list of that name under ``words`` in the details. Points without a pattern are there but

@@ -36,7 +36,7 @@ class MapData:
     decision
         What was decided for each pattern.
     member_probabilities
-        What each member said before pooling, shape (M, N, K).
+        Probabilities of each member before pooling, shape (M, N, K).
     orientations
         Unit quaternions, lab to crystal, shape (N, 4), taken over from a map of the same scan; or None.
     meta
@@ -108,12 +108,12 @@ class MapData:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What tables call the classes: the phase's name, else the space group's number."""
+        """Names of the classes in tables: the phase's name, else the space group's number."""
         return tuple(p.name for p in self.phases) or tuple(map(str, self.classes))
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What people are shown: number and symbol of the space group, the phase's name before it where it has one."""
+        """Names of the classes for people: phase name where there is one, number and symbol of the space group."""
         groups = [f"{number} {symbol(number)}" for number in self.classes]
         if not self.phases:
             return tuple(groups)
@@ -148,7 +148,7 @@ def solved_space_groups(phase_map: MapData) -> NDArray[np.int16]:
 
 
 def voted_space_groups(phase_map: MapData) -> NDArray[np.int16]:
-    """Return the space group each member puts first, shape (M, N); 0 where it said nothing."""
+    """Return the space group each member puts first, shape (M, N); 0 where it did not answer."""
     votes = phase_map.decision.votes
     numbers = np.asarray(phase_map.classes, dtype=np.int16)
     return np.where(votes >= 0, numbers[votes], 0).astype(np.int16)

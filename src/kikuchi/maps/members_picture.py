@@ -1,4 +1,4 @@
-"""What each member says, side by side, and where they differ (Fig. 5 of the paper)."""
+"""Answers of each member, side by side, and where they differ (Fig. 5 of the paper)."""
 
 import math
 from typing import TYPE_CHECKING
@@ -26,12 +26,12 @@ def outvoted_share(votes: NDArray[np.integer]) -> NDArray[np.float64]:
     Parameters
     ----------
     votes
-        Class index each member puts first, shape (M, N); -1 where it said nothing.
+        Class index each member puts first, shape (M, N); -1 where it did not answer.
 
     Returns
     -------
     numpy.ndarray
-        Shape (N,), in [0, 1 - 1/M]; NaN where no member said anything.
+        Shape (N,), in [0, 1 - 1/M]; NaN where no member answered.
 
     Examples
     --------

@@ -35,7 +35,8 @@ def phase_picture(phase_map: MapData) -> "Figure":
     entries += status_entries(counts, [s for s in Status if s != Status.SOLVED])
     caption = (
         f"{about(phase_map)} Colours: space group of the points with a solution. Greys: no solution, and why; "
-        "ambiguous - known groups compete; unfamiliar - like nothing seen in training; unreadable - no usable pattern."
+        "ambiguous - known groups compete; unfamiliar - like nothing seen in training; unreadable - no usable pattern; "
+        "mixed - two known phases overlap."
     )
     return map_and_legend(
         phase_map, decision_pixels(phase_map), entries, f"Space groups · {phase_map.name}", caption
@@ -53,7 +54,7 @@ def status_picture(phase_map: MapData) -> "Figure":
     counts = tally(phase_map)
     caption = (
         f"{about(phase_map)} Solved - the ensemble answers; ambiguous - known groups compete; "
-        "unfamiliar - like nothing seen in training; unreadable - no usable pattern."
+        "unfamiliar - like nothing seen in training; unreadable - no usable pattern; mixed - two known phases overlap."
     )
     return map_and_legend(
         phase_map,

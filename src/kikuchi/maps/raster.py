@@ -91,14 +91,14 @@ def fade(confidence: NDArray[np.floating], classes: int) -> NDArray[np.float64]:
 def first_choice_pixels(phase_map: MapData) -> NDArray[np.uint8]:
     """Paint every point in the colour of the group put first: in full where it is answered, else faded by confidence.
 
-    What is unfamiliar or unreadable has no first choice worth showing, and the tone of its reason.
+    What is unfamiliar, unreadable or mixed has no first choice worth showing, and the tone of its reason.
     """
     d = phase_map.decision
     image = class_pixels(phase_map, d.winner)
     share = np.where(d.status == Status.SOLVED, 1.0, fade(d.confidence, len(phase_map.classes)))
     kept = pixels(phase_map, share, 1.0)[..., None]
     image = np.round(kept * image + (1.0 - kept) * 255).astype(np.uint8)
-    return _tones_over(image, phase_map, [Status.UNFAMILIAR, Status.UNREADABLE])
+    return _tones_over(image, phase_map, [Status.UNFAMILIAR, Status.UNREADABLE, Status.MIXED])
 
 
 def striped_pixels(

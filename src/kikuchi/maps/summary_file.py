@@ -1,4 +1,4 @@
-"""What a map comes to, as JSON: `summary.json`."""
+"""Summary of a map as JSON: `summary.json`."""
 
 import json
 from pathlib import Path

@@ -1,10 +1,14 @@
-"""What a map comes to, in a few lines of text."""
+"""Summary of a map in a few lines of text."""
 
 from collections.abc import Iterator
 
-from ensemble.abstention import STATUS_NAMES
+import numpy as np
+
+from ensemble.abstention import STATUS_NAMES, Status
 from kikuchi.maps.map_data import MapData
 
+#: Where more of the readable points than this share are ambiguous, their first choices are listed.
+MOSTLY = 0.5
 _COARSER = ("extinction_class", "laue_class", "crystal_system")
 
 
@@ -26,7 +30,10 @@ def _lines(phase_map: MapData) -> Iterator[str]:
             yield f"  {word}: {count} ({count / n:.1%})"
     for code, name in enumerate(STATUS_NAMES[1:], start=1):
         count = int((d.status == code).sum())
+        if code == Status.MIXED and not count:
+            continue  # nobody looked for two phases, or none were found
         yield f"  no solution, {name}: {count} ({count / n:.1%})"
+    yield from _ambiguous(phase_map)
     if phase_map.problems:
         index, why = next(iter(phase_map.problems.items()))
         yield f"  {len(phase_map.problems)} patterns could not be read, the first: {index}: {why}"
@@ -46,3 +53,22 @@ def _lines(phase_map: MapData) -> Iterator[str]:
         yield meta["promised_risk"]["message"]
     if phase_map.folder is not None:
         yield f"look at {phase_map.folder / 'report.html'}"
+
+
+def _ambiguous(phase_map: MapData) -> Iterator[str]:
+    """Say what is known of a map that is mostly ambiguous, and what would make it less so."""
+    d = phase_map.decision
+    ambiguous = d.status == Status.AMBIGUOUS
+    n = int(ambiguous.sum())
+    if n <= MOSTLY * int((d.status != Status.UNREADABLE).sum()):
+        return
+    counts = np.bincount(d.winner[ambiguous], minlength=len(phase_map.words))
+    order = [i for i in np.argsort(-counts, kind="stable")[:4] if counts[i]]
+    first = ", ".join(f"{phase_map.words[i]} {counts[i] / n:.0%}" for i in order)
+    size = d.candidates[ambiguous].sum(axis=1).mean()
+    yield f"  first choice of the ambiguous: {first}; {size:.1f} candidates a point on average"
+    if not phase_map.phases and "among" not in phase_map.meta:
+        yield (
+            "  to answer more: name the space groups that the scan can hold (--among 225,227), "
+            "or its phases (--phase Ni.cif --phase NbC.cif), if you know them"
+        )

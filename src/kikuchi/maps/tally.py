@@ -1,4 +1,4 @@
-"""How many points each space group has: for every member and for the ensemble (Table 2 of the paper)."""
+"""Number of points of each space group, for every member and for the ensemble (Table 2 of the paper)."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class Tally:
     solved_counts
         Patterns of each class in the map, shape (K,): those with a solution.
     status_counts
-        Patterns of each status, in the order of `ensemble.abstention.STATUS_NAMES`, shape (4,).
+        Patterns of each status, in the order of `ensemble.abstention.STATUS_NAMES`, shape (5,).
 
     Notes
     -----

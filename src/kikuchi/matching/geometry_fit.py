@@ -134,7 +134,7 @@ def fit_geometry(
 
 
 def worth(fit: PoseFit) -> float:
-    """How well patterns are explained; those that are explained well count, since chance explains each a little."""
+    """Quality of the fit; patterns that are explained well count, since chance explains each a little."""
     return float((np.maximum(fit.scores, 0) ** 3).sum())
 
 
@@ -296,7 +296,7 @@ def _equations(
 
 
 def _centre_derivatives(turns: np.ndarray, rotations: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """How patterns change with the pattern centre, from how they change with a turn; shape (n, 3, rows, columns).
+    """Return derivatives of patterns by the pattern centre, from those by a rotation; shape (n, 3, rows, columns).
 
     A pixel looks along v; with the pattern centre v changes by e, and its direction as if the crystal were turned by
     (v x e) / v^2.

@@ -16,7 +16,7 @@ _BATCH = 256
 
 @dataclass(frozen=True)
 class Lookalike:
-    """What a scan's patterns are drawn from.
+    """Distribution of a scan's patterns.
 
     Attributes
     ----------

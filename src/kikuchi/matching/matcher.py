@@ -35,7 +35,7 @@ class Matches:
 
     @property
     def explained(self) -> np.ndarray:
-        """How much of what a pattern shows the best phase explains, 0 to about 1, shape (n,)."""
+        """Share of each pattern's signal that the best phase explains, 0 to about 1, shape (n,)."""
         return np.clip(self.scores.max(axis=1), 0, None) / self.ceiling
 
 

@@ -37,7 +37,7 @@ class CentrePlane:
 
 @dataclass(frozen=True)
 class Search:
-    """How much is tried.
+    """Effort of a search.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Matching:
     plane
         Of pattern centres.
     search
-        How much is tried.
+        Effort of a search.
     """
 
     texture: Texture

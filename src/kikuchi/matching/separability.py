@@ -1,4 +1,4 @@
-"""Can two phases be told apart at all, under a scan's own noise? Asked of simulations before anything is promised."""
+"""Expected error between two phases at a scan's own noise, from simulations, before anything is promised."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _HOPELESS = 0.25
 
 @dataclass(frozen=True)
 class Separability:
-    """How often each phase would be called by another name.
+    """Expected confusion of each phase with the others.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Separability:
 
     @property
     def doubts(self) -> list[str]:
-        """What speaks against a promise, a line each; empty where nothing does."""
+        """Reasons against a promise, a line each; empty where there are none."""
         found = []
         for k, name in enumerate(self.names):
             worst = float(self.errors[:, k].max())
@@ -97,7 +97,7 @@ def separability(
     Parameters
     ----------
     logits
-        What is said of them, shape (n, K).
+        Their logits, shape (n, K).
     labels, simulator
         Phase and simulator of each, shape (n,).
     names, simulators

@@ -27,7 +27,7 @@ _CLIP = 4.0
 
 @dataclass(frozen=True)
 class Spectrum:
-    """How patterns of one scan become features.
+    """Conversion of one scan's patterns to features.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Spectrum:
 
     @cached_property
     def _passed(self) -> np.ndarray:
-        """What the screen leaves of a model's features."""
+        """A model's features after the screen's transfer function."""
         if self.transfer is not None:
             return np.interp(self.radius, np.arange(len(self.transfer)), self.transfer).astype(np.float32)
         cycles = self.radius / (2 * min(self.shape))

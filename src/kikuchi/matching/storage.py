@@ -25,7 +25,7 @@ _MOST_PIXELS = 4001
 
 @dataclass(frozen=True)
 class Answers:
-    """What a matcher says of patterns.
+    """Outputs of a matcher.
 
     Attributes
     ----------
@@ -33,13 +33,13 @@ class Answers:
         Shape (n, K), float32.
     poses
         Unit quaternions of every phase, sample to crystal, shape (n, K, 4), float32.
-    strangeness
+    unfamiliarity
         Shape (n,): 1 where the best phase explains `EXPLAINED_LEAST` of what a pattern shows or more; higher = less.
     """
 
     logits: np.ndarray
     poses: np.ndarray
-    strangeness: np.ndarray
+    unfamiliarity: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class MatcherMember:
         """Turn matches into answers."""
         logits = self.evidence.logits(found.scores, self.matcher.spectrum.size)
         # What is explained well enough is all alike: simulations, which set the threshold, fit better than recordings.
-        strange = np.maximum(EXPLAINED_LEAST / np.maximum(found.explained, 0.01), 1.0)
-        return Answers(logits.astype(np.float32), found.rotations.astype(np.float32), strange)
+        unfamiliarity = np.maximum(EXPLAINED_LEAST / np.maximum(found.explained, 0.01), 1.0)
+        return Answers(logits.astype(np.float32), found.rotations.astype(np.float32), unfamiliarity)
 
 
 def save_matcher(folder: Path, member: MatcherMember, masters: list[MasterPattern]) -> None:

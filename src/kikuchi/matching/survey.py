@@ -74,7 +74,7 @@ class Survey:
 
     @property
     def explained(self) -> np.ndarray:
-        """How much of what each of those patterns shows its best phase explains, shape (n,)."""
+        """Share of each pattern's signal that its best phase explains, shape (n,)."""
         return np.clip(self.fit.scores, 0, None) / self.ceiling
 
 

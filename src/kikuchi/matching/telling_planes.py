@@ -1,4 +1,4 @@
-"""Which lattice planes tell two phases apart by kinematical strengths: for people, the matcher does not use it."""
+"""Lattice planes whose kinematical strengths differ most between two phases: for people, unused by the matcher."""
 
 from dataclasses import dataclass
 

@@ -61,7 +61,7 @@ def _seeds_from(seed: int) -> Iterator[None]:
 
     The common one is Python's, and other threads draw from it meanwhile: Dask's do, in the client as in a worker.
     """
-    # Private, for there is no other way; a test tells when it is gone.
+    # Private, for there is no other way; a test fails when it is gone.
     from keras.src.random import seed_generator
 
     with _ONE_AT_A_TIME:

@@ -1,4 +1,4 @@
-"""What trains a member: steps of Keras, or of PyTorch where the processor multiplies bfloat16 faster."""
+"""Training steps of a member: of Keras, or of PyTorch where the processor multiplies bfloat16 faster."""
 
 import importlib.util
 from contextlib import AbstractContextManager, nullcontext

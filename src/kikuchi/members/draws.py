@@ -53,10 +53,55 @@ def dropout_draws(
     >>> dropout_draws(f, w, b, rate=0.5, draws=10, seed=0).mean
     array([[0.5, 0.5]], dtype=float32)
     """
+    return head_draws(features, *dropped_heads(kernel, bias, rate=rate, draws=draws, seed=seed))
+
+
+def dropped_heads(
+    kernel: np.ndarray, bias: np.ndarray, *, rate: float, draws: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Heads (T, F, K) and (T, K) that dropout masks make of one, drawn once for all patterns.
+
+    Parameters
+    ----------
+    kernel, bias
+        The head's weights, shapes (F, K) and (K,).
+    rate
+        Share of features dropped, as in training.
+    draws
+        T, at least 1.
+    seed
+        Seed of the masks.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Kernels and biases.
+    """
     kept = np.random.default_rng(seed).random((draws, len(kernel))) >= rate
     masks = kept.astype(np.float32) / np.float32(1 - rate)
-    kernels = masks[:, :, None] * kernel[None].astype(np.float32)
-    return head_draws(features, kernels, np.broadcast_to(bias, (draws, len(bias))))
+    return masks[:, :, None] * kernel[None].astype(np.float32), np.broadcast_to(bias, (draws, len(bias)))
+
+
+def heads_of(spec: MemberSpec, head: dict[str, np.ndarray], draws: int) -> tuple[np.ndarray, np.ndarray]:
+    """Heads (T, F, K) and (T, K) of a member: so many dropout masks, or what its posterior holds.
+
+    Parameters
+    ----------
+    spec
+        The member.
+    head
+        ``kernel`` and ``bias`` of its head; with a posterior also ``kernels`` and ``biases``.
+    draws
+        Dropout masks to draw; a posterior has as many heads as it was fitted with.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Kernels and biases.
+    """
+    if spec.head != "dropout":
+        return head["kernels"], head["biases"]
+    return dropped_heads(head["kernel"], head["bias"], rate=spec.dropout, draws=draws, seed=spec.seed)
 
 
 def member_draws(
@@ -71,15 +116,11 @@ def member_draws(
     head
         ``kernel`` and ``bias`` of its head; with a posterior also ``kernels`` and ``biases``.
     features
-        What its backbone said, (n, F).
+        Features from its backbone, (n, F).
     draws
         Dropout masks to draw; a posterior has as many heads as it was fitted with.
     """
-    if spec.head != "dropout":
-        return head_draws(features, head["kernels"], head["biases"])
-    return dropout_draws(
-        features, head["kernel"], head["bias"], rate=spec.dropout, draws=draws, seed=spec.seed
-    )
+    return head_draws(features, *heads_of(spec, head, draws))
 
 
 def head_draws(features: np.ndarray, kernels: np.ndarray, biases: np.ndarray) -> HeadDraws:

@@ -1,4 +1,4 @@
-"""How a member is trained, and what its epochs gave."""
+"""Training schedule of a member, and the results of its epochs."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ ENGINES = ("auto", "keras", "torch")
 
 @dataclass(frozen=True)
 class Training:
-    """How a member is trained; the defaults are the paper's (Kaufmann et al., Sci. Rep. 11, 8172, 2021).
+    """Training schedule of a member; the defaults are the paper's (Kaufmann et al., Sci. Rep. 11, 8172, 2021).
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Training:
         Lower the learning rate along a half cosine to zero over `epochs`. Not in the paper.
     auxiliary_weight
         Weight of the loss of what the parts of the screen look at (`kikuchi.members.auxiliary_task`), where the
-        training data tell it; 0 is none. Not in the paper.
+        training data give it; 0 is none. Not in the paper.
     engine
         What does the arithmetic: ``"keras"``, ``"torch"``, or ``"auto"``, which takes whichever is faster on this
         machine (`kikuchi.members.steps_of`).
@@ -55,7 +55,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave: losses are mean cross-entropies in nats, accuracies shares, time in seconds."""
+    """Results of one epoch: losses are mean cross-entropies in nats, accuracies shares, time in seconds."""
 
     epoch: int
     loss: float

@@ -1,4 +1,4 @@
-"""What one member is, as plain data: enough to build it again without running any stored code."""
+"""Specification of one member, as plain data: enough to build it again without running any stored code."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any

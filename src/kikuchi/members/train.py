@@ -70,7 +70,7 @@ def train_member(
     ------
     InputError
         The loss is not finite in the first epoch: a learning rate or an input out of range. Or patterns with what
-        teachers say of them are to be mirrored: it was not said of their mirror images.
+        teachers answer for them are to be mirrored: it does not hold for their mirror images.
     """
     soft = validation[1].ndim > 1
     if validation[1].ndim > 2 and training.flip_augmentation:
@@ -115,7 +115,7 @@ def train_member(
             on_epoch(row)
     if best is not None:
         model.set_weights(best)
-    # Where the masks stood is stored with the weights: it must not tell whether this process made the last epoch.
+    # Where the masks stood is stored with the weights: it must not depend on whether this process made the last epoch.
     set_masks(model, seed, 0)
     return history
 

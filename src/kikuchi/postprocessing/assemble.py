@@ -1,4 +1,4 @@
-"""Decisions and what the members said, put on the scan's grid; patterns as the members saw them."""
+"""Decisions and members' outputs on the scan's grid; patterns as the members saw them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,7 +28,7 @@ _MEASURES = (
 def assembled(
     scan: Scan, bundle: Bundle, store: LogitsStore, decision: Decision, meta: dict[str, Any]
 ) -> PhaseMap:
-    """Put decisions and what the members said on the scan's grid."""
+    """Put decisions and members' outputs on the scan's grid."""
     return PhaseMap(
         name=scan.name,
         classes=bundle.classes,
@@ -52,7 +52,7 @@ def assembled(
 def without_unreadable(decision: Decision) -> Decision:
     """Take the measures of unreadable points out of a decision: NaN, so that no layer draws them as certain ones.
 
-    A constant pattern is answered with much confidence by every network; what the members said of it stays in the
+    A constant pattern is answered with much confidence by every network; the members' outputs for it stays in the
     probabilities and the votes.
     """
     unreadable = decision.status == Status.UNREADABLE

@@ -1,4 +1,4 @@
-"""What a map would say if the points of one grain answered together: shown beside the decisions, never instead.
+"""Decisions by grain, whose points are pooled: shown beside the decisions, never instead.
 
 How much the points of a grain are worth together, and how sure their pool must be, is fitted on the bundle's
 held-out patterns, where these come in groups of neighbours; otherwise the pool is the grain's geometric mean, which
@@ -33,7 +33,7 @@ POOLED = "pooled_space_group"
 
 @dataclass(frozen=True)
 class GrainRule:
-    """How grains answer.
+    """Decision rule of grains.
 
     Attributes
     ----------
@@ -55,15 +55,17 @@ class GrainRule:
         """Return the columns that a map carries beside its decisions, N values each.
 
         ``grain`` and ``grain_points``, its size; ``pooled_space_group``, the grain's answer as a word, empty where it
-        gives none; ``pooled_confidence``. Unreadable and unfamiliar points are no evidence. An unreadable point takes
-        its grain's answer; a grain of which more than half is unfamiliar has none.
+        gives none; ``pooled_confidence``. Unreadable, unfamiliar and mixed points are no evidence. An unreadable point
+        takes its grain's answer, a mixed one, in which two grains meet, does not; a grain of which more than half is
+        unfamiliar has none.
         """
-        strange = decision.status == Status.UNFAMILIAR
-        no_evidence = strange | (decision.status == Status.UNREADABLE)
+        unfamiliar = decision.status == Status.UNFAMILIAR
+        mixed = decision.status == Status.MIXED
+        no_evidence = unfamiliar | mixed | (decision.status == Status.UNREADABLE)
         evidence = np.where(no_evidence[:, None], np.nan, decision.probabilities)
         pooled = self.pooling.apply(evidence, grains)
         confidence = np.nan_to_num(pooled.max(axis=1), nan=0.0)
-        answered = (confidence > 0) & (confidence >= self.threshold) & ~majority(strange, grains)
+        answered = (confidence > 0) & (confidence >= self.threshold) & ~majority(unfamiliar, grains) & ~mixed
         names = np.array([str(word) for word in words], dtype=object)
         return {
             "grain": np.asarray(grains, dtype=np.int64),
@@ -130,10 +132,10 @@ def fit_grain_rule(bundle: Bundle, rule: str, abstention: AbstentionRule) -> Gra
     planning = planning[np.unique(grains[planning], return_index=True)[1]]
     plan, test = planning[usable[planning]], testing[usable[testing]]
     sequence = threshold_sequence(
-        top[plan], wrong[plan], asked.asked_risk, asked.confidence, len(testing) / len(planning)
+        top[plan], wrong[plan], asked.target_risk, asked.confidence, len(testing) / len(planning)
     )
     certificate = certify(
-        top[test], wrong[test], sequence, asked.asked_risk, asked.confidence, n_tested=len(testing)
+        top[test], wrong[test], sequence, asked.target_risk, asked.confidence, n_tested=len(testing)
     )
     held = bundle.promised(replace(abstention, certificate=certificate)).certificate
     return GrainRule(pooling, certificate.threshold, held)

@@ -1,9 +1,11 @@
 """Twins that simulators disagree about: where a scan holds both, its own points say where to divide them.
 
 The difference of the two fits at each point is an order parameter: it separates an ordered crystal from its disordered
-twin, but its zero depends on the simulator. Two Gaussians fitted to all points of the scan give the division instead.
+twin, but its zero depends on the simulator. Two Gaussians fitted to all points of the scan give the division instead,
+or a few points whose phase a person knows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 from ensemble.abstention import Status
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.maps import PhaseMap
+from kikuchi.postprocessing.labelled_division import divide_by_labels
 
 #: Points that a mixture is fitted to at least.
 _ENOUGH = 100
@@ -45,7 +48,7 @@ class TwoParts:
         return float((self.means[1] - self.means[0]) / np.sqrt(np.square(self.spreads).mean()))
 
     @property
-    def told(self) -> bool:
+    def bimodal(self) -> bool:
         """Whether the two parts are two humps, and neither is a few stray points."""
         return self.apart >= _APART and float(self.shares.min()) >= _SMALLEST
 
@@ -92,12 +95,26 @@ def two_parts(values: np.ndarray) -> TwoParts:
     return found
 
 
-def with_order_parameter(phase_map: PhaseMap, bundle: Bundle) -> PhaseMap:
-    """Divide two phases by the scan's own mixture where simulators disagree about them.
+def order_parameter(probabilities: np.ndarray) -> np.ndarray:
+    """Return the log-likelihood of the second phase less that of the first, as a matcher scales it, shape (n,).
+
+    Parameters
+    ----------
+    probabilities
+        What the matcher says of two phases, shape (n, 2).
+    """
+    logs = np.log(np.maximum(np.asarray(probabilities, float), 1e-12))
+    return logs[:, 1] - logs[:, 0]
+
+
+def with_order_parameter(
+    phase_map: PhaseMap, bundle: Bundle, labels: tuple[np.ndarray, np.ndarray] | None = None
+) -> PhaseMap:
+    """Divide two phases where simulators disagree about them: by labelled points, or by the scan's own mixture.
 
     Adds the columns ``order_parameter`` (log-likelihood of the second phase less that of the first as the matcher
-    scales it) and ``by_order`` (the phase by the scan's own division; empty where there is none). No decision is
-    changed and nothing is promised: that the scan holds both phases is taken for granted where two humps are seen.
+    scales it) and ``by_order`` (the phase by that division; empty where there is none). No decision is changed and
+    nothing is promised: without labels, that the scan holds both phases is taken for granted where two humps are seen.
 
     Parameters
     ----------
@@ -105,30 +122,62 @@ def with_order_parameter(phase_map: PhaseMap, bundle: Bundle) -> PhaseMap:
         As decided.
     bundle
         Made by `kikuchi.adapt` for two phases; others leave the map as it is.
+    labels
+        Indices of points and of their phases, shapes (n,) and (n,), by which to divide; also where simulators agree.
+
+    Raises
+    ------
+    InputError
+        The labels are of one phase, or contradict the patterns.
     """
-    told = bundle.manifest.get("adapted", {}).get("separability", {})
-    if len(bundle.phases) != 2 or not any("disagree" in line for line in told.get("doubts", [])):
+    separability = bundle.manifest.get("adapted", {}).get("separability", {})
+    doubted = any("disagree" in line for line in separability.get("doubts", []))
+    if len(bundle.phases) != 2 or (labels is None and not doubted):
         return phase_map
-    logs = np.log(np.maximum(phase_map.member_probabilities[0].astype(float), 1e-12))
-    order = logs[:, 1] - logs[:, 0]
+    order = order_parameter(phase_map.member_probabilities[0])
     readable = phase_map.decision.status != Status.UNREADABLE
+    second, meta = _divided(order, readable, labels, phase_map.words)
     names = np.array(phase_map.words, dtype=object)
     by_order = np.full(phase_map.n, "", dtype=object)
-    meta: dict[str, Any] = {"divided": False}
-    if readable.sum() >= _ENOUGH:
-        parts = two_parts(order[readable])
-        meta = {
-            "divided": parts.told,
-            "means": parts.means.tolist(),
-            "spreads": parts.spreads.tolist(),
-            "shares": {word: float(share) for word, share in zip(phase_map.words, parts.shares, strict=True)},
-            "apart": parts.apart,
-        }
-        if parts.told:
-            by_order = np.where(readable, names[(parts.upper(order) > 0.5).astype(int)], "")
+    if second is not None:
+        by_order = np.where(readable, names[second.astype(int)], "")
     order = np.where(readable, order, np.nan).astype(np.float32)
     return replace(
         phase_map,
         columns=phase_map.columns | {"order_parameter": order, "by_order": by_order},
         meta=phase_map.meta | {"order_parameter": meta},
     )
+
+
+def _divided(
+    order: np.ndarray,
+    readable: np.ndarray,
+    labels: tuple[np.ndarray, np.ndarray] | None,
+    words: Sequence[str],
+) -> tuple[np.ndarray | None, dict[str, Any]]:
+    """Return which points are of the second phase, None where nothing is divided, and how that was found."""
+    meta: dict[str, Any] = {}
+    by_mixture = None
+    if readable.sum() >= _ENOUGH:
+        parts = two_parts(order[readable])
+        meta = {
+            "means": parts.means.tolist(),
+            "spreads": parts.spreads.tolist(),
+            "shares": {word: float(share) for word, share in zip(words, parts.shares, strict=True)},
+            "apart": parts.apart,
+        }
+        by_mixture = parts.upper(order) > 0.5 if parts.bimodal else None
+    if labels is None:
+        return by_mixture, {"divided": by_mixture is not None, "by": "mixture"} | meta
+    points, phases = (column[readable[labels[0]]] for column in labels)
+    division = divide_by_labels(order[points], phases == 1)
+    second = division.upper(order)
+    found = {"divided": True, "by": "labels"} | division.to_dict()
+    if by_mixture is not None:
+        # All points of the scan say more about two humps than a few, as long as these agree.
+        wrong = int((by_mixture[points] != (phases == 1)).sum())
+        found["labelled_wrong_by_mixture"] = wrong
+        if wrong <= division.wrong:
+            return by_mixture, found | meta | {"by": "mixture, which the labels confirm"}
+    share = float(second[readable].mean())
+    return second, found | {"shares": dict(zip(words, (1 - share, share), strict=True))}

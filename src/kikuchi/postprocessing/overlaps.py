@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.abstention import Status
+from ensemble.abstention import Status, with_mixed
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi._support.threads import in_order
 from kikuchi.bundle.bundle import Bundle
@@ -15,15 +15,20 @@ from kikuchi.matching.overlap import SecondCrystal, second_crystal
 from kikuchi.matching.storage import load_matcher
 from kikuchi.matching.survey import places
 from kikuchi.scans import Scan
+from kikuchi.simulate.scenes.microstructure import OVERLAP_FROM
 
 _PIECE = 128
+
+#: Share of the signal from which on a second phase decides: an overlap, as simulations call it.
+MIXED_FROM = OVERLAP_FROM
 
 
 def with_overlaps(phase_map: PhaseMap, bundle: Bundle, scan: Scan, progress: Progress = SILENT) -> PhaseMap:
     """Look for a second phase where two phases meet and where the map has no answer.
 
     Adds the columns ``second_phase`` (a name; empty where one phase is seen or nobody looked) and ``second_share``
-    (of the signal of both, 0 to 1; NaN where nobody looked). No decision is changed.
+    (of the signal of both, 0 to 1; NaN where nobody looked). Where the second phase has at least a quarter of the
+    signal, the point is *mixed*: neither phase alone would be its answer, and both are its candidates.
 
     Parameters
     ----------
@@ -47,10 +52,17 @@ def with_overlaps(phase_map: PhaseMap, bundle: Bundle, scan: Scan, progress: Pro
         share[wanted] = found.share
         mixed = found.share >= least
         second[wanted[mixed]] = names[found.phase[mixed]]
+        both = np.zeros(phase_map.n, bool)
+        both[wanted] = mixed & (found.share >= MIXED_FROM)
+        other = np.full(phase_map.n, -1)
+        other[wanted] = found.phase
+        phase_map = replace(phase_map, decision=with_mixed(phase_map.decision, both, other))
     meta: dict[str, Any] = {
         "looked_at": len(wanted),
-        "mixed": int((second != "").sum()),
+        "second_phase_seen": int((second != "").sum()),
+        "mixed": int((phase_map.decision.status == Status.MIXED).sum()),
         "least_share": least,
+        "mixed_from": max(least, MIXED_FROM),
     }
     return replace(
         phase_map,

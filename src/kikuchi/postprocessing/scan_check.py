@@ -27,7 +27,7 @@ from kikuchi.scans import Scan, background_for, prepare
 from kikuchi.scans.looks import LOOKS, pattern_looks
 
 #: What the members say, in words where a scan lies higher or lower than the held-out patterns.
-SAID: dict[str, tuple[str, str]] = {
+OUTPUT_FEATURES: dict[str, tuple[str, str]] = {
     "confidence": ("answers surer than there", "answers less sure than there"),
     "mutual_information": ("members disagree more", "members disagree less"),
     "energy": ("weaker responses of the members", "stronger responses of the members"),
@@ -46,7 +46,7 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class ScanCheck:
-    """How a scan compares with what was certified.
+    """Comparison of a scan with the patterns that were certified.
 
     Attributes
     ----------
@@ -179,7 +179,7 @@ def class_promise(bundle: Bundle, rule: str, check: ScanCheck) -> AbstentionRule
     if known:
         return found
     why = "the scan has no readable, familiar point" if shift is None else shift.why
-    message = f"nothing is answered: the scan's mixture cannot be told, because {why}"
+    message = f"nothing is answered: the scan's mixture cannot be estimated, because {why}"
     return replace(found, certificate=replace(found.certificate, message=message))
 
 
@@ -222,7 +222,7 @@ def held_promise(
     excess = excess_risk(verdicts, high, float((decision.status == Status.SOLVED).mean()))
     risk = certificate.certified_risk + excess
     named = ", ".join(bundle.class_names[v.index] for v in apart)
-    if risk > 2 * certificate.asked_risk:
+    if risk > 2 * certificate.target_risk:
         message = f"no promise: the scan may hold too much of what is not certified ({named}); {certificate.message}"
         return replace(
             abstention, certificate=replace(certificate, certified=False, certified_risk=1.0, message=message)
@@ -253,9 +253,9 @@ def expected_risk(
     prior = np.bincount(test.labels, size, k)
     weight = np.divide(shift.shares, prior, out=np.zeros(k), where=prior > 0)
     each = size * weight[test.labels]
-    said = d.status == Status.SOLVED
-    answered = float((each * said).sum())
-    return float((each * (said & (d.winner != test.labels))).sum()) / answered if answered > 0 else None
+    solved = d.status == Status.SOLVED
+    answered = float((each * solved).sum())
+    return float((each * (solved & (d.winner != test.labels))).sum()) / answered if answered > 0 else None
 
 
 def _units(held_out: HeldOut, rng: np.random.Generator) -> HeldOut:
@@ -302,15 +302,15 @@ def _gauge(
         return None
     theirs = bundle.decide(known.outputs, rule=rule)
     read = theirs.status != Status.UNREADABLE
-    own, new = said_features(known.outputs, theirs, read), said_features(outputs, decision, points)
-    names = list(SAID)
+    own, new = output_features(known.outputs, theirs, read), output_features(outputs, decision, points)
+    names = list(OUTPUT_FEATURES)
     looks = _looks(bundle, scan, points, known, read)
     try:
         if _whole_scans(bundle.held_out):
             # Each held-out scan or crystal is one draw, and so is this one.
             first = _units(bundle.held_out.calibration, np.random.default_rng(1))
             before = bundle.decide(first.outputs, rule=rule)
-            base = said_features(first.outputs, before, before.status != Status.UNREADABLE)
+            base = output_features(first.outputs, before, before.status != Status.UNREADABLE)
             return rank_unit(base, own, np.median(new, axis=0), names, level=LEVEL)
         if looks is not None:
             own, new, names = np.hstack([own, looks[0]]), np.hstack([new, looks[1]]), [*names, *LOOKS]
@@ -325,8 +325,8 @@ def _gauge(
         return None
 
 
-def said_features(outputs: MemberOutputs, decision: Decision, chosen: NDArray[Any]) -> NDArray[np.float64]:
-    """Features of what is said, columns as in `SAID`."""
+def output_features(outputs: MemberOutputs, decision: Decision, chosen: NDArray[Any]) -> NDArray[np.float64]:
+    """Features of the members' outputs, columns as in `OUTPUT_FEATURES`."""
     return np.stack(
         [
             decision.confidence[chosen],
@@ -342,7 +342,7 @@ def said_features(outputs: MemberOutputs, decision: Decision, chosen: NDArray[An
 def _looks(
     bundle: Bundle, scan: Scan, points: NDArray[np.intp], known: HeldOut, read: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """How held-out patterns and the scan's look, where the bundle keeps that."""
+    """Return the looks of held-out patterns and of the scan's, where the bundle keeps them."""
     if known.looks is None:
         return None
     preparation = bundle.preparation(bundle.members[0])
@@ -365,7 +365,7 @@ def _whole_scans(held_out: HeldOut) -> bool:
 
 
 def _in_words(feature: str, shift: float) -> str:
-    higher, lower = (SAID | LOOKS)[feature]
+    higher, lower = (OUTPUT_FEATURES | LOOKS)[feature]
     return higher if shift >= 0 else lower
 
 

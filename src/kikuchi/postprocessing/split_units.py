@@ -1,4 +1,4 @@
-"""What goes to one part of a split as a whole: grains by default, and what is said where there are too few.
+"""Units that go to one part of a split as a whole: grains by default, and the warning where there are too few.
 
 A grain that both trains and tests makes a promise look kept that is broken on the next grain of the same material.
 """
@@ -23,7 +23,7 @@ CALIBRATION_SHARE = 0.4
 
 @dataclass(frozen=True)
 class Units:
-    """What counts as independent in a dataset, and whether the parts of its split share any of it.
+    """Independent units of a dataset, and whether the parts of its split share any of it.
 
     Attributes
     ----------

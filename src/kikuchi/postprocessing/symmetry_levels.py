@@ -25,7 +25,7 @@ from kikuchi.maps.map_data import coded_words
 
 @dataclass(frozen=True)
 class Levels:
-    """How a bundle answers on the levels of diffraction.
+    """Decision on the levels of diffraction.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Levels:
 
         For each level above the space group its likeliest node (a word) and the node's probability,
         ``<level>_probability``; then ``answer``, the likeliest node of the deepest level that is sure enough, and
-        ``answer_level``. Words are empty where nothing can be said: patterns that are unreadable or unfamiliar are not
+        ``answer_level``. Words are empty where no level is answered: patterns that are unreadable or unfamiliar are not
         answered on any level.
         """
         tree = self.calibration.tree
@@ -76,7 +76,7 @@ class Levels:
 
 
 def fit_bundle_levels(bundle: Bundle, rule: str, abstention: AbstentionRule) -> Levels:
-    """Fit the levels of a bundle on what its members said of held-out patterns.
+    """Fit the levels of a bundle on its members' outputs for held-out patterns.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def fit_bundle_levels(bundle: Bundle, rule: str, abstention: AbstentionRule) -> 
             calibration.apply(flat),
             [tree.labels(second.labels, level) for level in range(len(LEVELS))],
             answerable=chosen.readable & chosen.familiar,
-            risk=abstention.certificate.asked_risk,
+            risk=abstention.certificate.target_risk,
             confidence=abstention.certificate.confidence,
             groups=second.group,
         )

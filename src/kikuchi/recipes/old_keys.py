@@ -4,10 +4,19 @@ from typing import Any
 
 #: Keys of ``[train]``: old name, name now.
 TRAIN = {"mirror": "flip_augmentation", "warm_down": "cosine_decay", "guidance": "auxiliary_weight"}
+#: Keys of ``[stream]``.
+STREAM = {"chances": "class_sampling"}
 
 
-def renamed(table: Any) -> Any:
-    """Return a ``[train]`` table with the names of now; anything else as it is.
+def renamed(table: Any, names: dict[str, str]) -> Any:
+    """Return a table of a recipe with the names of now; anything else as it is.
+
+    Parameters
+    ----------
+    table
+        Of a recipe, as plain data.
+    names
+        `TRAIN` or `STREAM`.
 
     Raises
     ------
@@ -16,19 +25,20 @@ def renamed(table: Any) -> Any:
 
     Examples
     --------
-    >>> renamed({"epochs": 3, "warm_down": True})
+    >>> renamed({"epochs": 3, "warm_down": True}, TRAIN)
     {'epochs': 3, 'cosine_decay': True}
     """
     if not isinstance(table, dict):
         return table
-    for old, new in TRAIN.items():
+    for old, new in names.items():
         if old in table and new in table:
             raise ValueError(f"{old} is the old name of {new}: give one of them")
-    return {TRAIN.get(key, key): value for key, value in table.items()}
+    return {names.get(key, key): value for key, value in table.items()}
 
 
 def renamed_recipe(recipe: Any) -> Any:
     """Return a recipe as plain data with the names of now; anything else as it is."""
-    if not isinstance(recipe, dict) or "train" not in recipe:
+    if not isinstance(recipe, dict):
         return recipe
-    return recipe | {"train": renamed(recipe["train"])}
+    tables = {"train": TRAIN, "stream": STREAM}
+    return recipe | {name: renamed(recipe[name], names) for name, names in tables.items() if name in recipe}

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ensemble.calibration import CalibrationName
 from ensemble.errors import InputError
 from kikuchi._support.text import read_toml
 from kikuchi.members import MemberSpec, Training
-from kikuchi.recipes.old_keys import renamed
+from kikuchi.recipes.old_keys import STREAM, TRAIN, renamed
 from kikuchi.scans import Preparation
 from kikuchi.simulate.detector.microscope import Detector, Microscope
 
@@ -74,7 +75,7 @@ class TrainTable(_Table):
     @model_validator(mode="before")
     @classmethod
     def _old_names(cls, table: Any) -> Any:
-        return renamed(table)
+        return renamed(table, TRAIN)
 
 
 class SplitTable(_Table):
@@ -106,8 +107,8 @@ class StreamTable(_Table):
     `masters` is a folder of master patterns, relative to the recipe; `patterns` is the length of an epoch. The tables
     `detector` and `microscope` are those of a simulation. Where they are left out, `recording` says what they are: they
     are ``"varied"`` widely, or as far as ``"real"`` scans differ, with their transfer functions, stains, screens and
-    camera distances. `chances` says how often each class comes, in ascending order of the space groups. The dataset
-    then validates, calibrates and tests: its materials should be others than those of the masters. `strangers` is a
+    camera distances. `class_sampling` says how often each class comes, by ascending space group. The dataset then
+    validates, calibrates and tests: its materials should be others than those of the masters. `strangers` is a
     folder of masters of other space groups; members learn to prefer no class for them, and for two crystals in one
     pattern (`stranger_share` of an epoch).
 
@@ -121,7 +122,7 @@ class StreamTable(_Table):
         What detector and microscope are where they are left out: varied widely, or as far as real scans differ.
     detector, microscope
         As in the specification of a simulation; they stand above `recording`.
-    chances
+    class_sampling
         How often each class comes, in ascending order of the space groups.
     strangers
         Folder of master patterns of other space groups, for which members learn to prefer no class.
@@ -134,13 +135,18 @@ class StreamTable(_Table):
     recording: Literal["varied", "real"] = "varied"
     detector: Detector | None = None
     microscope: Microscope | None = None
-    chances: tuple[float, ...] | None = None
+    class_sampling: tuple[float, ...] | None = None
     strangers: str | None = None
     stranger_share: float = Field(0.2, gt=0, lt=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, table: Any) -> Any:
+        return renamed(table, STREAM)
+
 
 class CombineTable(_Table):
-    """How members become one answer.
+    """Pooling of the members' outputs.
 
     The rule ``auto`` is that of lowest held-out log-loss. Members weigh the same, or by the exponential of minus their
     held-out ``log-loss``.
@@ -161,15 +167,16 @@ class CombineTable(_Table):
 
 
 class CalibrateTable(_Table):
-    """How the pool is calibrated; ``auto`` takes the method of lowest cross-validated log-loss.
+    """Calibration of the pool.
 
     Parameters
     ----------
     method
-        How the pool is calibrated; "auto" takes the method of lowest cross-validated log-loss.
+        "auto" takes the simplest of our own that is as good as the lowest cross-validated log-loss; "netcal-..." are
+        that library's scalers (`ensemble.calibration.netcal_scalers`). What does not lower the log-loss is not used.
     """
 
-    method: Literal["auto", "none", "temperature", "vector", "beta", "isotonic", "histogram"] = "auto"
+    method: CalibrationName = "auto"
 
 
 class AbstainTable(_Table):
@@ -185,6 +192,8 @@ class AbstainTable(_Table):
         Share of the candidate sets that hold the truth.
     familiar
         Share of the known patterns that pass as familiar.
+    false_alarm
+        In place of `familiar`: share of new known crystals that may be called unfamiliar; 0.05 with strangers at hand.
     groups
         What counts as one independent pattern: itself, a block of neighbours or a scan; "auto" finds out.
     promise
@@ -196,15 +205,13 @@ class AbstainTable(_Table):
     confidence: Share = 0.95
     coverage: Share = 0.95
     familiar: Share = 0.99
+    false_alarm: Share | None = None
     groups: Literal["auto", "pattern", "block", "scan"] = "auto"
     promise: Literal["auto", "mixture", "material", "class"] = "auto"
 
 
 class KeepTable(_Table):
-    """What of the patterns stays in the bundle, for those who come after `fit`.
-
-    `reference` training patterns say what is familiar; of each class, `background` patterns are what `explain` compares
-    with, and the features of `exemplars` what `extend` rehearses and calibrates with.
+    """Patterns that stay in the bundle, for the commands after `fit`.
 
     Parameters
     ----------
@@ -213,7 +220,7 @@ class KeepTable(_Table):
     background
         Patterns of each class that `explain` compares with.
     exemplars
-        Patterns of each class whose features `extend` rehearses.
+        Patterns of each class whose features `extend` rehearses and calibrates with.
     """
 
     reference: int = Field(600, ge=20, le=100_000)
@@ -237,7 +244,7 @@ class Recipe(_Table):
     stream
         Train on patterns simulated without end instead of the dataset's.
     combine
-        How members become one answer.
+        Pooling of the members' outputs.
     calibrate
         How its probabilities become honest.
     abstain
@@ -328,8 +335,7 @@ def load_recipe(name: str | Path | Recipe) -> Recipe:
         if group.weights is not None and group.weights not in ("imagenet", "kikuchi"):
             group = group.model_copy(update={"weights": str(path.parent / group.weights)})
         groups.append(group)
-    stream = recipe.stream
-    if stream is not None:
+    if (stream := recipe.stream) is not None:
         folders = {"masters": str(path.parent / stream.masters)}
         if stream.strangers is not None:
             folders["strangers"] = str(path.parent / stream.strangers)
@@ -348,8 +354,7 @@ def parse_recipe(text: str, name: str) -> Recipe:
 def _checked(tables: dict[str, Any], name: str) -> Recipe:
     try:
         recipe = Recipe.model_validate(tables)
-        sizes = {group.size for group in recipe.member}
-        for size in sizes:
+        for size in {group.size for group in recipe.member}:
             recipe.preparation(size)
         recipe.member_specs(classes=2, seed=0)
     except ValidationError as error:

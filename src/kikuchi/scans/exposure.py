@@ -1,6 +1,6 @@
-"""What is wrong with how patterns were recorded: overexposed, cut to fewer bits, or stored as negatives.
+"""Faults of a recording: overexposed, cut to fewer bits, or stored as negatives.
 
-A network answers such patterns as it answers others, and mostly wrongly: they are not strange to it in the way that
+A network answers such patterns as it answers others, and mostly wrongly: they are not unfamiliar to it in the way that
 noise or another phase is. Both can be seen in the grey values themselves.
 """
 
@@ -39,7 +39,7 @@ def polarity(patterns: NDArray[Any]) -> NDArray[np.float64]:
 
     A Kikuchi band is a bright line. Of the sums of grey values along all straight lines, with the smooth background
     and the noise taken out, few are therefore far above the mean, and none so far below it. A negative turns that
-    round. The skewness of the grey values themselves does not tell: real patterns have either sign of it.
+    round. The skewness of the grey values themselves is no sign: real patterns have either sign of it.
 
     Parameters
     ----------

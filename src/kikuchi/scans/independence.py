@@ -1,4 +1,4 @@
-"""Which patterns of a dataset are independent: neighbours in one grain see the same crystal.
+"""Independent patterns of a dataset: neighbours in one grain see the same crystal.
 
 A promise tested on patterns that pose as independent is broken far more often than it says (`reports/trust`: a fifth
 of the draws for grains of ten points).
@@ -82,15 +82,15 @@ def _where_alike(
     alike = [n for n in numbers if _alike(data, n, preparation)]
     if find_grains is None:
         return "block" if alike else "pattern"
-    # The orientations that came with a scan tell its grains also where the patterns are too noisy to be alike.
-    told = [
+    # The orientations that came with a scan give its grains also where the patterns are too noisy to be alike.
+    given = [
         n
         for n in numbers
         if (xmap := data.materials[n].scan.xmap) is not None and not np.allclose(xmap.rotations.angle, 0)
     ]
     if alike and not all(_grained(data, n, find_grains) for n in alike):
         return "block"
-    return "grain" if any(_grained(data, n, find_grains) for n in {*alike, *told}) else "pattern"
+    return "grain" if any(_grained(data, n, find_grains) for n in {*alike, *given}) else "pattern"
 
 
 def _grained(data: Dataset, number: int, find_grains: Callable[[Scan], np.ndarray]) -> bool:

@@ -1,4 +1,4 @@
-"""How patterns look, in a few numbers that people have words for: what a shift of the recording changes first."""
+"""Looks of patterns, in a few numbers that people have words for: a shift of the recording changes them first."""
 
 from functools import lru_cache
 

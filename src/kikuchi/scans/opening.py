@@ -40,7 +40,7 @@ def open_scan(source: Any, shape: tuple[int, int] | None = None, scan_name: str 
         image. Patterns of any other diffraction: HyperSpy's ``.hspy`` with two signal axes, or a TIFF file of
         several pages.
     shape
-        Rows and columns of the grid where the file does not tell (``.up1``, EMsoft, a TIFF of pages, images).
+        Rows and columns of the grid where the file does not say (``.up1``, EMsoft, a TIFF of pages, images).
     scan_name
         Which scan of an HDF5 file that holds several (``"Scan 2"``); the first that has patterns where None.
 
@@ -88,7 +88,7 @@ def open_mapped(path: str | Path, map_folder: Path) -> Scan:
     Raises
     ------
     InputError
-        As `open_scan`; a map that cannot be read is told of by whoever reads it.
+        As `open_scan`; a map that cannot be read is reported by its reader.
     """
     try:
         record = read_json(map_folder / "summary.json", remedy="map the scan again")["scan"]

@@ -21,7 +21,7 @@ _RADIUS = 0.48
 
 
 class Preparation(BaseModel):
-    """How patterns are prepared; part of the recipe and of the bundle, so that map and fit cannot differ.
+    """Preparation of patterns; part of the recipe and of the bundle, so that map and fit cannot differ.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def _prepare(patterns: np.ndarray, preparation: Preparation, background: np.ndar
         mean = np.zeros_like(mean)
     x -= mean  # float32 keeps the bands when the background is far above them
     x = _resize(x, preparation)
-    mask = _mask(preparation.size, preparation.circular_mask)
+    mask = inside_mask(preparation.size, preparation.circular_mask)
     x *= mask
     if preparation.dynamic_background > 0:
         # A blur is biased where a slope meets the mask; without the slope it is not.
@@ -219,12 +219,12 @@ def _take_off_slope(x: np.ndarray, circular: bool) -> None:
     The surfaces are products of polynomials along the two axes, and so are their moments: two small products a
     pattern where a matrix of all surfaces would be read from memory for each.
     """
-    along, inverse = _polynomials(x.shape[-1], circular)
+    along, inverse = slope_polynomials(x.shape[-1], circular)
     moments = along.T @ x @ along
     coefficients = (inverse @ moments.reshape(len(x), -1, 1)).reshape(moments.shape)
     surface = along @ coefficients @ along.T
     if circular:
-        surface *= _mask(x.shape[-1], circular)
+        surface *= inside_mask(x.shape[-1], circular)
     x -= surface
 
 
@@ -272,7 +272,7 @@ def _resize(x: np.ndarray, preparation: Preparation) -> np.ndarray:
 
 def _blur(x: np.ndarray, deviation: float, circular: bool) -> np.ndarray:
     """Gaussian mean of the pixels inside the mask, for x that is 0 outside."""
-    into, back, weight = _blur_factors(x.shape[-1], deviation, circular)
+    into, back, weight = blur_factors(x.shape[-1], deviation, circular)
     # One product per pattern: a single large one rounds differently with every batch size.
     blurred = back @ (into @ x @ into.T) @ back.T
     blurred *= weight
@@ -301,28 +301,38 @@ def gaussian_matrix(size: int, deviation: float) -> np.ndarray:
 
 
 @lru_cache(maxsize=32)
-def _blur_factors(size: int, deviation: float, circular: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def blur_factors(size: int, deviation: float, circular: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Factors of a blur along one axis and what each pixel is multiplied with: (r, size), (size, r), (size, size).
 
     A Gaussian several pixels wide passes few frequencies, so that r is a third of the size or less.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Into few frequencies, back from them, and one over the share of the window inside the mask.
     """
     g = gaussian_matrix(size, deviation * size).astype(np.float64)
     left, values, right = np.linalg.svd(g)
     rank = int((values > _SMALLEST * values[0]).sum())
-    mask = _mask(size, circular).astype(np.float64)
+    mask = inside_mask(size, circular).astype(np.float64)
     weight = 1 / np.maximum(g @ mask @ g.T, 1e-6)
     factors = (right[:rank], left[:, :rank] * values[:rank], weight)
     return tuple(np.ascontiguousarray(a, np.float32) for a in factors)  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=32)
-def _polynomials(size: int, circular: bool) -> tuple[np.ndarray, np.ndarray]:
+def slope_polynomials(size: int, circular: bool) -> tuple[np.ndarray, np.ndarray]:
     """Polynomials to degree 4 along one axis (size, 5), and from moments to coefficients of surfaces (25, 25).
 
     Rows and columns of surfaces beyond degree 4 in all are 0.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        The polynomials, and the matrix.
     """
     along = np.polynomial.legendre.legvander(np.linspace(-1, 1, size), 4)
-    mask = _mask(size, circular)
+    mask = inside_mask(size, circular)
     kept = [5 * i + j for i in range(5) for j in range(5 - i)]
     surfaces = np.einsum("yi,xj->ijyx", along, along).reshape(25, -1)[kept]
     inverse = np.zeros((25, 25))
@@ -331,8 +341,14 @@ def _polynomials(size: int, circular: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=32)
-def _mask(size: int, circular: bool) -> np.ndarray:
-    """1 inside and 0 outside of a circle just within the frame, or 1 everywhere, (size, size) float32."""
+def inside_mask(size: int, circular: bool) -> np.ndarray:
+    """Mask of what a network sees: 1 inside and 0 outside of a circle just within the frame, or 1 everywhere.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (size, size), float32.
+    """
     if not circular:
         return np.ones((size, size), np.float32)
     place = np.arange(size) - (size - 1) / 2

@@ -1,4 +1,4 @@
-"""How much of a pattern is Kikuchi bands and how much is noise."""
+"""Pattern quality: Kikuchi bands against noise."""
 
 from functools import lru_cache
 from typing import Any
@@ -47,7 +47,7 @@ def pattern_quality(patterns: np.ndarray) -> np.ndarray:
     whatever its strength and the smooth background under it, has equal power in both rings, so that Q scatters
     about 0 with a width set by the number of frequencies alone and not by the pattern's size: its
     0.9999 quantile lies below ``QUALITY_THRESHOLD``. Noise that is not white, from smoothing or lossy
-    compression, is not told from bands. A pattern of which a shadow covers more than a fifth
+    compression, is not distinguished from bands. A pattern of which a shadow covers more than a fifth
     (`kikuchi.scans.shadow`) has quality 0, whatever the rest shows. The idea is that of image quality from the Fourier
     spectrum (Krieger Lassen, Automated determination of crystal orientations from EBSD, 1994), with a known null
     distribution.
@@ -139,7 +139,7 @@ def saturated_share(patterns: NDArray[Any]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=16)
 def disc(sy: int, sx: int) -> NDArray[np.bool_]:
-    """Which pixels lie in the circle (or ellipse) that fits into a pattern of sy x sx, (sy, sx)."""
+    """Pixels in the circle (or ellipse) that fits into a pattern of sy x sx, (sy, sx)."""
     y, x = ((np.arange(side) + 0.5) / side * 2 - 1 for side in (sy, sx))
     return np.asarray(np.hypot(y[:, None], x) < _RADIUS)
 

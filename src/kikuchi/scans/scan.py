@@ -1,4 +1,4 @@
-"""What every scan is once it is open, whatever file it came from."""
+"""An open scan, whatever file it came from."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ class PatternSource(Protocol):
         """Read patterns (n, sy, sx) at ``indices``."""
 
     def identity(self) -> list[str]:
-        """Sizes and names that tell these patterns from others, without folders."""
+        """Sizes and names that identify these patterns, without folders."""
 
 
 # So many patterns make a mean in which bands of single ones drown.
@@ -62,7 +62,7 @@ class Scan:
     shape
         Rows and columns (R, C) of the grid; N may be below R * C, gaps are normal.
     step
-        Distance of rows and of columns (dy, dx) in micrometres; 1 where the file does not tell.
+        Distance of rows and of columns (dy, dx) in micrometres; 1 where the file does not say.
     voltage_kv
         Accelerating voltage in kV, if known.
     sample_tilt
@@ -78,7 +78,7 @@ class Scan:
     static_background
         The detector's background (sy, sx), if stored.
     metadata
-        Everything else that the file tells, and ``note``, see there.
+        Everything else that the file says, and ``note``, see there.
     given_shape, given_name
         Rows and columns, and the name among several scans of a file, with which it was opened: who opens it again, as
         workers do, gives them too. None where nothing was given.
@@ -137,15 +137,30 @@ class Scan:
 
     @property
     def note(self) -> str | None:
-        """What a user should know of how the scan was read, in one line: shown wherever the scan or its map is."""
+        """Note for the user about how the scan was read, in one line: shown wherever the scan or its map is."""
         return self.metadata.get("note")
 
     @property
     def simulated(self) -> bool:
         """Whether its file says that no microscope recorded it: this toolkit's own simulations, and EMsoft's."""
-        microscope = self.metadata.get("microscope")
-        record = microscope.get("microscope") if isinstance(microscope, dict) else None
-        return record == "simulated" or str(getattr(self.source, "dataset", "")).endswith("EBSDPatterns")
+        return self._microscope.split(": ")[0] == "simulated" or self._by_emsoft
+
+    @property
+    def simulators(self) -> tuple[str, ...]:
+        """What computed the master patterns of a simulated scan, as far as its file says; empty for a recorded one."""
+        if self._by_emsoft:
+            return ("EMsoft",)
+        _, _, named = self._microscope.partition(": ")
+        return tuple(name for name in named.split("; ") if name) if self.simulated else ()
+
+    @property
+    def _microscope(self) -> str:
+        record = self.metadata.get("microscope")
+        return str(record.get("microscope") or "") if isinstance(record, dict) else ""
+
+    @property
+    def _by_emsoft(self) -> bool:
+        return str(getattr(self.source, "dataset", "")).endswith("EBSDPatterns")
 
     @property
     def problems(self) -> dict[int, str]:
@@ -290,7 +305,7 @@ def joined_notes(*notes: str | None) -> dict[str, str]:
 
 
 def _shown(record: Any) -> Any:
-    """Return what a file tells with all text in it as `printable` has it."""
+    """Return what a file says with all text in it as `printable` has it."""
     if isinstance(record, str):
         return printable(record, keep="\n\t")
     if isinstance(record, dict):

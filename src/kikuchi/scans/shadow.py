@@ -1,4 +1,4 @@
-"""How much of the screen lies in the shadow of something: a detector, an edge, a screen half out."""
+"""Share of the screen in a shadow: of a detector, of an edge, of a screen half out."""
 
 from functools import lru_cache
 
@@ -25,7 +25,7 @@ _MOST_OF_RIM = 0.75
 def shadowed_share(patterns: np.ndarray) -> np.ndarray:
     """Share of the largest circle in a pattern that lies in shadow.
 
-    A shadow is told from a screen that is only lit unevenly by its border: light falls there to 40 % or less within an
+    A shadow is distinguished from uneven light by its border: light falls there to 40 % or less within an
     eighth of the picture. The steepest hill of background that simulations draw keeps more than half of it. And it
     comes from one side: darkness all around a bright beam, or between disks of transmitted beams, is none.
 

@@ -84,7 +84,7 @@ def _cosines(size: int) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _between(size: int) -> np.ndarray:
-    """How much each mode belongs to each knot, (size * size, 9) float32: two shares a mode that sum to 1."""
+    """Weight of each mode at each knot, (size * size, 9) float32: two shares a mode that sum to 1."""
     cycles = np.arange(size) / 2
     frequency = np.hypot(cycles[:, None], cycles).ravel()
     at = np.log(FREQUENCIES)

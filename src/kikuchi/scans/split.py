@@ -35,7 +35,7 @@ def pattern_hash(pattern: np.ndarray) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Which patterns of a dataset train, validate, calibrate and test.
+    """Split of a dataset into training, validation, calibration and test.
 
     Parameters
     ----------

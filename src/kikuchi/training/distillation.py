@@ -108,9 +108,9 @@ def distil(
         turned = rng.random(len(new)) < 0.5
         seen[len(patterns) :] = new
         seen[len(patterns) :][turned] = new[turned][:, :, ::-1]
-        said = np.where(turned[:, None, None], answers[1], answers[0])
+        targets = np.where(turned[:, None, None], answers[1], answers[0])
         # One thread: the last epoch's patterns are being learned meanwhile.
-        return seen, np.concatenate([_answers(engines, seen[: len(patterns)], threads=1), said])
+        return seen, np.concatenate([_answers(engines, seen[: len(patterns)], threads=1), targets])
 
     schedule = Training(
         epochs=epochs, batch=_BATCH, learning_rate=_LEARNING_RATE, patience=epochs, cosine_decay=True
@@ -215,7 +215,7 @@ def patterns_of(
 
 
 def _key(teachers: str, patterns: np.ndarray, new: np.ndarray, epochs: int, seed: int) -> str:
-    """Return what tells one training from another: an interrupted one goes on only where it is the same."""
+    """Return the identity of a training: an interrupted one goes on only where it is the same."""
     digest = hashlib.blake2b(
         f"{teachers} {epochs} {seed} {patterns.shape} {new.shape}".encode(), digest_size=12
     )

@@ -130,7 +130,7 @@ class Pretrained:
 
     @property
     def epochs(self) -> list[Epoch]:
-        """What every epoch gave."""
+        """Results of every epoch."""
         return self.history.epochs
 
     @property
@@ -156,7 +156,7 @@ class Pretrained:
 def random_master(space_group: int, rng: np.random.Generator) -> MasterPattern:
     """Draw a random crystal and a band profile, and return its kinematical master pattern.
 
-    Profiles, intensities and voltage are drawn so widely that no network can tell crystals by them.
+    Profiles, intensities and voltage are drawn so widely that no network can recognise crystals by them.
     """
     profile = BandProfile(
         intensity_exponent=rng.uniform(0.8, 1.4),

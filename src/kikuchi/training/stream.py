@@ -44,8 +44,8 @@ WIDE = varied_microscope().model_copy(
 class MasterStream:
     """Fresh patterns of some master patterns for every epoch.
 
-    Classes are drawn by their chances, then a master of the class evenly; orientation, geometry and recording are
-    drawn for every pattern. What comes depends on the seed, the epoch and the masters only.
+    Classes are drawn by `class_sampling`, then a master of the class evenly; orientation, geometry and recording
+    are drawn for every pattern. What comes depends on the seed, the epoch and the masters only.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class MasterStream:
         The same seed gives the same epochs, whatever the number of threads.
     classes
         Space groups whose indices are the labels; those of the masters by default.
-    chances
+    class_sampling
         How often each class comes, up to a common factor; equally often by default.
     strangers
         Master patterns of crystals that are none of the classes. Members learn to say of them, and of two crystals
@@ -75,7 +75,7 @@ class MasterStream:
     microscope: Microscope = WIDE
     seed: int = 0
     classes: tuple[int, ...] = ()
-    chances: tuple[float, ...] = ()
+    class_sampling: tuple[float, ...] = ()
     strangers: Sequence[MasterPattern] = ()
     stranger_share: float = 0.2
 
@@ -88,8 +88,10 @@ class MasterStream:
             raise InputError(f"master patterns of space group {unknown}, which is not among the classes")
         if missing := sorted(set(self.classes) - set(groups)):
             raise InputError(f"no master pattern of space group {missing[0]}", remedy="add one")
-        if self.chances and (len(self.chances) != len(self.classes) or min(self.chances) <= 0):
-            raise InputError(f"chances of {len(self.classes)} classes take as many positive numbers")
+        if self.class_sampling and (
+            len(self.class_sampling) != len(self.classes) or min(self.class_sampling) <= 0
+        ):
+            raise InputError(f"class_sampling of {len(self.classes)} classes takes as many positive numbers")
         if self.patterns < 1:
             raise InputError(f"{self.patterns} patterns an epoch teach nothing")
         if known := sorted({m.space_group for m in self.strangers} & set(self.classes)):
@@ -113,7 +115,7 @@ class MasterStream:
             self.detector,
             self.microscope,
             [self.seed, epoch],
-            chances=self.chances or None,
+            class_sampling=self.class_sampling or None,
         )
 
     def prepared(
@@ -179,7 +181,7 @@ class MasterStream:
             self.microscope,
             [self.seed, epoch],
             cells,
-            chances=self.chances or None,
+            class_sampling=self.class_sampling or None,
         )
         return prepare(raw, preparation).astype(np.float16), labels, seen
 
@@ -193,7 +195,7 @@ class MasterStream:
             "patterns": self.patterns,
             "seed": self.seed,
             "classes": self.classes,
-            "chances": self.chances,
+            "chances": self.class_sampling,  # its first name: unfinished fits are known by this hash
             "detector": self.detector.model_dump(mode="json"),
             "microscope": self.microscope.model_dump(mode="json"),
         }
@@ -207,7 +209,7 @@ class MasterStream:
 class Prepared:
     """A stream as members of one preparation see it: a function from the epoch to patterns and labels.
 
-    With the auxiliary task it also tells what so many `cells` along a side of the screen look at.
+    With the auxiliary task it also returns what so many `cells` along a side of the screen look at.
     """
 
     stream: MasterStream
@@ -249,7 +251,7 @@ def recipe_stream(table: StreamTable, classes: Sequence[int], seed: int) -> Mast
     chosen: dict[str, Any] = real if table.recording == "real" else {}
     chosen |= {
         name: value
-        for name in ("detector", "microscope", "chances")
+        for name in ("detector", "microscope", "class_sampling")
         if (value := getattr(table, name)) is not None
     }
     if table.strangers is not None:

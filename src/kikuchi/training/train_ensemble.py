@@ -96,13 +96,13 @@ def train_all(
         progress.say(f"preparing {len(own) + len(split.validation)} patterns at {size} x {size}")
         preparation = recipe.preparation(size)
         # Half precision: all of them stay in memory, and 11 bits are more than a detector's grey levels.
-        taught, validation = (
+        training, validation = (
             (data.prepared(positions, preparation).astype(np.float16), labels[positions])
             for positions in (own, split.validation)
         )
         if stream is not None and stream.strangers:
             validation = validation[0], np.eye(len(split.classes), dtype=np.float32)[validation[1]]
-        parts[size] = Parts(taught if stream is None else Prepared(stream, preparation), validation)
+        parts[size] = Parts(training if stream is None else Prepared(stream, preparation), validation)
     if executor is None:
         for spec, group in todo:
             with progress.bar(f"training {spec.name}", recipe.train.epochs) as step:

@@ -33,7 +33,7 @@ from kikuchi.inference.exports import (
 from kikuchi.inference.onnx_export import FAST, missing_exporter
 from kikuchi.inference.openvino_engine import NAME as BF16
 from kikuchi.inference.openvino_engine import bf16_missing
-from kikuchi.inference.predictor import HELD_OUT, STRANGE, WITHOUT_DRAWS, Predictor, answering
+from kikuchi.inference.predictor import HELD_OUT, UNFAMILIARITY, WITHOUT_DRAWS, Predictor, answering
 from kikuchi.inference.quantisation import CALIBRATION_PATTERNS, quantise
 from kikuchi.inference.student import FEATURES, NAME
 from kikuchi.members.storage import DESCRIPTION
@@ -67,7 +67,7 @@ class _Source:
 
 @dataclass(frozen=True, eq=False)
 class Acceleration(Findings):
-    """What each engine costs and saves, read by the engine's name.
+    """Cost and savings of each engine, read by the engine's name.
 
     Of every engine: agreement of labels with Keras, log-loss and expected calibration error before and after
     calibrating again, and by rule what the early stops cost and save.
@@ -274,7 +274,7 @@ def _distilled(
         for folder in folders.values():
             held.enter_context(locked(folder))
             # An earlier student goes whole: nothing of it may stand beside the new one.
-            for name in (MANIFEST, HELD_OUT, STRANGE, FEATURES):
+            for name in (MANIFEST, HELD_OUT, UNFAMILIARITY, FEATURES):
                 (folder / name).unlink(missing_ok=True)
         watched = source.data.prepared(source.validation, preparation)
         spec, head = distil(
@@ -296,16 +296,16 @@ def _distilled(
 
 
 def _run(bundle: Bundle, runner: Runner, kind: str, source: _Source, progress: Progress) -> HeldOut:
-    """Run the held-out patterns, in the order of the bundle's own held-out outputs, and keep what was said of them."""
+    """Run the held-out patterns, in the order of the bundle's own held-out outputs, and keep their outputs."""
     preparation = bundle.preparation(bundle.members[0])
-    places, outputs, strange = [], [], []
+    places, outputs, by_member = [], [], []
     with progress.bar(f"held-out patterns, {kind}", len(source.positions)) as step:
         for positions, number, patterns in source.data.iter_patterns(source.positions):
             background = background_for(source.data.materials[number].scan, preparation)
-            found, how_strange = runner.detailed(patterns, background)
+            found, of_members = runner.detailed(patterns, background)
             places.append(positions)
             outputs.append(found)
-            strange.append(how_strange)
+            by_member.append(of_members)
             step(len(positions))
     if not np.array_equal(np.concatenate(places), source.positions):
         raise InputError("the dataset's patterns come in another order", remedy="fit the bundle again")
@@ -313,8 +313,8 @@ def _run(bundle: Bundle, runner: Runner, kind: str, source: _Source, progress: P
     held_out = HeldOut(MemberOutputs.join(outputs), own.labels, own.material, own.part, own.group, own.looks)
     folder = shelf_folder(bundle, kind)
     write_held_out(folder / HELD_OUT, held_out)
-    with atomic.replaced(folder / STRANGE) as partial:
-        np.savez_compressed(partial, allow_pickle=False, strange=np.concatenate(strange, axis=1))
+    with atomic.replaced(folder / UNFAMILIARITY) as partial:
+        np.savez_compressed(partial, allow_pickle=False, strange=np.concatenate(by_member, axis=1))
     return held_out
 
 

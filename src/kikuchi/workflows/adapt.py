@@ -17,6 +17,7 @@ from kikuchi.bundle.background import BACKGROUND, choose_background, write_backg
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.checks import CHECKS, write_simulated_checks
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part
+from kikuchi.bundle.simulators import PARTS, simulator_record
 from kikuchi.bundle.write import finish
 from kikuchi.inference.matching_runner import MatchingRunner
 from kikuchi.inference.predictor import Predictor
@@ -32,6 +33,7 @@ from kikuchi.members import MemberSpec
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, open_scan, prepare
 from kikuchi.simulate import MasterPattern
+from kikuchi.simulate.masters.simulator_names import BLOCH_WAVES
 from kikuchi.training.adapted import adapted_networks
 from kikuchi.workflows.adapt_voltage import survey_at, survey_at_best_voltage
 
@@ -241,7 +243,7 @@ def _written(
         MatcherMember(seen.matcher, evidence, None), networks.runner, recipe.combine.draws
     )
     outputs = MemberOutputs.join(
-        [runner.said(_some(found, p), evidence, recorded[p]) for p in _parts(len(labels))]
+        [runner.outputs_of(_some(found, p), evidence, recorded[p]) for p in _parts(len(labels))]
     )
     held_out = HeldOut(outputs, labels, labels, part, np.arange(len(labels)))
     write_simulated_checks(folder / CHECKS, held_out, flat, recorded, place)
@@ -253,7 +255,7 @@ def _written(
         (spec, *networks.specs),
         _familiarity(networks.familiarity),
         held_out,
-        _facts(scan, named, masters, fit, separable, part, seed),
+        _facts(scan, named, masters, fit, separable, part, members > 0, seed),
         progress,
     )
 
@@ -332,7 +334,7 @@ def _recipe(members: int) -> Recipe:
 
 
 def _familiarity(networks: Familiarity | None) -> Familiarity:
-    """Put a stand-in for the matcher, whose strangeness is its own, before the networks' references."""
+    """Put a stand-in for the matcher, whose unfamiliarity is its own, before the networks' references."""
     stand_in = np.eye(2, dtype=np.float32)
     if networks is None:
         return Familiarity((stand_in,), np.ones(1), 1)
@@ -346,6 +348,7 @@ def _facts(
     fit: dict[str, Any],
     separable: Separability,
     part: np.ndarray,
+    networks: bool,
     seed: int,
 ) -> dict[str, Any]:
     counts = np.bincount(part, minlength=3)
@@ -365,7 +368,6 @@ def _facts(
             "test": int(counts[Part.TEST]),
         },
         "dataset": scan.fingerprint(),
-        "simulators": {"of_members_and_held_out": list(separable.simulators), "of_held_out_alone": []},
         "adapted": {
             "scan": scan.name,
             "overlap": fit.pop("overlap"),
@@ -373,4 +375,11 @@ def _facts(
             "separability": separable.to_dict(),
         },
         "seed": seed,
-    }
+    } | _simulators(masters, separable.simulators, networks)
+
+
+def _simulators(masters: Sequence[MasterPattern], held_out: Sequence[str], networks: bool) -> dict[str, Any]:
+    """Say by which simulators the patterns were made; the matcher knows the usual masters only."""
+    usual = {master.simulator for master in masters}
+    varied = {f"{BLOCH_WAVES}, {name}" for name in held_out if name != "usual"}
+    return simulator_record(usual | varied if networks else usual, dict.fromkeys(PARTS, usual | varied))

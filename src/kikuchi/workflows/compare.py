@@ -21,12 +21,12 @@ from kikuchi.html.tables import percent
 from kikuchi.maps.comparison_picture import comparison_picture
 from kikuchi.maps.map_data import MapData
 from kikuchi.maps.picture_files import write_pictures
-from kikuchi.maps.told_map import ToldMap, common_points, read_told, told_of
+from kikuchi.maps.point_table import PointTable, common_points, point_table, read_point_table
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two maps, or a map and the truth, go together.
+    """Comparison of two maps, or of a map and the truth.
 
     Attributes
     ----------
@@ -42,8 +42,8 @@ class Comparison:
         Where page and tables lie.
     """
 
-    first: ToldMap
-    second: ToldMap
+    first: PointTable
+    second: PointTable
     data: dict[str, Any]
     text: str
     folder: Path | None = None
@@ -84,7 +84,7 @@ def compare(
     InputError
         One of them cannot be read, the first is no map, they share no point, or the folder cannot be written.
     """
-    one, other = (told_of(m) if isinstance(m, MapData) else read_told(m) for m in (first, second))
+    one, other = (point_table(m) if isinstance(m, MapData) else read_point_table(m) for m in (first, second))
     if one.is_truth:
         raise InputError(
             f"{one.name} has no column status: it is no map", remedy="give the map first, then the truth"
@@ -111,7 +111,7 @@ def compare(
     return compared
 
 
-def measure(first: ToldMap, second: ToldMap) -> dict[str, Any]:
+def measure(first: PointTable, second: PointTable) -> dict[str, Any]:
     """Measure how two tables of the same points go together.
 
     Parameters
@@ -166,11 +166,11 @@ def _agreement(
     }
 
 
-def _confusion(first: ToldMap, second: ToldMap, classes: NDArray[np.int16]) -> dict[str, Any]:
+def _confusion(first: PointTable, second: PointTable, classes: NDArray[np.int16]) -> dict[str, Any]:
     """Count what the second says (rows) against what the first says (columns), reasons after the groups."""
     k, reasons = len(classes), STATUS_NAMES[1:]
 
-    def coded(record: ToldMap) -> NDArray[np.intp]:
+    def coded(record: PointTable) -> NDArray[np.intp]:
         group = np.searchsorted(classes, np.maximum(record.answer, classes[0] if k else 0))
         return np.where(
             (record.status == 0) & (record.answer > 0), group, k + np.maximum(record.status, 1) - 1
@@ -188,7 +188,7 @@ def _confusion(first: ToldMap, second: ToldMap, classes: NDArray[np.int16]) -> d
     }
 
 
-def _kinds(first: ToldMap, truth: ToldMap) -> list[dict[str, Any]]:
+def _kinds(first: PointTable, truth: PointTable) -> list[dict[str, Any]]:
     """Count what the map makes of each kind of point that a simulation knows: known, overlap, foreign, unreadable."""
     if truth.kind is None:
         return []
@@ -205,7 +205,7 @@ def _kinds(first: ToldMap, truth: ToldMap) -> list[dict[str, Any]]:
     return rows
 
 
-def _text(data: dict[str, Any], first: ToldMap, second: ToldMap) -> str:
+def _text(data: dict[str, Any], first: PointTable, second: PointTable) -> str:
     answered, kappa = data["answered"], data["kappa"]
     beyond = "" if kappa is None else f" (Cohen's kappa {kappa:.3g})"
     if second.is_truth:

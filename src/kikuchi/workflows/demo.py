@@ -42,7 +42,7 @@ STRANGERS = ("Al4Ni3", "Corundum", "Cr3Si", "Cu2O", "Mg", "NaZn13", "Quartz", "S
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What the demo found.
+    """Result of the demo.
 
     Attributes
     ----------
@@ -186,12 +186,12 @@ def _text(data: dict[str, Any], phase_map: PhaseMap, folder: Path) -> str:
     risk = data["selective_risk"]
     answered = "nothing was answered" if risk is None else f"{risk:.1%} of the answers are wrong"
     promised = data["promised_risk"]
-    said = "nothing is promised" if promised >= 1 else f"promised: at most {promised:.1%}"
+    promise = "nothing is promised" if promised >= 1 else f"promised: at most {promised:.1%}"
     return "\n".join(
         [
             "what the demo found, against the truth it simulated:",
             f"  known phases: answered {data['coverage']:.0%} of {data['known']['points']} points, {answered}",
-            f"    (always answering would be wrong at {data['risk_of_always_answering']:.1%}; {said})",
+            f"    (always answering would be wrong at {data['risk_of_always_answering']:.1%}; {promise})",
             "  silicon, which no member has seen: no answer for "
             f"{share('foreign', 'ambiguous', 'unfamiliar', 'unreadable')}, of which unfamiliar "
             f"{data['foreign']['unfamiliar']}",

@@ -18,7 +18,14 @@ from kikuchi.bundle.bundle import Bundle
 from kikuchi.evaluation.calibration_scores import before_and_after
 from kikuchi.evaluation.classes import confusion, decided, per_class, per_material
 from kikuchi.evaluation.ood_scores import unfamiliar
-from kikuchi.evaluation.predictors import BEST_SINGLE, MEMBER, RULE, Contender, best_single, contenders
+from kikuchi.evaluation.predictors import (
+    BEST_SINGLE,
+    MEMBER,
+    RULE,
+    EvaluatedPredictor,
+    best_single,
+    evaluated_predictors,
+)
 from kikuchi.evaluation.promise_parts import promise_parts
 from kikuchi.evaluation.report import write_page
 from kikuchi.evaluation.scores import score_all
@@ -34,7 +41,7 @@ _CURVE_POINTS = 400
 
 @dataclass(frozen=True, eq=False)
 class Evaluation(Findings):
-    """How good a bundle is: what ``evaluation.json`` holds, read by key.
+    """Scores of a bundle, as ``evaluation.json`` holds them, read by key.
 
     Plain JSON, with None for a number that does not exist. Scores come as ``value``, ``low`` and ``high``, a 95 %
     bootstrap interval that takes patterns as independent.
@@ -78,6 +85,7 @@ def evaluate(
     dataset: str | Path | Dataset | None = None,
     out: str | Path = "evaluation",
     *,
+    netcal: bool = False,
     progress: Progress = SILENT,
 ) -> Evaluation:
     """Say how good a bundle is, on labelled patterns that it never saw.
@@ -93,11 +101,13 @@ def evaluate(
     dataset
         A labelled dataset; the bundle's own test part where None. Patterns that the bundle was fitted on are left
         out and counted. Those of a space group that the bundle does not know count as unknown: every answer to
-        them is wrong, and they judge `unfamiliar`. How well a bundle would tell its *own* space groups if they
-        were strange to it needs a refit without each: `kikuchi.workflows.leave_one_class_out`.
+        them is wrong, and they judge `unfamiliar`. How well a bundle would recognise its *own* space groups if they
+        were unknown to it needs a refit without each: `kikuchi.workflows.leave_one_class_out`.
     out
         Folder for ``evaluation.json`` (every number), ``report.html`` and the CSV files that
         `kikuchi.evaluation.tables.write_tables` lists: ``rules.csv``, ``classes.csv``, ``materials.csv``, ...
+    netcal
+        Put that library's ECE, MCE and reliability diagrams beside ours; its import takes seconds.
     progress
         Listener of the work.
 
@@ -117,8 +127,8 @@ def evaluate(
         patterns = (
             own_test_patterns(bundle) if dataset is None else dataset_patterns(bundle, dataset, progress)
         )
-        everybody = contenders(bundle, patterns)
-        evaluation = plain(_judge(bundle, patterns, everybody, progress))
+        everybody = evaluated_predictors(bundle, patterns)
+        evaluation = plain(_judge(bundle, patterns, everybody, netcal, progress))
         progress.say("writing the report")
         with atomic.replaced_together(folder, "evaluation.json") as staged:
             atomic.write_json(staged / "evaluation.json", evaluation)
@@ -128,7 +138,7 @@ def evaluate(
 
 
 def _judge(
-    bundle: Bundle, patterns: Labelled, everybody: list[Contender], progress: Progress
+    bundle: Bundle, patterns: Labelled, everybody: list[EvaluatedPredictor], netcal: bool, progress: Progress
 ) -> dict[str, Any]:
     labels, classes = patterns.labels, bundle.classes
     risk = bundle.recipe.abstain.risk
@@ -149,7 +159,7 @@ def _judge(
         ],
         "rule": bundle.rule,
         "best_single": bundle.members[best_single(bundle.held_out)].name,
-        "asked_risk": risk,
+        "target_risk": risk,
         "kinds": {c.name: c.kind for c in everybody},
         "scores": scores,
         "against_best_single": against,
@@ -173,8 +183,9 @@ def _judge(
         ),
         "remark": NO_TRANSFER,
         "risk_coverage": {c.name: _curve(c, labels) for c in compared},
-        "calibration": {c.name: before_and_after(c, labels) for c in (chosen, single)},
+        "calibration": {c.name: before_and_after(c, labels, netcal=netcal) for c in (chosen, single)},
         "unfamiliar": unfamiliar(bundle, patterns, chosen.decision.status == 0),
+        "strangers": bundle.manifest.get("strangers"),
         "diversity": _diversity([c for c in everybody if c.kind == MEMBER], labels),
         "warnings": [*patterns.warnings, *([bundle.shared_grains] if bundle.shared_grains else [])],
         "bundle": {
@@ -187,9 +198,9 @@ def _judge(
     }
 
 
-def _curve(contender: Contender, labels: np.ndarray) -> dict[str, np.ndarray]:
+def _curve(predictor: EvaluatedPredictor, labels: np.ndarray) -> dict[str, np.ndarray]:
     """Risk-coverage curve by confidence, thinned to what a figure can show."""
-    curve = risk_coverage(-contender.confidence, contender.wrong(labels))
+    curve = risk_coverage(-predictor.confidence, predictor.wrong(labels))
     shown = np.unique(np.linspace(0, len(curve.risk) - 1, _CURVE_POINTS).astype(int))
     return {
         "coverage": curve.coverage[shown],
@@ -198,7 +209,7 @@ def _curve(contender: Contender, labels: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _diversity(members: list[Contender], labels: np.ndarray) -> dict[str, np.ndarray]:
+def _diversity(members: list[EvaluatedPredictor], labels: np.ndarray) -> dict[str, np.ndarray]:
     votes = np.array([c.decision.winner for c in members])
     right = ~np.array([c.wrong(labels) for c in members])
     return {

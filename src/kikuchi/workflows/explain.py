@@ -135,7 +135,7 @@ def explain_map(
         What `ensemble map` wrote; nothing in it is changed.
     scan, run
         What was mapped, and the bundle it was mapped with. Of a simulated scan, whose truth lies beside it, it is also
-        said which share of the attributions lies on bands and zone axes.
+        reported which share of the attributions lies on bands and zone axes.
     out
         Folder for ``point_<index>.png`` (the disagreement) and ``point_<index>_classes.png`` (Shapley values and
         Grad-CAM of all classes), ``kernels.png``, ``feature_maps.png``, ``activation_maximisation.png``,
@@ -144,8 +144,8 @@ def explain_map(
         How many at most.
     budget
         Time for everything up to the last point, such as ``"90s"``, ``"5m"`` or ``"1h"``. What a point costs is
-        measured and said first; the time is shared out among all points, and what does not fit into a point's share,
-        or points that do not fit at all, are named (``left_out``). The first one is always explained.
+        measured and reported first; the time is shared out among all points, and what does not fit into a point's
+        share, or points that do not fit at all, are named (``left_out``). The first one is always explained.
     method
         ``"deep"`` (DeepSHAP, the paper's, on TensorFlow alone), ``"gradients"`` (expected gradients), the library's
         own ``"shap-deep"`` (TensorFlow alone), ``"shap-gradient"`` and ``"shap-partition"``, or ``"auto"``: the first
@@ -333,18 +333,18 @@ def explain_members(
 
 def _left_out(chosen: Chosen, records: list[dict[str, Any]]) -> list[str]:
     """Name what the time did not allow: points, and parts of points."""
-    told = []
+    left_out = []
     missing = [
         f"{i} ({r})" for i, r in zip(chosen.indices, chosen.reasons, strict=True) if i not in
         {record["index"] for record in records}
     ]  # fmt: skip
     if missing:
-        told.append(f"point{'s' * (len(missing) > 1)} {', '.join(missing)}")
+        left_out.append(f"point{'s' * (len(missing) > 1)} {', '.join(missing)}")
     parts: dict[str, list[int]] = {}
     for record in records:
         for part in record["left_out"]:
             parts.setdefault(part, []).append(record["index"])
-    return told + [f"{part} at {', '.join(map(str, where))}" for part, where in parts.items()]
+    return left_out + [f"{part} at {', '.join(map(str, where))}" for part, where in parts.items()]
 
 
 def _ensemble(bundle: Bundle, background: Background, method: Method) -> Ensemble:

@@ -25,9 +25,11 @@ from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, read_exemplars, write_exemplars
 from kikuchi.bundle.networks import require_networks
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part
+from kikuchi.bundle.simulators import extended_record
+from kikuchi.bundle.strangers import without_gate
 from kikuchi.bundle.write import SPLITS, finish
 from kikuchi.incremental.comparison import Change, compared, read_changes, table_of_changes, write_table
-from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, rehearse, said
+from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, head_outputs, rehearse
 from kikuchi.inference.predictor import Predictor
 from kikuchi.members import MemberSpec, build_member, copy_backbone, features_of, save_member
 from kikuchi.members.posterior import set_posterior
@@ -46,7 +48,7 @@ CLAIM = "extend.json"
 
 @dataclass(frozen=True)
 class Extension:
-    """What an extension made.
+    """Result of an extension.
 
     Attributes
     ----------
@@ -174,7 +176,8 @@ def extend(
         _extend_background(bundle, new, column, folder, seed)
         _extend_splits(bundle, classes, new.hashes, folder)
         facts = _facts(bundle, data, classes, new, judged, seed)
-        made = finish(folder, bundle.recipe, specs, rehearsed.familiarity, judged, facts, progress)
+        new_recipe = without_gate(bundle.recipe)
+        made = finish(folder, new_recipe, specs, rehearsed.familiarity, judged, facts, progress)
         changes = compared(bundle, made, _before(bundle, exemplars, before, new, column), judged)
         write_table(folder, changes)
     return Extension(Predictor.of(made), changes)
@@ -288,7 +291,7 @@ def _judged(
     """Put together what the new heads say of old held-out patterns and of the crossed ones."""
     kept = bundle.held_out.select(exemplars.rows)
     draws = bundle.recipe.combine.draws
-    outputs = said(
+    outputs = head_outputs(
         specs,
         rehearsed.heads,
         exemplars.held_out_features,
@@ -325,14 +328,14 @@ def _before(
 ) -> tuple[HeldOut, np.ndarray]:
     """Return what the old bundle says of the same patterns in the same order, and the columns of its classes."""
     heads = [head_of(bundle, m) for m in bundle.members]
-    outputs = said(
+    outputs = head_outputs(
         bundle.members, heads, new.features, bundle.familiarity, new.quality, bundle.recipe.combine.draws
     )
     kept = bundle.held_out.select(exemplars.rows)
     none = np.zeros(len(new.labels), int)
     return (
         HeldOut(
-            MemberOutputs.join([kept.outputs, before.outputs, outputs]),
+            MemberOutputs.join([kept.outputs, before.outputs, bundle.gated(outputs)]),
             np.concatenate([kept.labels, before.labels, none - 1]),
             np.concatenate([kept.material, before.material, none]),
             np.concatenate([kept.part, before.part, none]),
@@ -355,7 +358,7 @@ def _save(bundle: Bundle, spec: MemberSpec, head: Head, folder: Path) -> None:
 
 
 def _extend_background(bundle: Bundle, new: _New, column: np.ndarray, folder: Path, seed: int) -> None:
-    """Keep some patterns of the new classes beside those of the old ones, for `explain`."""
+    """Keep some patterns of the new classes, for `explain`."""
     old = read_background(bundle.path / BACKGROUND)
     added = choose_background(new.prepared, new.labels, PER_CLASS, seed)
     both = Background(
@@ -395,4 +398,4 @@ def _facts(
         "dataset": hashlib.sha256("".join(sorted(new.hashes)).encode()).hexdigest(),
         "seed": seed,
         "extended_from": bundle.fingerprint,
-    }
+    } | extended_record(bundle.manifest, [m.scan for m in data.materials])

@@ -19,6 +19,7 @@ from kikuchi.bundle.background import BACKGROUND, choose_background, write_backg
 from kikuchi.bundle.checks import CHECKS, write_checks
 from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, spread, write_exemplars
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs
+from kikuchi.bundle.simulators import of_parts, of_scan, simulator_record
 from kikuchi.bundle.write import SPLITS, finish
 from kikuchi.html.loss_picture import draw_losses
 from kikuchi.inference import KerasEngine, Runner
@@ -40,6 +41,7 @@ from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import Executor, train_all
 from kikuchi.workflows.claim import claim
+from kikuchi.workflows.fit_strangers import strangers_of
 
 if TYPE_CHECKING:
     import keras
@@ -87,7 +89,7 @@ def fit(
     Raises
     ------
     InputError
-        Anything wrong with the dataset, the recipe or the folder; said before training begins.
+        Anything wrong with the dataset, the recipe or the folder; raised before training begins.
     """
     recipe = load_recipe(recipe)
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
@@ -144,6 +146,8 @@ def fit(
             _keep_background(members, trained_on, folder)
             progress.say(f"held-out patterns count as independent by {how}")
             held_out = _run_held_out(models, members, recipe, familiarity, data, split, part, group, progress)
+            runner = Runner([KerasEngine(model) for model in models], members, recipe, familiarity)
+            strangers = strangers_of(data, runner, progress)
             _keep_exemplars(models, members, trained_on, held_out, folder)
             atomic.write_json(folder / SPLITS, split.to_dict())
             write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
@@ -154,8 +158,9 @@ def fit(
                     members,
                     familiarity,
                     held_out,
-                    _facts(data, split) | units.facts(data, split),
+                    _facts(data, split) | units.facts(data, split) | _simulators(data, split, part, stream),
                     progress,
+                    strangers,
                 )
             )
 
@@ -192,19 +197,19 @@ def _say_units(data: Dataset, split: Split, units: Units, progress: Progress) ->
         return
     labels = data.labels(split.classes)[split.calibration]
     own = units.group[split.calibration]
-    told = [
+    counts = [
         f"{c}: {n}, of which {len(np.unique(own[labels == k]))}"
         for k, (c, n) in enumerate(units.of_classes(data, split.classes).items())
     ]
     progress.say(
-        f"independent by {units.how}, of which held out to calibrate and certify: {'; '.join(told)}; "
+        f"independent by {units.how}, of which held out to calibrate and certify: {'; '.join(counts)}; "
         "nothing finer than these numbers carry is promised"
     )
 
 
 @dataclass(frozen=True)
 class _TrainingData:
-    """What the members were trained on: patterns of the dataset, or a stream of simulated ones."""
+    """Training source of the members: patterns of the dataset, or a stream of simulated ones."""
 
     recipe: Recipe
     data: Dataset
@@ -216,7 +221,7 @@ class _TrainingData:
         rng = np.random.default_rng(seed)
         if self.stream is not None:
             # The epoch before the first, which no member was shown; of rare classes as many as of the others.
-            raw, drawn = replace(self.stream, chances=()).raw(0, 2 * each * len(self.split.classes))
+            raw, drawn = replace(self.stream, class_sampling=()).raw(0, 2 * each * len(self.split.classes))
             chosen = np.concatenate([np.flatnonzero(drawn == c)[:each] for c in np.unique(drawn)])
             return {size: prepare(raw[chosen], self.recipe.preparation(size)) for size in sizes}, drawn[
                 chosen
@@ -335,9 +340,23 @@ def _facts(data: Dataset, split: Split) -> dict[str, Any]:
     }
 
 
+def _simulators(data: Dataset, split: Split, part: np.ndarray, stream: MasterStream | None) -> dict[str, Any]:
+    """Say by which simulators training and held-out patterns were made, where any was."""
+    scans = [m.scan for m in data.materials]
+    if stream is not None:
+        members = [master.simulator for master in stream.masters]
+    else:
+        members = [made for m in np.unique(data.material[split.train]) for made in of_scan(scans[m])]
+    held = np.concatenate([split.calibration, split.test])
+    return simulator_record(members, of_parts(scans, data.material[held], part[held]))
+
+
 def dataset_fingerprint(data: Dataset, split: Split) -> str:
     """Return a hash of every pattern and label of a dataset, whatever its files are called."""
     digest = hashlib.sha256()
     for value, label in zip(split.hashes, data.space_group, strict=True):
         digest.update(f"{value}:{label};".encode())
+    for stranger in data.strangers:
+        digest.update(f"stranger {stranger.space_group}:{stranger.scan.fingerprint()};".encode())
+        digest.update(stranger.indices.tobytes())
     return digest.hexdigest()

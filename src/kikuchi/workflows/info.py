@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Facts(Findings):
-    """What a file or folder is, read by key."""
+    """Description of a file or folder, read by key."""
 
     def summary(self) -> str:
         """Return a line for each fact."""
@@ -30,7 +30,7 @@ def facts(path: str | Path, shape: tuple[int, int] | None = None, scan_name: str
     path
         File, folder or glob.
     shape
-        Rows and columns of a scan's grid, where its file does not tell.
+        Rows and columns of a scan's grid, where its file does not say.
     scan_name
         Which scan of several in a file.
 
@@ -58,6 +58,8 @@ def facts(path: str | Path, shape: tuple[int, int] | None = None, scan_name: str
 
 def _bundle_facts(folder: Path) -> dict[str, Any]:
     from kikuchi.bundle.bundle import Bundle
+    from kikuchi.bundle.simulators import simulators_text
+    from kikuchi.bundle.strangers import gate_words
     from kikuchi.crystallography.extinction import diffraction, same_extinction
 
     bundle = Bundle.load(folder)
@@ -75,24 +77,18 @@ def _bundle_facts(folder: Path) -> dict[str, Any]:
         "architectures": sorted({f"{m.architecture} {m.size}x{m.size}" for m in bundle.members}),
         "materials": [m["name"] for m in bundle.manifest["materials"]],
         "patterns": bundle.manifest["splits"],
-        **({"simulators": _simulators(bundle.manifest)} if "simulators" in bundle.manifest else {}),
+        **({"simulators": simulators_text(bundle.manifest)} if "simulators" in bundle.manifest else {}),
         "rule": bundle.rule,
         "calibration": bundle.calibrations[bundle.rule].method,
         "promise": certificate.message,
         "independent_by": bundle.manifest.get("unit"),
         **({"independent_units": units} if (units := bundle.manifest.get("independent_units")) else {}),
+        **({"strangers": gate_words(bundle.manifest["strangers"])} if bundle.gate is not None else {}),
         **({"note": bundle.shared_grains} if bundle.shared_grains else {}),
         "created": bundle.manifest["created"],
         "seed": bundle.manifest["seed"],
         "fingerprint": bundle.fingerprint,
     }
-
-
-def _simulators(manifest: dict[str, Any]) -> str:
-    """Say by which simulations members and promise were made, and which of these no member has seen."""
-    told = manifest["simulators"]
-    alone = ", ".join(told["of_held_out_alone"]) or "none"
-    return f"{', '.join(told['of_members_and_held_out'])}; held out and never trained on: {alone}"
 
 
 def _store_facts(folder: Path) -> dict[str, Any]:

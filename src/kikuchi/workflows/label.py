@@ -1,7 +1,6 @@
-"""Which patterns of a map to label next, as a list to fill in by hand, and the list read back as a dataset."""
+"""Suggestions of patterns to label next, as a list to fill in by hand, and the list read back as a dataset."""
 
 import csv
-import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from ensemble.pooling import combine
 from kikuchi._support import atomic
 from kikuchi._support.cells import cell, cells, word
 from kikuchi._support.progress import SILENT, Progress
-from kikuchi._support.text import decoded
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import member_weights
 from kikuchi.html.label_page import write_label_page
@@ -37,6 +35,8 @@ from kikuchi.scans import (
     prepare,
     with_neighbours,
 )
+from kikuchi.workflows.label_list import label_rows
+from kikuchi.workflows.phase_labels import across_order
 
 COLUMNS = (
     "scan",
@@ -56,8 +56,6 @@ COLUMNS = (
 #: Patterns whose features are looked at, for each that is suggested.
 CANDIDATES_EACH = 40
 
-_MAX_ROWS = 1_000_000
-
 
 @dataclass(frozen=True)
 class LabelList:
@@ -73,12 +71,15 @@ class LabelList:
         The bundle that it would teach.
     patterns
         How many are listed.
+    phases
+        What a bundle that was adapted to two phases tells apart, else empty.
     """
 
     path: Path
     page: Path
     run: Path
     patterns: int
+    phases: tuple[str, ...] = ()
 
     def __fspath__(self) -> str:
         """Return the path of the list."""
@@ -90,6 +91,12 @@ class LabelList:
 
     def summary(self) -> str:
         """Return what to do with the list."""
+        if self.phases:
+            return (
+                f"wrote {self.path}, and {self.page} with the patterns: fill in the phase (column material: "
+                f"{' or '.join(self.phases)}) in either, then run:\n"
+                f"ensemble map SCAN --run {self.run} --labels {self.path} --out MAPS"
+            )
         return (
             f"wrote {self.path}, and {self.page} with the patterns: fill in space_group in either, then run:\n"
             f"ensemble extend {self.run} {self.path} --out RUN2"
@@ -109,7 +116,9 @@ def suggest_labels(
 
     Of the patterns that can be read, those of the largest mutual information between label and members (all draws of
     all members) are looked at; from them, patterns far from each other and from what the members were trained on. Those
-    between two first choices or two grains are left out: overlaps, which nobody can label.
+    between two first choices or two grains are left out: overlaps, which nobody can label. Of a bundle that was adapted
+    to two phases, patterns are spread evenly over the ranks of its order parameter: where to divide it is what labels
+    teach there.
 
     Parameters
     ----------
@@ -128,12 +137,13 @@ def suggest_labels(
     Returns
     -------
     LabelList
-        The list, which `kikuchi.extend` takes when it is filled.
+        The list, which `kikuchi.extend` takes when it is filled, or `kikuchi.map_scan` as ``labels``.
 
     Raises
     ------
     InputError
-        The map is not of this scan and bundle, is unfinished, or nothing in it can be asked about.
+        The map is not of this scan and bundle, is unfinished, or nothing in it can be asked about; or the bundle was
+        adapted to more than two phases.
     """
     require_one_run(Path(map_dir))
     bundle = Predictor.of(run)
@@ -152,7 +162,7 @@ def suggest_labels(
             )
     if store.missing():
         raise InputError("an unfinished map", path=Path(map_dir), remedy="run the same `ensemble map` again")
-    outputs = store.outputs()
+    outputs = bundle.gated(store.outputs())
     weights = member_weights(bundle.held_out, bundle.recipe)
     pooled = combine(outputs.logits, "mc-dropout", weights=weights, draws=outputs.draws)
     readable = outputs.quality > bundle.abstentions[bundle.rule].quality_threshold
@@ -163,12 +173,17 @@ def suggest_labels(
         grains = find_grains(opened, "orientations")
         alone &= ~between_two(opened.row, opened.col, opened.shape, grains)
     score = np.where(readable & alone, np.nan_to_num(pooled.mutual_information), 0)
-    candidates = np.sort(np.argsort(-score, kind="stable")[: CANDIDATES_EACH * max(points, 1)])
-    progress.say(f"comparing {len(candidates)} of {opened.n} patterns")
-    features = _features(opened, bundle, candidates)
-    taken = candidates[
-        choose_queries(score[candidates], features, points, known=bundle.familiarity.references)
-    ]
+    names: tuple[object, ...] = bundle.classes
+    if bundle.phases:
+        names = bundle.class_names
+        taken = across_order(outputs.logits[0], readable & alone, points, bundle)
+    else:
+        candidates = np.sort(np.argsort(-score, kind="stable")[: CANDIDATES_EACH * max(points, 1)])
+        progress.say(f"comparing {len(candidates)} of {opened.n} patterns")
+        features = _features(opened, bundle, candidates)
+        taken = candidates[
+            choose_queries(score[candidates], features, points, known=bundle.familiarity.references)
+        ]
     rows = [
         {
             "scan": str(opened.path.absolute()) if opened.path.exists() else opened.name,
@@ -178,7 +193,7 @@ def suggest_labels(
             "col": int(opened.col[i]),
             "x": round(float(opened.x[i]), 6),
             "y": round(float(opened.y[i]), 6),
-            "guess": bundle.classes[int(pooled.probabilities[i].argmax())],
+            "guess": names[int(pooled.probabilities[i].argmax())],
             "mutual_information": round(float(score[i]), 6),
             "unfamiliarity": round(float(outputs.unfamiliarity[i]), 4),
             "space_group": "",
@@ -198,8 +213,9 @@ def suggest_labels(
         writer.writeheader()
         writer.writerows(written)
     page = path.with_suffix(".html")
-    write_label_page(written, as_seen(opened, bundle, side=128)(taken), path, page)
-    return LabelList(path, page, bundle.path, len(rows))
+    phases = bundle.class_names if bundle.phases else ()
+    write_label_page(written, as_seen(opened, bundle, side=128)(taken), path, page, phases=phases)
+    return LabelList(path, page, bundle.path, len(rows), phases)
 
 
 def _features(scan: Scan, bundle: Bundle, points: np.ndarray) -> list[np.ndarray]:
@@ -249,7 +265,7 @@ def read_labels(path: Path, scans: dict[str, Scan] | None = None) -> Dataset:
         The list cannot be read, a row is wrong, or nothing is labelled.
     """
     wanted: dict[tuple[str, str | None, str, int], list[int]] = {}
-    for number, row in enumerate(_rows(path), start=2):
+    for number, row in enumerate(label_rows(path), start=2):
         label = (row.get("space_group") or "").strip()
         if not label:
             continue
@@ -280,24 +296,3 @@ def read_labels(path: Path, scans: dict[str, Scan] | None = None) -> Dataset:
         full = f"{name} ({of})" if several else name
         materials.append(Material(full, group, opened[scan, part], points=tuple(sorted(set(points)))))
     return Dataset(materials, path)
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        file = io.StringIO(decoded(path.read_bytes()), newline="")
-        # A spreadsheet of this locale may have written semicolons, and tabs where it says "Unicode text".
-        first = file.readline()
-        delimiter = max(",;\t", key=first.count)
-        reader = csv.DictReader([first, *file], delimiter=delimiter)
-        rows = [row for row, _ in zip(reader, range(_MAX_ROWS), strict=False)]
-        names = reader.fieldnames or []
-    except FileNotFoundError:
-        raise InputError("no such list of labels", path=path, remedy="check the spelling") from None
-    except (OSError, csv.Error) as error:
-        raise InputError(f"cannot be read as CSV: {error}", path=path) from error
-    missing = [c for c in ("scan", "index", "space_group") if c not in names]
-    if missing:
-        raise InputError(
-            f"has no column {missing[0]}", path=path, remedy="keep the columns as they were written"
-        )
-    return rows

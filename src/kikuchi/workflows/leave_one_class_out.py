@@ -1,4 +1,4 @@
-"""Is a space group that no member saw called unfamiliar? Refit without each, and see."""
+"""Refits without one space group each, to see whether it is then called unfamiliar."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from kikuchi.workflows.fit import fit
 
 @dataclass(frozen=True, eq=False)
 class LeaveOneClassOut(Findings):
-    """How the ensemble took each space group that its members had not seen, read by key.
+    """Scores of the ensemble for each space group that its members had not seen, read by key.
 
     ``groups``: for each space group left out its ``unknown`` and ``known`` patterns (all of its own; the test part of
     the others), ``scores`` (each with ``auroc`` and ``fpr95`` and their 95 % bootstrap intervals), and under
@@ -65,7 +65,7 @@ def leave_one_out(
     """Fit the ensemble once without each space group, and judge `unfamiliar` on the one left out.
 
     A bundle cannot answer this from what it stores: dropping a space group from the reference features leaves
-    members that were trained to tell it apart, and held-out features are not kept. So every space group costs a
+    members that were trained to recognise it, and held-out features are not kept. So every space group costs a
     fit; use a small recipe. Fits are kept in `out` and an interrupted run goes on there.
 
     Parameters
@@ -104,7 +104,9 @@ def leave_one_out(
         groups = []
         for space_group in data.classes:
             progress.say(f"fitting without space group {space_group}")
-            others = Dataset([m for m in data.materials if m.space_group != space_group], data.path)
+            others = Dataset(
+                [m for m in data.materials if m.space_group != space_group], data.path, data.strangers
+            )
             bundle = fit(others, wanted, folder / f"without-{space_group}", seed=seed, progress=progress)
             own = Dataset([m for m in data.materials if m.space_group == space_group], data.path)
             groups.append({"space_group": space_group} | _judge(bundle, own, progress))
@@ -117,14 +119,16 @@ def leave_one_out(
 def _judge(bundle: Predictor, strangers: Dataset, progress: Progress) -> dict[str, Any]:
     known, unknown = own_test_patterns(bundle), dataset_patterns(bundle, strangers, progress)
     limit = bundle.abstentions[bundle.rule].quality_threshold
-    of_known, of_unknown = unfamiliar_scores(known.outputs, limit), unfamiliar_scores(unknown.outputs, limit)
+    of_known, of_unknown = (
+        unfamiliar_scores(one.outputs, limit, gated=bundle.gate is not None) for one in (known, unknown)
+    )
     scores = {name: np.concatenate([of_known[name], of_unknown[name]]) for name in of_known}
-    strange = np.repeat([False, True], [known.n, unknown.n])
+    is_unknown = np.repeat([False, True], [known.n, unknown.n])
     status = bundle.decide(unknown.outputs).status
     return {
         "known": known.n,
         "unknown": unknown.n,
-        "scores": separation(scores, strange),
+        "scores": separation(scores, is_unknown),
         "became": {
             name: error_rate(int((status == code).sum()), unknown.n) for code, name in enumerate(STATUS_NAMES)
         },

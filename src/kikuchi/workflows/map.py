@@ -42,6 +42,7 @@ from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, open_scan, recording_warnings, with_neighbours
 from kikuchi.scans.readers.image_files import ImageFiles
+from kikuchi.workflows.phase_labels import read_phase_labels
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -66,6 +67,7 @@ def map_scan(
     decide: Decide = "points",
     shape: tuple[int, int] | None = None,
     scan_name: str | None = None,
+    labels: str | Path | None = None,
     report_patterns: float | None = None,
     client: "Client | None" = None,
     progress: Progress = SILENT,
@@ -105,7 +107,7 @@ def map_scan(
         What runs the members, see `kikuchi.inference.CHOICES`.
     stop
         When a pattern needs no further member, see `kikuchi.inference.predictor.answering`. A member that was
-        spared a pattern has no vote and no probabilities there, which marks the point: its
+        skipped at a pattern has no vote and no probabilities there, which marks the point: its
         uncertainty is that of the members that ran.
     grains
         ``"orientations"`` or ``"patterns"``: also say what the points of a grain say together, in columns of their own
@@ -115,9 +117,12 @@ def map_scan(
         grain. It needs `grains`. Pooling makes a systematic error firmer, so that nothing is promised unless the scan
         is like what was certified and the promise for each material is kept.
     shape
-        Rows and columns of the grid, where the scan's file does not tell.
+        Rows and columns of the grid, where the scan's file does not say.
     scan_name
         Which scan of an HDF5 file that holds several; the first that has patterns where None.
+    labels
+        A list of `ensemble label` with the phases of some points, for a bundle that was adapted to two phases: they say
+        where to divide them by their order parameter, in the columns ``order_parameter`` and ``by_order``.
     report_patterns
         Share of the points whose patterns the report keeps, in (0, 1]; None keeps all of a map of up to some fifty
         thousand points, and as many as 200 MB hold of a larger one.
@@ -166,6 +171,7 @@ def map_scan(
     abstention = bundle.promised(abstention)
     opened = open_scan(scan, shape, scan_name)
     check_new(bundle, engine, opened)
+    labelled = None if labels is None else read_phase_labels(labels, opened, bundle.phases)
     folder = Path(out)
     check_out(folder, opened, bundle)
     opened = with_neighbours(opened, bundle.preparation(bundle.members[0]))
@@ -182,15 +188,15 @@ def map_scan(
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
         store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, executor=executor)
         outputs = store.outputs()
-        said = with_filled_logits(outputs)
+        filled = bundle.gated(with_filled_logits(outputs))
         if judge.candidates is not None:
-            said = judge.candidates.narrow(said)
-        decision = without_skipped_votes(judge.decide(said, rule=rule, abstention=abstention), outputs)
-        check = check_scan(judge, rule, abstention, said, decision, opened)
+            filled = judge.candidates.narrow(filled)
+        decision = without_skipped_votes(judge.decide(filled, rule=rule, abstention=abstention), outputs)
+        check = check_scan(judge, rule, abstention, filled, decision, opened)
         if abstention.promise == "class":
             # Which answers can be certified depends on how the scan is mixed.
             abstention = bundle.promised(class_promise(judge, rule, check))
-            decision = without_skipped_votes(judge.decide(said, rule=rule, abstention=abstention), outputs)
+            decision = without_skipped_votes(judge.decide(filled, rule=rule, abstention=abstention), outputs)
         abstention = held_promise(judge, rule, abstention, check, decision)
         fractions = _fractions(judge, rule, abstention, decision, check)
         meta = _meta(opened, judge, rule, calibration, abstention)
@@ -201,7 +207,10 @@ def map_scan(
         if is_hexagonal(phase_map):
             meta["notes"].append(NO_HEXAGONAL_CTF)
         phase_map = with_overlaps(phase_map, judge, opened, progress)
-        phase_map = with_order_parameter(phase_map, judge)
+        try:
+            phase_map = with_order_parameter(phase_map, judge, labelled)
+        except InputError as error:
+            raise InputError(error.what, path=labels, remedy=error.remedy) from error
         if not judge.phases:  # phases by name are finer than any level of symmetry
             phase_map = with_levels(phase_map, judge, rule, abstention)
         if grain_of is not None:
@@ -252,10 +261,14 @@ def check_out(folder: Path, scan: Scan, bundle: Bundle) -> None:
 def wanted_recipe(bundle: Bundle, **wishes: Any) -> Recipe:
     """Return the bundle's recipe with another risk, confidence, familiar share or promise where one is wished."""
     changed = {name: value for name, value in wishes.items() if value is not None}
+    # A familiar share asked for stands in place of the recipe's rate of false alarms.
+    rate = {"false_alarm": None} if "familiar" in changed else {}
     for name, value in changed.items():
         if name != "promise" and not 0 < value < 1:
             raise InputError(f"{name} {value} is out of range", remedy="between 0 and 1, e.g. 0.02")
-    return bundle.recipe.model_copy(update={"abstain": bundle.recipe.abstain.model_copy(update=changed)})
+    return bundle.recipe.model_copy(
+        update={"abstain": bundle.recipe.abstain.model_copy(update=changed | rate)}
+    )
 
 
 def wanted_decision(bundle: Bundle, rule: str, **wishes: Any) -> tuple[Calibration, AbstentionRule]:

@@ -11,7 +11,7 @@ from kikuchi.simulate.scenes.spec import Spec
 
 @dataclass(frozen=True)
 class Simulated:
-    """What a simulation wrote; a path wherever one is taken.
+    """Result of a simulation; a path wherever one is taken.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Is a bundle what it was: its files, its versions, and what its members say of patterns kept for this."""
+"""Verification of a bundle: its files, its versions, and its members' outputs for patterns kept for this."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ _REMEDY = "copy the bundle again or refit it"
 
 @dataclass(frozen=True, eq=False)
 class Verification(Findings):
-    """What `verify` found, read by key.
+    """Result of `verify`, read by key.
 
     ``files``: how many have the hash they were written with. ``versions``: what differs, as "then -> now".
     ``patterns``: how many were run again, 0 in a bundle of format 1. ``largest_difference``: of a logit from the
@@ -87,7 +87,7 @@ def verify(path: str | Path) -> Verification:
     try:
         rows = kept["rows"]
         expected = stored[:, rows]
-        again = _said_again(bundle, kept)
+        again = _outputs_again(bundle, kept)
         difference = np.abs(again - expected)
     except (IndexError, KeyError, OverflowError, ValueError) as error:
         raise InputError(
@@ -104,7 +104,7 @@ def verify(path: str | Path) -> Verification:
     return Verification(found | {"patterns": len(rows), "largest_difference": float(difference.max())})
 
 
-def _said_again(bundle: Predictor, kept: dict[str, np.ndarray]) -> np.ndarray:
+def _outputs_again(bundle: Predictor, kept: dict[str, np.ndarray]) -> np.ndarray:
     """Return what the members say now of the patterns that were kept, logits (M, n, K)."""
     patterns = kept["patterns"]
     runner = bundle.running(patterns=len(patterns)) if "flat" in kept else None
@@ -112,7 +112,7 @@ def _said_again(bundle: Predictor, kept: dict[str, np.ndarray]) -> np.ndarray:
         return np.asarray(bundle.member_outputs(patterns, kept.get("background")).logits)
     # Simulations have no background to divide by, and the pixels at which patterns are compared.
     found = runner.matcher.matcher.match(kept["flat"], kept["place"])
-    return np.asarray(runner.said(found, runner.matcher.evidence, patterns).logits)
+    return np.asarray(runner.outputs_of(found, runner.matcher.evidence, patterns).logits)
 
 
 def _listed(written: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ensemble.abstention import STATUS_NAMES, AbstentionRule, Status, decide, fit_abstention
+from ensemble.abstention import STATUS_NAMES, AbstentionRule, Status, decide, fit_abstention, with_mixed
 from ensemble.abstention.risk_control import Certificate
 from ensemble.errors import InputError
 from ensemble.pooling import combine
@@ -241,3 +241,36 @@ def test_wrong_wishes_are_refused_in_one_line(changes, says):
 def test_what_is_no_rule_is_refused():
     with pytest.raises(InputError, match="not an abstention rule"):
         AbstentionRule.from_dict({"threshold": 0.5})
+
+
+def test_mixed_patterns_have_both_classes_as_candidates_and_no_answer():
+    rule = rule_by_hand()
+    p = np.array([SURE, SURE, TORN, NAN])
+    found = decide(pool(p), p, rule, unfamiliarity=np.zeros(4), quality=np.ones(4))
+    other = np.array([2, -1, 2, 1])
+    mixed = with_mixed(found, np.array([True, False, True, True]), other)
+    names = [STATUS_NAMES[s] for s in mixed.status]
+    # What cannot be read shows no two classes either.
+    assert names == ["mixed", "solved", "mixed", "unreadable"]
+    assert mixed.candidates[0].tolist() == [True, False, True]
+    assert np.array_equal(mixed.candidates[1], found.candidates[1])
+    assert found.status[0] == Status.SOLVED
+    with pytest.raises(InputError, match="second class of its own"):
+        with_mixed(found, np.array([True, False, False, False]), found.winner)
+
+
+def test_new_groups_are_called_unfamiliar_at_the_rate_of_false_alarms():
+    rng = np.random.default_rng(5)
+    alarms = []
+    for seed in range(100):
+        p, y = sample(600, seed=seed)
+        # Patterns of a group are alike: six of each count as one.
+        strange = np.repeat(rng.normal(size=100), 6)
+        groups = np.repeat(np.arange(100), 6)
+        rule = fit_abstention(p, y, unfamiliarity=strange, false_alarm=0.1, groups=groups, seed=seed)
+        assert rule.familiar == pytest.approx(0.9)
+        alarms.append((rng.normal(size=1000) > rule.familiarity_threshold).mean())
+    assert np.mean(alarms) == pytest.approx(0.1, abs=0.03)
+    few = fit_abstention(*sample(600), unfamiliarity=np.arange(600.0), false_alarm=0.001)
+    # Of 200 patterns that plan none can be called unfamiliar at one in a thousand.
+    assert few.familiarity_threshold > 1e300

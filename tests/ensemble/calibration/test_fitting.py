@@ -41,7 +41,7 @@ def test_every_calibration_survives_json(method, k):
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(METHODS), st.integers(2, 5), st.integers(0, 1000))
 def test_calibrated_rows_are_distributions_for_any_input(method, k, seed):
-    p, labels = overconfident(60, k)
+    p, labels = overconfident(600, k)
     fitted = fit_calibration(p, labels, method)
     fresh = np.random.default_rng(seed).dirichlet(np.full(k, 0.01), 20)
     out = fitted.apply(fresh)

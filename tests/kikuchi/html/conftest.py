@@ -84,7 +84,7 @@ def draw_map(
 
 def _certificate() -> Certificate:
     return Certificate(
-        asked_risk=0.02, confidence=0.95, certified=True, certified_risk=0.02, threshold=THRESHOLD, n_tested=800,
+        target_risk=0.02, confidence=0.95, certified=True, certified_risk=0.02, threshold=THRESHOLD, n_tested=800,
         n_answered=600, n_errors=2, bound=0.0105, more_without_errors=0, more_at_seen_rate=0,
         message="With 95 % confidence at most 2 % of the answered patterns are wrong.",
     )  # fmt: skip

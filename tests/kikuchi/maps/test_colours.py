@@ -8,7 +8,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from ensemble.abstention import Status
 from kikuchi.maps.colour_derivation import HAND_PICKED, RESERVED
 from kikuchi.maps.colour_vision import seen_by
-from kikuchi.maps.colours import NO_PATTERN_COLOUR, SPACE_GROUP_COLOURS, STATUS_TONES
+from kikuchi.maps.colours import FLAT_TONES, NO_PATTERN_COLOUR, SPACE_GROUP_COLOURS, STATUS_TONES
 
 M_3M = range(221, 231)
 
@@ -65,9 +65,16 @@ def test_no_group_looks_like_a_reason_or_like_paper(vision):
 
 
 def test_reasons_are_told_apart_by_tone_alone_and_by_stripes():
-    reasons = [STATUS_TONES[s] for s in Status if s != Status.SOLVED]
-    assert smallest_distance([r.colour for r in reasons]) > 20
-    assert len({r.slope for r in reasons}) == 3
+    reasons = {s: STATUS_TONES[s] for s in Status if s != Status.SOLVED}
+    alone = [r.colour for s, r in reasons.items() if s != Status.MIXED]
+    assert smallest_distance(alone) > 20
+    # What is mixed has candidates too, and the ground of what is ambiguous, under darker stripes the other way.
+    mixed, ambiguous = reasons[Status.MIXED], reasons[Status.AMBIGUOUS]
+    assert {mixed.slope, ambiguous.slope} == {"/", "\\"}
+    assert smallest_distance([mixed.stripes, mixed.colour]) > smallest_distance(
+        [ambiguous.stripes, ambiguous.colour]
+    )
+    assert smallest_distance([FLAT_TONES[s] for s in reasons]) > 15
 
 
 def test_table_was_derived_from_the_colours_in_use():

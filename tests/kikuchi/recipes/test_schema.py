@@ -2,11 +2,13 @@
 
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from ensemble.calibration import METHODS, NETCAL_METHODS
 from ensemble.errors import InputError
-from kikuchi.recipes.schema import TrainTable, load_recipe, parse_recipe
+from kikuchi.recipes.schema import CalibrateTable, TrainTable, load_recipe, parse_recipe
 
 ROOT = Path(__file__).resolve().parents[3]
 MEMBER = '[[member]]\nkind = "scratch"\n'
@@ -14,6 +16,13 @@ MEMBER = '[[member]]\nkind = "scratch"\n'
 
 def test_the_papers_recipe_has_scratch_and_transfer_members():
     assert {group.kind for group in load_recipe("paper").member} == {"scratch", "transfer"}
+
+
+def test_a_recipe_may_name_every_calibration_there_is():
+    offered = get_args(CalibrateTable.model_fields["method"].annotation)
+    assert offered == ("auto", *METHODS, *NETCAL_METHODS)
+    recipe = parse_recipe(MEMBER + '[calibrate]\nmethod = "netcal-beta"\n', "r")
+    assert recipe.calibrate.method == "netcal-beta"
 
 
 def test_members_are_numbered_by_kind_and_seeded_by_place():
@@ -87,6 +96,11 @@ def test_keys_by_their_names_before_2026_12_mean_the_same():
 def test_a_key_under_both_its_names_is_refused():
     with pytest.raises(InputError, match="warm_down is the old name of cosine_decay"):
         parse_recipe(MEMBER + "[train]\nwarm_down = true\ncosine_decay = false\n", "r")
+
+
+def test_the_old_key_of_a_stream_is_read():
+    recipe = parse_recipe(MEMBER + '[stream]\nmasters = "m"\nchances = [3, 1]\n', "r")
+    assert recipe.stream is not None and recipe.stream.class_sampling == (3, 1)
 
 
 def test_the_old_recipe_of_a_committed_study_is_read():

@@ -1,12 +1,14 @@
 """Simulated scans open in kikuchipy, with their truth beside them."""
 
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from ensemble.errors import InputError
+from kikuchi.scans import open_scan
 from kikuchi.simulate.detector.distribution import Distribution, constant
 from kikuchi.simulate.detector.microscope import Detector, Microscope
 from kikuchi.simulate.masters.master import MasterPattern
@@ -39,6 +41,21 @@ def test_labelled_scans_and_their_dataset_file(tmp_path):
     assert len(truth) == 12 and set(truth.space_group) == {225} and set(truth.status_truth) == {"known"}
     np.testing.assert_allclose(signal.detector.pc.reshape(-1, 3), truth[["pcx", "pcy", "pcz"]], atol=1e-5)
     assert not list(tmp_path.glob("*.unfinished"))
+
+
+def test_a_scan_says_what_simulated_its_masters(tmp_path):
+    import kikuchipy
+
+    masters = [
+        replace(m, simulator=s) for m, s in zip(MASTERS, ("EMsoft", "Bloch waves, drawn"), strict=True)
+    ]
+    grains = voronoi_grains((3, 4), np.array([0.5, 0.5]), 3, 0.0, np.random.default_rng(0))
+    scan = open_scan(simulate_map(masters, grains, tmp_path / "map.h5", detector=DETECTOR))
+    assert scan.simulated and scan.simulators == ("Bloch waves, drawn", "EMsoft")
+    again = kikuchipy.load(tmp_path / "map.h5")
+    assert again.metadata.Acquisition_instrument.SEM.beam_energy == 20
+    plain = open_scan(simulate_map(MASTERS, grains, tmp_path / "plain.h5", detector=DETECTOR))
+    assert plain.simulated and plain.simulators == ()
 
 
 def test_the_truth_reproduces_the_patterns(tmp_path):

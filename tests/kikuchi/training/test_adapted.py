@@ -49,13 +49,13 @@ def test_a_network_learns_and_votes_beside_the_matcher(tmp_path, monkeypatch):
     runner = MatchingRunner(MatcherMember(matcher, Evidence(1.0, (0.0, 0.0)), None), made.runner, 20)
     scores = np.where(labels[:, None] == np.arange(2), 0.4, 0.2)
     found = Matches(scores, np.tile([1.0, 0, 0, 0], (20, 2, 1)), np.full(20, 0.8))
-    said = runner.said(found, Evidence(0.5, (0.0, 0.0)), patterns)
-    assert said.logits.shape == (2, 20, 2) and (said.logits[0].argmax(axis=1) == labels).all()
-    assert said.draws.votes[0].max() == 20 and said.draws.votes[1].sum(axis=1).max() == 20
+    outputs = runner.outputs_of(found, Evidence(0.5, (0.0, 0.0)), patterns)
+    assert outputs.logits.shape == (2, 20, 2) and (outputs.logits[0].argmax(axis=1) == labels).all()
+    assert outputs.draws.votes[0].max() == 20 and outputs.draws.votes[1].sum(axis=1).max() == 20
     # The best phase explains 0.4 of at most 0.8: that is a half, and 0.6 is what it must.
-    assert said.unfamiliarity == pytest.approx(np.full(20, 0.6 / 0.5))
+    assert outputs.unfamiliarity == pytest.approx(np.full(20, 0.6 / 0.5))
     # One that explains more is not the more familiar for it.
     better = Matches(2 * scores, found.rotations, found.ceiling)
-    assert runner.said(better, Evidence(0.5, (0.0, 0.0)), patterns).unfamiliarity == pytest.approx(
+    assert runner.outputs_of(better, Evidence(0.5, (0.0, 0.0)), patterns).unfamiliarity == pytest.approx(
         np.ones(20)
     )

@@ -99,7 +99,7 @@ def test_a_recipe_says_how_often_each_class_comes(tmp_path):
         structure = load_structure(name)
         save_master(tmp_path / f"{name}.npz", kinematical_master(structure, half_size=12), structure)
     table = StreamTable(
-        masters=str(tmp_path), patterns=1000, detector=Detector(shape=(24, 24)), chances=(9, 1)
+        masters=str(tmp_path), patterns=1000, detector=Detector(shape=(24, 24)), class_sampling=(9, 1)
     )
     labels = recipe_stream(table, (225, 229), seed=3).raw(1)[1]
     # 900 of 1000 expected, standard deviation 9.5.

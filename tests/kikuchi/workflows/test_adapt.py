@@ -123,7 +123,9 @@ def test_the_bundle_opens_again_and_the_same_command_is_done_at_once(adapted, sc
     assert again.fingerprint == adapted.fingerprint
     assert [p.name for p in Bundle.load(folder / "run").phases] == list(NAMES)
     assert again.members[0].kind == "matcher"
-    assert facts(folder / "run")["simulators"].endswith("; held out and never trained on: none")
+    # The matcher holds the masters that were given; held-out patterns are simulated by other scattering as well.
+    alone = facts(folder / "run")["simulators"].rpartition("; held out and never trained on: ")[2]
+    assert alone == "Bloch waves, other scattering"
 
 
 @pytest.mark.slow
@@ -188,3 +190,25 @@ def test_no_promise_where_simulators_disagree():
     assert told.doubts == [
         "simulators disagree about A and B (0% against 50% of patterns confused): no promise holds for them"
     ]
+
+
+@pytest.mark.slow
+def test_a_few_labelled_points_divide_the_phases(adapted, scene):
+    folder, scan = scene
+    kikuchi.map_scan(scan, adapted, folder / "maps")
+    found = kikuchi.suggest_labels(folder / "maps", scan, adapted, folder / "labels.csv", points=10)
+    assert found.phases == NAMES and "material" in found.summary()
+    table = pd.read_csv(folder / "labels.csv", dtype={"material": "object"})
+    truth = pd.read_csv(scan.with_name("scan.truth.csv"))
+    assert set(table["guess"]) <= set(NAMES) and len(table) == 10
+    table["material"] = truth["phase"].to_numpy()[table["index"]]
+    table.to_csv(folder / "labels.csv", index=False)
+    phase_map = kikuchi.map_scan(scan, adapted, folder / "divided", labels=folder / "labels.csv")
+    mapped = pd.read_csv(folder / "divided" / "map.csv")
+    assert (mapped["by_order"] == truth["phase"]).mean() > 0.97
+    assert phase_map.meta["order_parameter"]["by"] == "labels"
+    table["material"] = NAMES[0]
+    table.to_csv(folder / "labels.csv", index=False)
+    with pytest.raises(InputError, match="of one phase") as refused:
+        kikuchi.map_scan(scan, adapted, folder / "divided", labels=folder / "labels.csv")
+    assert refused.value.path == str(folder / "labels.csv")

@@ -13,6 +13,7 @@ from kikuchi.simulate.masters.kinematical import kinematical_master
 from kikuchi.simulate.masters.master_file import save_master
 from kikuchi.simulate.training.batches import labelled_batch
 from kikuchi.training.stream import MasterStream
+from kikuchi.workflows.info import facts
 
 RECIPE = """
 [[member]]
@@ -64,6 +65,7 @@ def dataset():
             stream.masters, stream.labels, 60, stream.detector, stream.microscope, [seed]
         )
         scan = scan_from_array(patterns.reshape(6, 10, 64, 64), name)
+        scan.metadata["microscope"] = {"microscope": f"simulated: EMsoft; program {seed}"}
         materials.append(Material(name, structure.space_group, scan))
     return Dataset(materials)
 
@@ -78,6 +80,11 @@ def test_no_pattern_of_the_dataset_trains(place, dataset, tmp_path):
     # The same masters in another order are another stream: the folder belongs to the first.
     claim = json.loads((tmp_path / "run/fit.json").read_text())
     assert len(claim["stream"]) == 64
+    # Which simulators no member has seen is told, for a promise certified by another one is worth more.
+    assert facts(tmp_path / "run")["simulators"] == (
+        "members by kinematical; calibration, certification, test by EMsoft, program 0, program 1; "
+        "held out and never trained on: EMsoft, program 0, program 1"
+    )
 
 
 def test_masters_of_other_groups_than_the_datasets_are_refused(place, dataset, tmp_path):

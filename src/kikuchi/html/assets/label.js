@@ -15,7 +15,7 @@ function filledList() {
 }
 
 function count() {
-  const filled = fields.filter((field) => field.dataset.column === "space_group" && field.value && field.checkValidity());
+  const filled = fields.filter((field) => "label" in field.dataset && field.value && field.checkValidity());
   document.getElementById("filled").textContent = `${filled.length} of ${told.rows.length} labelled`;
 }
 

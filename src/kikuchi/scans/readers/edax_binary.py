@@ -32,7 +32,7 @@ def open_edax_binary(path: Path, shape: tuple[int, int] | None = None) -> Scan:
     path
         The file.
     shape
-        Rows and columns of the grid where the file does not tell, or others than it tells.
+        Rows and columns of the grid where the file does not say, or others than it says.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def open_edax_binary(path: Path, shape: tuple[int, int] | None = None) -> Scan:
 def _grid(
     path: Path, found: int, record: tuple[int, int, int, float, float] | None
 ) -> tuple[Grid, str | None]:
-    """Find the grid of a number of patterns from what the header tells of it, and what a user should know."""
+    """Find the grid of a number of patterns from its header, and what a user should know."""
     if record is None:
         check_grid_size(1, found, path)
         return full_grid(1, found), UNTOLD_GRID if found > 1 else None

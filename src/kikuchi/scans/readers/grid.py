@@ -9,7 +9,7 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi.scans.readers.limits import MAX_GRID, check_grid_size
 
-#: What a user is told of patterns whose places nobody knows.
+#: Warning about patterns whose places nobody knows.
 UNTOLD_GRID = (
     "the grid is not known: the patterns are shown as a line; give its rows and columns, --shape ROWS,COLUMNS"
 )

@@ -1,4 +1,4 @@
-"""What an HDF5 file holds and declares, looked at before any reader loads from it."""
+"""Contents and declared sizes of an HDF5 file, checked before any reader loads from it."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -33,7 +33,7 @@ _FILTERS = {
 
 @dataclass(frozen=True)
 class Hdf5Content:
-    """What matters of an HDF5 file before it is read.
+    """Summary of an HDF5 file before it is read.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ class Hdf5Signal:
     missing
         Points at the end of the map that have no pattern: the acquisition was stopped.
     step
-        (dy, dx) in micrometres as the maker's header has them, None where it tells none.
+        (dy, dx) in micrometres as the maker's header has them, None where it has none.
     phase_names, space_groups
         As the maker's own list has them, (N,) in the order of the map, see `header_phases`.
     """

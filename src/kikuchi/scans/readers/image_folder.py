@@ -130,7 +130,7 @@ def open_images(files: ImageFiles, path: Path, shape: tuple[int, int] | None = N
     path
         What the user named: file, folder or glob.
     shape
-        Rows and columns of the grid, where names and lists do not tell.
+        Rows and columns of the grid, where names and lists do not say.
 
     Raises
     ------

@@ -63,7 +63,7 @@ def tiff_tag(path: Path, code: int) -> str | None:
         with tifffile.TiffFile(path) as tiff:
             tag = tiff.pages.first.tags.get(code)
             return None if tag is None else str(tag.value)
-    except Exception:  # a damaged tag is as good as none; damaged pixels are told by read_image
+    except Exception:  # a damaged tag is as good as none; damaged pixels are reported by read_image
         return None
 
 

@@ -1,4 +1,4 @@
-"""What a file may declare before memory is set aside for it."""
+"""Limits on sizes that a file declares, checked before memory is set aside."""
 
 from pathlib import Path
 

@@ -39,7 +39,7 @@ class Placement:
     grid
         Their rows and columns.
     x, y
-        Their positions in micrometres, (N,); in steps where nothing tells the size of one.
+        Their positions in micrometres, (N,); in steps where nothing gives the size of one.
     points
         Their points of a grain list, if there is one.
     note

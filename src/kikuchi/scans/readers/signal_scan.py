@@ -37,7 +37,7 @@ def open_signal(path: Path, shape: tuple[int, int] | None = None, scan_name: str
     path
         ``.h5``, ``.hdf5``, ``.h5ebsd``, ``.oh5``, ``.h5oina``, or ``.dat`` (NORDIF).
     shape
-        Rows and columns of the grid, where the file does not tell.
+        Rows and columns of the grid, where the file does not say.
     scan_name
         Which scan of several in an HDF5 file; the first where None.
 
@@ -185,7 +185,7 @@ def _from_signal(
 def _steps(
     loaded: Hdf5Signal, shape: tuple[int, int], axes: dict[str, Any]
 ) -> tuple[tuple[float, float], str | None]:
-    """Return the steps (dy, dx) in micrometres, and what to say where the file does not tell them.
+    """Return the steps (dy, dx) in micrometres, and what to say where the file does not say them.
 
     A single row has no distance of rows: where the header has none either, it is that of the columns.
     """

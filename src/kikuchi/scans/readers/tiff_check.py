@@ -1,4 +1,4 @@
-"""What is looked at in a page of a TIFF file before a native decoder has it.
+"""Checks of a page of a TIFF file before a native decoder has it.
 
 `imagecodecs` 2026.3.6 looks up codes of an LZW stream that the stream has not defined: seven bytes end the process. The
 codes are therefore walked through first, and of the thirty compressions that a file may name only those that programs

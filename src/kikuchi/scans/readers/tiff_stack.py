@@ -21,7 +21,7 @@ from kikuchi.scans.scan import Scan, joined_notes, stem_of
 
 @dataclass(frozen=True)
 class Stack:
-    """Which images of a TIFF file are its patterns.
+    """Images of a TIFF file that are its patterns.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Stack:
     left_out
         Pages of other sizes or types.
     grid
-        Rows and columns, where the file tells of two dimensions of images.
+        Rows and columns, where the file describes two dimensions of images.
     """
 
     pages: np.ndarray
@@ -131,13 +131,13 @@ def stack_in(path: Path) -> Stack:
                 return one
             chosen = max(kinds.values(), key=len)
             if len(offsets) == 1:
-                return Stack(np.zeros(1, np.int64), _images_behind(tiff), 0, _told_grid(tiff))
+                return Stack(np.zeros(1, np.int64), _images_behind(tiff), 0, _described_grid(tiff))
             if len(chosen) == 1:
                 return one
-            return Stack(np.array(chosen), len(chosen), len(offsets) - len(chosen), _told_grid(tiff))
+            return Stack(np.array(chosen), len(chosen), len(offsets) - len(chosen), _described_grid(tiff))
     except InputError:
         raise
-    except Exception:  # a damaged file is told of where it is read
+    except Exception:  # a damaged file is reported where it is read
         return one
 
 
@@ -148,7 +148,7 @@ def _is_image(page: Any) -> bool:
 
 
 def _images_behind(tiff: Any) -> int:
-    """How many images the description of a file's only page tells of."""
+    """Return the number of images in the description of a file's only page."""
     page = tiff.pages.first
     n = 1
     if tiff.is_imagej:
@@ -172,8 +172,8 @@ def _shaped(tiff: Any) -> tuple[int, ...]:
     return tuple(record.get("shape", ()))
 
 
-def _told_grid(tiff: Any) -> tuple[int, int] | None:
-    """Rows and columns where a file tells of two dimensions of grey images, the slower one first."""
+def _described_grid(tiff: Any) -> tuple[int, int] | None:
+    """Rows and columns where a file describes two dimensions of grey images, the slower one first."""
     sizes: list[int] = []
     if tiff.is_imagej:
         record = tiff.imagej_metadata or {}
@@ -195,7 +195,7 @@ def _told_grid(tiff: Any) -> tuple[int, int] | None:
 
 
 def open_tiff_stack(path: Path, stack: Stack, shape: tuple[int, int] | None = None) -> Scan:
-    """Open the images of a TIFF file as a scan: the grid that is given or told, else one row of points.
+    """Open the images of a TIFF file as a scan: on the grid given or described, else one row of points.
 
     Parameters
     ----------

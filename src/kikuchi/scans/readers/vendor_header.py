@@ -1,4 +1,4 @@
-"""What the headers of makers' HDF5 scans tell beside what kikuchipy takes from them: steps, and phases by point."""
+"""Headers of makers' HDF5 scans, beside what kikuchipy reads from them: steps, and phases by point."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +31,7 @@ _MAKERS = {
 
 
 def header_steps(scan: Any, maker: str) -> tuple[float | None, float | None]:
-    """Read the steps (dy, dx) of an open HDF5 scan's header in micrometres; None where it tells none above 0.
+    """Read the steps (dy, dx) of an open HDF5 scan's header in micrometres; None where it has none above 0.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ DEFORMATION_SAMPLES = 9
 
 @dataclass(frozen=True)
 class Crystals:
-    """What the beam hits at every point.
+    """Crystals under the beam at every point.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ Kind = Literal["constant", "uniform", "normal", "loguniform", "choice"]
 
 
 class Distribution(BaseModel):
-    """What a parameter is drawn from, once per pattern.
+    """Distribution of a parameter, drawn from once per pattern.
 
     In TOML, and wherever a model has such a field, it is written as one of::
 

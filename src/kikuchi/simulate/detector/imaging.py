@@ -1,4 +1,4 @@
-"""What light, screen, camera and digitiser do to patterns: each step a function over a batch.
+"""Effects of light, screen, camera and digitiser on patterns: each step a function over a batch.
 
 Batches have shape (n, rows, columns), parameters shape (n,). Positions on the screen are fractions of its
 width (from the left) and its height (from the top).

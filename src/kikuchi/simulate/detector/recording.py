@@ -1,4 +1,4 @@
-"""What real recordings have and a hill of light with white noise has not: a transfer function, stains, real screens.
+"""Features of real recordings beyond smooth light and white noise: a transfer function, stains, real screens.
 
 Frequencies are in cycles per height of the pattern, so that a recording of any size is described alike. Batches have
 shape (n, rows, columns), parameters shape (n,).
@@ -112,7 +112,7 @@ def _frequencies(shape: tuple[int, int]) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _between_knots(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Which knot of the transfer function lies below every frequency, and how far it is to the next, 0 to 1."""
+    """Knot of the transfer function below every frequency, and the distance to the next, 0 to 1."""
     at = np.log(TRANSFER_AT)
     frequency = np.log(np.clip(_frequencies(shape), TRANSFER_AT[0], TRANSFER_AT[-1]))
     which = np.clip(np.searchsorted(at, frequency, side="right") - 1, 0, len(at) - 2)

@@ -20,6 +20,7 @@ from kikuchi.simulate.masters.equivalent_pixels import equivalent_pixels
 from kikuchi.simulate.masters.fourier_coefficients import FourierCoefficients, fourier_coefficients
 from kikuchi.simulate.masters.lambert import lambert_directions
 from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.masters.simulator_names import bloch_waves_by
 from kikuchi.simulate.masters.structure_factors import electron_wavelength
 
 _REST_ENERGY_KEV = 510.99895
@@ -31,7 +32,7 @@ _LEAST_EXCITED = 1e-3
 
 @dataclass(frozen=True)
 class Scattering:
-    """How the electrons are taken to move, beyond what the crystal structure says.
+    """Assumptions about the electrons beyond the crystal structure.
 
     Parameters
     ----------
@@ -157,7 +158,14 @@ def bloch_wave_master(
         return values.astype(np.float32)[sets].reshape(size, size)
 
     north, *south = map(hemisphere, sides)
-    return MasterPattern.of(structure, voltage_kv, north, south[0] if south else None, kind="dynamical")
+    return MasterPattern.of(
+        structure,
+        voltage_kv,
+        north,
+        south[0] if south else None,
+        kind="dynamical",
+        simulator=bloch_waves_by(scattering),
+    )
 
 
 class Waves:

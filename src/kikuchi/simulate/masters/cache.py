@@ -12,8 +12,9 @@ from ensemble.errors import InputError
 from kikuchi.simulate.crystals.structures import Structure
 from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.masters.master_file import read_stored_master, save_master
+from kikuchi.simulate.masters.simulator import Simulator
 
-_VERSION = 2  # raise when a change of the physics makes older files wrong
+_VERSION = 3  # raise when a change of the physics makes older files wrong
 
 
 def default_cache_folder() -> Path:
@@ -94,8 +95,7 @@ def cache_key(method: str, structure: Structure, voltage_kv: float, settings: di
     """
     content = structure.to_dict()
     del content["source"]
-    text = json.dumps(
-        [_VERSION, method, content, float(voltage_kv), {k: repr(v) for k, v in settings.items()}],
-        sort_keys=True,
-    )
+    # Settings that nobody gave are the simulator's own, and those may change.
+    given = [{k: repr(v) for k, v in settings.items()}, repr(Simulator())]
+    text = json.dumps([_VERSION, method, content, float(voltage_kv), *given], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -7,6 +7,7 @@ import numpy as np
 from ensemble.errors import InputError
 from kikuchi.simulate.crystals.structures import Structure
 from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.masters.simulator_names import EBSDSIM
 
 
 def dynamical_master(
@@ -71,7 +72,12 @@ def dynamical_master(
         raise InputError(f"ebsdsim gave no pattern for {structure.name}", remedy="raise min_dspacing or rank")
     south = np.ascontiguousarray(hemispheres[-1], dtype=np.float32)
     return MasterPattern.of(
-        structure, voltage_kv, north, north if np.array_equal(north, south) else south, kind="dynamical"
+        structure,
+        voltage_kv,
+        north,
+        north if np.array_equal(north, south) else south,
+        kind="dynamical",
+        simulator=EBSDSIM,
     )
 
 

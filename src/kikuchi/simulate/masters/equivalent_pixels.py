@@ -1,4 +1,4 @@
-"""Which pixels of a Lambert square a crystal's symmetry makes equal."""
+"""Pixels of a Lambert square that a crystal's symmetry makes equal."""
 
 import numpy as np
 

@@ -9,6 +9,7 @@ from kikuchi.simulate.crystals.structures import Structure
 from kikuchi.simulate.masters.equivalent_pixels import equivalent_pixels
 from kikuchi.simulate.masters.lambert import lambert_directions
 from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.masters.simulator_names import KINEMATICAL
 from kikuchi.simulate.masters.structure_factors import Reflectors, electron_wavelength, reflectors
 
 _CHUNK = 4_000_000  # values in flight: a few tens of megabytes, whatever the size of the pattern
@@ -16,7 +17,7 @@ _CHUNK = 4_000_000  # values in flight: a few tens of megabytes, whatever the si
 
 @dataclass(frozen=True)
 class BandProfile:
-    """How the intensity runs across one band.
+    """Intensity profile across one band.
 
     The band of a reflector is 1 between its two edges (the Kossel cones at the Bragg angle) and 0 outside;
     dynamical diffraction adds an excess inside and a deficiency outside each edge, w / (1 + w^2) with w the
@@ -93,7 +94,7 @@ def kinematical_master(
     directions = lambert_directions(size).reshape(-1, 3)[representatives]
     wavelength = electron_wavelength(voltage_kv)
     north = _band_sum(directions, bands, wavelength, profile)[sets].reshape(size, size)
-    return MasterPattern.of(structure, voltage_kv, north, kind="kinematical")
+    return MasterPattern.of(structure, voltage_kv, north, kind="kinematical", simulator=KINEMATICAL)
 
 
 def _band_sum(

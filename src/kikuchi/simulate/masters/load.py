@@ -14,6 +14,7 @@ from kikuchi.simulate.crystals.symmetry import is_centrosymmetric
 from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.masters.master_file import read_stored_master
 from kikuchi.simulate.masters.sht import load_sht
+from kikuchi.simulate.masters.simulator_names import EBSDSIM, EMSOFT
 
 _FORMATS = ".sht, .npz (ebsdsim or this toolkit) or .h5 (EMsoft or kikuchipy)"
 
@@ -103,6 +104,8 @@ def _through_kikuchipy(path: Path, voltage_kv: float | None, **options: Any) -> 
         south=south,
         kind="dynamical",
         source=path.name,
+        # kikuchipy's own files hold what EMsoft computed.
+        simulator=EBSDSIM if path.suffix.lower() == ".npz" else EMSOFT,
     )
 
 

@@ -33,6 +33,8 @@ class MasterPattern:
         ``"kinematical"`` or ``"dynamical"``.
     source
         Where it comes from: a file, a database entry or the structure's reference.
+    simulator
+        What computed it, as `kikuchi.simulate.masters.simulator_names` names it; empty where nobody knows.
     """
 
     name: str
@@ -42,6 +44,7 @@ class MasterPattern:
     south: np.ndarray
     kind: str
     source: str = ""
+    simulator: str = ""
 
     @classmethod
     def of(
@@ -52,6 +55,7 @@ class MasterPattern:
         south: np.ndarray | None = None,
         *,
         kind: str,
+        simulator: str = "",
     ) -> "MasterPattern":
         """Return the master pattern of a structure; without `south`, that of an inversion centre (Friedel's law)."""
         if south is None:
@@ -59,5 +63,12 @@ class MasterPattern:
             turned = north[::-1, ::-1]
             south = north if np.array_equal(north, turned) else turned
         return cls(
-            structure.name, structure.space_group, float(voltage_kv), north, south, kind, structure.source
+            structure.name,
+            structure.space_group,
+            float(voltage_kv),
+            north,
+            south,
+            kind,
+            structure.source,
+            simulator,
         )

@@ -14,6 +14,7 @@ from kikuchi.simulate.crystals.structures import Structure, structure_from_dict
 from kikuchi.simulate.crystals.symmetry import is_centrosymmetric
 from kikuchi.simulate.masters.equivalent_pixels import equivalent_pixels
 from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.masters.simulator_names import named_by_record
 
 FORMAT = "kikuchi-master"
 _VERSION = 1
@@ -82,6 +83,8 @@ def save_master(
     }
     if simulation is not None:
         meta["simulation"] = simulation
+    if master.simulator:
+        meta["simulator"] = master.simulator
     path = Path(path)
     # Another process may be writing the same file: each writes its own and the last one to finish stands.
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
@@ -111,6 +114,8 @@ def read_stored_master(path: str | Path) -> StoredMaster:
         raise InputError(f"not a {FORMAT} file of version {_VERSION}", path=path)
     try:
         structure = structure_from_dict(meta["structure"], path=path)
+        simulation = meta.get("simulation")
+        simulation = simulation if isinstance(simulation, dict) else None
         size, kind = int(meta["size"]), str(meta["kind"])
         friedel = kind == "kinematical" or is_centrosymmetric(structure.space_group)
         if not (3 <= size <= _LARGEST and size % 2):
@@ -128,8 +133,8 @@ def read_stored_master(path: str | Path) -> StoredMaster:
             south=north if np.array_equal(north, south) else south,
             kind=kind,
             source=str(meta["source"]),
+            simulator=str(meta.get("simulator") or named_by_record(kind, simulation)),
         )
     except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise InputError(f"damaged master pattern: {error}", path=path) from None
-    simulation = meta.get("simulation")
-    return StoredMaster(master, structure, simulation if isinstance(simulation, dict) else None)
+    return StoredMaster(master, structure, simulation)

@@ -1,4 +1,4 @@
-"""How one atom scatters electrons, elastically and out of the diffracted waves: amplitudes by element.
+"""Scattering of electrons by one atom, elastic and out of the diffracted waves: amplitudes by element.
 
 Elastic amplitudes are those of Lobato & Van Dyck, Acta Cryst. A 70, 636 (2014), which fall off as they must at high
 angles; thermal diffuse scattering, which takes electrons out of the Bragg beams, is integrated from them after Hall &

@@ -13,6 +13,7 @@ from kikuchi.simulate.crystals.symmetry import origin_shift
 from kikuchi.simulate.masters.crc32c import crc32c
 from kikuchi.simulate.masters.harmonics import synthesise_lambert
 from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.masters.simulator_names import EMSOFT
 
 _INVERSION, _Z_MIRROR, _Y_MIRROR, _DOUBLE_ROTATION = 1, 2, 4, 8
 _LARGEST_BANDWIDTH = 2048
@@ -85,6 +86,7 @@ def load_sht(path: str | Path, *, half_size: int = 200, one_ring_off: bool = Tru
         south=north if same else south,
         kind="dynamical",
         source=harmonics.source,
+        simulator=EMSOFT,
     )
 
 

@@ -15,6 +15,7 @@ from ensemble.errors import InputError
 from kikuchi.simulate.crystals.structures import Structure
 from kikuchi.simulate.masters.bloch_waves import Scattering, bloch_wave_master
 from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.masters.simulator_names import DRAWN
 from kikuchi.simulate.masters.structure_factors import affordable_spacing
 
 
@@ -101,12 +102,12 @@ def draw_simulator(
         return round(float(np.exp(rng.uniform(np.log(low), np.log(high)))), 4)
 
     scattering = Scattering(
-        depth=factor(0.6, 1.6),
-        least_depth=round(float(rng.uniform(0, 15)), 2),
-        absorption=factor(0.6, 1.6),
-        debye_waller=factor(0.6, 1.8),
+        depth=factor(*DRAWN["depth"]),
+        least_depth=round(float(rng.uniform(*DRAWN["least_depth"])), 2),
+        absorption=factor(*DRAWN["absorption"]),
+        debye_waller=factor(*DRAWN["debye_waller"]),
         energies=int(rng.integers(2, 5)),
-        least_energy=round(float(rng.uniform(0.6, 0.85)), 4),
+        least_energy=round(float(rng.uniform(*DRAWN["least_energy"])), 4),
     )
     excitation = factor(15, 60)
     spacing = least_spacing

@@ -189,6 +189,7 @@ def _record(
         dtype=np.uint8 if microscope.bits == 8 else np.uint16,
         step_um=step_um,
         voltage_kv=masters[0].voltage_kv,
+        simulators=sorted({master.simulator for master in masters if master.simulator}),
         pattern_centre=centre[0] if np.ptp(centre, axis=0).max() == 0 else centre,
         # The format has one of each for a scan; the truth table has them all.
         **{

@@ -1,4 +1,4 @@
-"""Which crystal is where: grains, precipitates, foreign and unreadable regions, mixing at boundaries."""
+"""Microstructure of a simulated scan: grains, precipitates, foreign and unreadable regions, mixing at boundaries."""
 
 import math
 from dataclasses import dataclass, replace
@@ -48,7 +48,7 @@ class Microstructure:
 
     @property
     def crystals(self) -> Crystals:
-        """What the beam hits at every point."""
+        """Crystals under the beam at every point."""
         return Crystals(self.phase, self.rotations, self.second_phase, self.second_rotations, self.mix)
 
     def status(self) -> np.ndarray:

@@ -174,7 +174,7 @@ class MapTable(_Table):
 
 
 class Spec(_Table):
-    """What to simulate: a labelled scan of every material or, with ``[map]``, one scan of a microstructure.
+    """Specification: a labelled scan of every material or, with ``[map]``, one scan of a microstructure.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ class Spec(_Table):
     diffraction
         How master patterns of structures are computed: ``"dynamical"``, by many-beam Bloch waves, in seconds a crystal
         and the more the less symmetry it has, kept in the cache; ``"kinematical"``, at once, with bands only where real
-        patterns have fine structure. Members taught with the latter fail on real patterns.
+        patterns have fine structure. Members trained with the latter fail on real patterns.
     half_size
         Size of computed master patterns: they have 2 * half_size + 1 pixels along each side. By default 100 for
         dynamical and 200 for kinematical ones.

@@ -1,7 +1,7 @@
 """Scans on disk: patterns in kikuchipy's own HDF5 layout, and the truth beside them."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ def write_scan(
     tilt: float = 0.0,
     azimuthal: float = 0.0,
     twist: float = 0.0,
+    simulators: Sequence[str] = (),
 ) -> Path:
     """Write a scan that `kikuchipy.load` opens, as its blocks come in.
 
@@ -52,6 +53,8 @@ def write_scan(
         Bruker's convention, shape (3,) or (n, 3).
     sample_tilt, tilt, azimuthal, twist
         Degrees, one for the scan, as the format has it.
+    simulators
+        What computed the master patterns; `kikuchi.scans.Scan.simulators` reads it back.
 
     Returns
     -------
@@ -99,7 +102,8 @@ def write_scan(
         for start, block in blocks:
             patterns[start : start + len(block)] = block
         _put(scan.create_group("EBSD/Header"), header)
-        sem = {"beam_energy": voltage_kv, "magnification": 0, "microscope": "simulated"}
+        microscope = ["simulated", *(["; ".join(simulators)] if simulators else [])]
+        sem = {"beam_energy": voltage_kv, "magnification": 0, "microscope": ": ".join(microscope)}
         _put(scan.create_group("SEM/Header"), {**sem, "working_distance": 0.0})
     return path
 

@@ -22,9 +22,9 @@ def labelled_batch(
     microscope: Microscope,
     seed: Sequence[int],
     workers: int | None = None,
-    chances: Sequence[float] | None = None,
+    class_sampling: Sequence[float] | None = None,
 ) -> Batch:
-    """Simulate patterns of classes drawn by their chances, then a master pattern within the class.
+    """Simulate patterns of classes drawn by `class_sampling`, then a master pattern within the class.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def labelled_batch(
         The same seed gives the same patterns, whatever the number of workers.
     workers
         Threads; by default one per core.
-    chances
+    class_sampling
         Of the classes that have masters, ascending, up to a common factor; equal by default.
 
     Returns
@@ -46,7 +46,7 @@ def labelled_batch(
     patterns, labels
         Shapes (n, rows, columns) and (n,).
     """
-    patterns, labels, _, _ = _drawn(masters, labels, n, detector, microscope, seed, workers, chances)
+    patterns, labels, _, _ = _drawn(masters, labels, n, detector, microscope, seed, workers, class_sampling)
     return patterns, labels
 
 
@@ -59,13 +59,13 @@ def batch_with_targets(
     seed: Sequence[int],
     cells: int,
     workers: int | None = None,
-    chances: Sequence[float] | None = None,
+    class_sampling: Sequence[float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Simulate as `labelled_batch` does, and tell what the parts of the screen look at.
+    """Simulate as `labelled_batch` does, and return the directions that parts of the screen look at.
 
     Parameters
     ----------
-    masters, labels, n, detector, microscope, seed, workers, chances
+    masters, labels, n, detector, microscope, seed, workers, class_sampling
         As there; the screen is square.
     cells
         Parts along a side of the screen.
@@ -79,7 +79,7 @@ def batch_with_targets(
     if detector.shape[0] != detector.shape[1]:
         raise InputError("the auxiliary task needs a square screen: members see no more of a wider one")
     patterns, truth, crystals, parameters = _drawn(
-        masters, labels, n, detector, microscope, seed, workers, chances
+        masters, labels, n, detector, microscope, seed, workers, class_sampling
     )
     return patterns, truth, zone_axis_targets(crystals.rotations, detector.geometry(parameters), cells)
 
@@ -92,11 +92,11 @@ def _drawn(
     microscope: Microscope,
     seed: Sequence[int],
     workers: int | None,
-    chances: Sequence[float] | None,
+    class_sampling: Sequence[float] | None,
 ) -> tuple[np.ndarray, np.ndarray, Crystals, Parameters]:
     rng = np.random.default_rng(np.random.SeedSequence([*seed, 4]))
     classes, member_of = np.unique(labels, return_inverse=True)
-    shares = np.ones(len(classes)) if chances is None else np.asarray(chances, float)
+    shares = np.ones(len(classes)) if class_sampling is None else np.asarray(class_sampling, float)
     weights = (shares / shares.sum() / np.bincount(member_of))[member_of]
     phase = rng.choice(len(masters), size=n, p=weights)
     parameters = draw_parameters(detector, microscope, n, seed)

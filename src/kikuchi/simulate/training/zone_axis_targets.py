@@ -1,4 +1,4 @@
-"""What every part of the screen looks at in a cubic crystal: which directions, and how near to its zone axes."""
+"""Targets of the auxiliary task: directions in a cubic crystal by part of the screen, and how near zone axes are."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -8,18 +8,18 @@ import numpy as np
 from kikuchi.simulate.detector.geometry import Geometry
 from kikuchi.simulate.detector.orientations import rotation_matrices
 
-#: Zone axes whose nearness is told, as where they lie in the standard triangle.
+#: Zone axes whose nearness is a target, beside where they lie in the standard triangle.
 ZONE_AXES = ((0, 0, 1), (1, 1, 1), (0, 1, 1), (1, 1, 2), (0, 1, 2))
 NEAR = 6.0  # degrees: standard deviation of the hill around an axis
 
-#: Numbers told of a direction: three of where it lies in the standard triangle, one of each axis.
+#: Targets of a direction: three of where it lies in the standard triangle, one of each axis.
 TARGETS = 3 + len(ZONE_AXES)
 
 
 def zone_axis_targets(rotations: np.ndarray, geometry: Geometry, cells: int) -> np.ndarray:
     """Tell of a square grid of parts of the screen what their middle looks at.
 
-    For point group m-3m: directions that its symmetry makes equal are told alike.
+    For point group m-3m: directions that its symmetry makes equal have equal targets.
 
     Parameters
     ----------
@@ -40,10 +40,10 @@ def zone_axis_targets(rotations: np.ndarray, geometry: Geometry, cells: int) -> 
     # v_crystal = R v_sample; the arrays hold row vectors.
     turned = directions @ np.swapaxes(rotation_matrices(np.atleast_2d(rotations)), -1, -2)[:, None]
     mean, deviation = _moments()
-    return ((_told(turned) - mean) / deviation).astype(np.float32)
+    return ((_targets(turned) - mean) / deviation).astype(np.float32)
 
 
-def _told(directions: np.ndarray) -> np.ndarray:
+def _targets(directions: np.ndarray) -> np.ndarray:
     unit = directions / np.linalg.norm(directions, axis=-1, keepdims=True)
     folded = np.sort(np.abs(unit), axis=-1)
     hills = []
@@ -60,5 +60,5 @@ def _moments() -> tuple[np.ndarray, np.ndarray]:
     z = 1 - (2 * np.arange(n) + 1) / n
     angle = np.pi * (1 + 5**0.5) * np.arange(n)
     radius = np.sqrt(1 - z**2)
-    record = _told(np.stack([radius * np.cos(angle), radius * np.sin(angle), z], axis=-1))
+    record = _targets(np.stack([radius * np.cos(angle), radius * np.sin(angle), z], axis=-1))
     return record.mean(axis=0), record.std(axis=0)

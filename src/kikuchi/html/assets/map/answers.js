@@ -113,9 +113,9 @@ function numberedSets(map, state) {
   for (let i = 0; i < map.n; i++) {
     const status = state.status[i];
     let key;
-    if (status > 1) key = String.fromCharCode(status - 2);
+    if (status > 1 && status !== MIXED) key = String.fromCharCode(status - 2);
     else if (status === 0) key = letter(map.winner[i]);
-    else if (map.status[i] === 1) key = map.storedSetOf(i).map(letter).join("");
+    else if (map.status[i] === 1 || status === MIXED) key = map.storedSetOf(i).map(letter).join("");
     else key = [map.winner[i], map.runnerUp[i]].filter((k) => k !== NO_CLASS).sort((a, b) => a - b).map(letter).join("");
     let number = numbers.get(key);
     if (number === undefined) {

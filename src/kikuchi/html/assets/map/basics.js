@@ -3,6 +3,8 @@
 const NO_CLASS = 255;
 /** Names of the statuses, in the order of their codes; the page's data say them. */
 let STATUSES = [];
+/** The code of a point in which two known phases overlap: like an ambiguous one it has candidates. */
+const MIXED = 4;
 
 const byId = (id) => document.getElementById(id);
 

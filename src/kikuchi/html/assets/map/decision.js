@@ -2,7 +2,7 @@
 
 /**
  * Status of every point at a threshold. Only the threshold's own doing is redone: a point that was held back for
- * another reason (unfamiliar, unreadable, several classes in its set) stays held back. At the threshold the map was
+ * another reason (unfamiliar, unreadable, mixed, several classes in its set) stays held back. At the threshold the map was
  * decided with, the stored decision is shown as it is.
  */
 function decideAt(map, threshold) {
@@ -29,9 +29,9 @@ function countOf(codes, value) {
  */
 function candidatesOf(map, state, index) {
   const status = state.status[index];
-  if (status > 1) return [];
+  if (status > 1 && status !== MIXED) return [];
   if (status === 0) return [map.classes[map.winner[index]]];
-  if (map.status[index] === 1) return map.storedCandidatesOf(index);
+  if (map.status[index] === 1 || status === MIXED) return map.storedCandidatesOf(index);
   const pair = [map.winner[index], map.runnerUp[index]].filter((k) => k !== NO_CLASS);
   return pair.sort((a, b) => a - b).map((k) => map.classes[k]);
 }
@@ -47,6 +47,7 @@ function reasonOf(map, state, index) {
     return map.problems[index] || `No usable pattern (quality ${formatNumber(map.score.quality.at(index))}).`;
   }
   const candidates = candidatesOf(map, state, index);
+  if (status === MIXED) return `Two known phases overlap in this pattern: {${candidates.join(", ")}}.`;
   const below = confidence < state.threshold ? ` Confidence ${sure} is below the threshold ${needed}.` : "";
   if (candidates.length > 1) return `Known classes compete: the right one may be any of {${candidates.join(", ")}}.${below}`;
   return below.trim() || "No single class stands out.";

@@ -13,7 +13,7 @@ from kikuchi.inference import Runner
 
 
 @dataclass
-class Contenders:
+class Methods:
     """Networks and runners on the same patterns.
 
     Attributes
@@ -42,7 +42,7 @@ class Contenders:
     students: dict[str, Runner] = field(default_factory=dict)
 
     def ways(self) -> dict[str, Callable[[], np.ndarray]]:
-        """Return by name: a function that gives logits (M, N, K), NaN where a member was spared."""
+        """Return by name: a function that gives logits (M, N, K), NaN where a member was skipped."""
         ways: dict[str, Callable[[], np.ndarray]] = {
             "predict loop": lambda: np.stack(
                 [m.predict(self.prepared[..., None], verbose=0)[0] for m in self.models]

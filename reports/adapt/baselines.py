@@ -6,13 +6,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ensemble.errors import InputError
 from ensemble.metrics import bootstrap_interval
 from kikuchi.matching.dictionary import build_dictionary, fundamental_orientations
 from kikuchi.matching.matcher import flattened
 from kikuchi.matching.search import base_at
 from kikuchi.matching.storage import load_matcher
+from kikuchi.postprocessing.labelled_division import divide_by_labels
 from kikuchi.scans import Scan
 from reports.paper.parts.peers import geometry, hough
+
+#: Points that a person labels.
+LABELS = 10
 
 
 def share(wrong: np.ndarray, groups: np.ndarray) -> dict[str, float]:
@@ -34,6 +39,37 @@ def dictionary_alone(run: Path, scan: Scan, background: np.ndarray | None) -> np
         geometry = base_at(phase.base, coarse, phase.plane.middle)
         found.append(build_dictionary(phase.texture, rotations, geometry, coarse).best(features, 1)[1][:, 0])
     return np.argmax(found, axis=0)
+
+
+def divided_by_labels(order: np.ndarray, second: np.ndarray, pure: np.ndarray, seed: int) -> dict[str, Any]:
+    """Say how many pure points are wrong when ten of them, labelled rightly, set the threshold.
+
+    Ten spread over the ranks, as `ensemble label` suggests them, and 300 draws of ten at random.
+    """
+    here = np.flatnonzero(pure & np.isfinite(order))
+    ranked = here[np.argsort(order[here], kind="stable")]
+    spread = ranked[((np.arange(LABELS) + 0.5) / LABELS * len(ranked)).astype(int)]
+    rng = np.random.default_rng(seed)
+    drawn = [rng.choice(here, LABELS, replace=False) for _ in range(300)]
+
+    def error(points: np.ndarray) -> float:
+        try:
+            division = divide_by_labels(order[points], second[points])
+        except InputError:
+            return np.nan
+        return float((division.upper(order) != second)[here].mean())
+
+    errors = np.array([error(points) for points in drawn])
+    return {
+        "labels": LABELS,
+        "spread_over_the_ranks": error(spread),
+        "at_random": {
+            "mean": float(np.nanmean(errors)),
+            "95_percent_below": float(np.nanquantile(errors, 0.95)),
+            "draws_refused": int(np.isnan(errors).sum()),
+        },
+        "best_threshold": min(float(((order > cut) != second)[here].mean()) for cut in order[here]),
+    }
 
 
 def truth_of(file: Path) -> pd.DataFrame:

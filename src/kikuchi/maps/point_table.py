@@ -1,4 +1,4 @@
-"""What a map or a table of the truth says of every point, read back from its file to be compared with another."""
+"""Space group and status at every point of a map or of a truth, read back from its file for a comparison."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.abstention import STATUS_NAMES
+from ensemble.abstention import STATUS_NAMES, Status
 from ensemble.errors import InputError, printable
 from kikuchi.maps.map_data import MapData, solved_space_groups
 
@@ -19,8 +19,8 @@ _REMEDY = "the folder that `ensemble map` wrote, its map.csv, or a CSV with spac
 
 
 @dataclass(frozen=True)
-class ToldMap:
-    """What is said of N points.
+class PointTable:
+    """Space group and status of N points.
 
     Attributes
     ----------
@@ -52,9 +52,9 @@ class ToldMap:
     is_truth: bool
     kind: NDArray[np.object_] | None = None
 
-    def take(self, points: NDArray[np.intp]) -> "ToldMap":
+    def take(self, points: NDArray[np.intp]) -> "PointTable":
         """Return some points, in the order given."""
-        return ToldMap(
+        return PointTable(
             self.name,
             None if self.place is None else self.place[points],
             self.index[points],
@@ -67,7 +67,7 @@ class ToldMap:
         )
 
 
-def read_told(path: str | Path) -> ToldMap:
+def read_point_table(path: str | Path) -> PointTable:
     """Read a map, or a truth, from a folder or a CSV file.
 
     Parameters
@@ -98,9 +98,9 @@ def read_told(path: str | Path) -> ToldMap:
     index = _whole(table["index"], "index", file) if "index" in table else np.arange(n)
     kind = table["status_truth"].fillna("").to_numpy(object) if "status_truth" in table else None
     if "status" not in table:
-        status = np.where(answer > 0, 0, len(STATUS_NAMES) - 1).astype(np.int8)
+        status = np.where(answer > 0, 0, Status.UNREADABLE).astype(np.int8)
         name = f"the truth ({_name(path).removesuffix('.csv').removesuffix('.truth')})"
-        return ToldMap(name, place, index, answer, answer, status, np.full(n, np.nan), True, kind)
+        return PointTable(name, place, index, answer, answer, status, np.full(n, np.nan), True, kind)
     codes = {name: code for code, name in enumerate(STATUS_NAMES)}
     known = table["status"].map(codes)
     if known.isna().any():
@@ -109,15 +109,17 @@ def read_told(path: str | Path) -> ToldMap:
         )
     first = _first(table, answer, _phases(path))
     confidence = table["confidence"].to_numpy(float) if "confidence" in table else np.full(n, np.nan)
-    return ToldMap(_name(path), place, index, answer, first, known.to_numpy(np.int8), confidence, False, kind)
+    return PointTable(
+        _name(path), place, index, answer, first, known.to_numpy(np.int8), confidence, False, kind
+    )
 
 
-def told_of(phase_map: MapData) -> ToldMap:
-    """Return what a map in memory says, as `read_told` reads it from its folder."""
+def point_table(phase_map: MapData) -> PointTable:
+    """Return what a map in memory says, as `read_point_table` reads it from its folder."""
     d = phase_map.decision
     numbers = np.asarray(phase_map.classes, dtype=np.int16)
     answer = solved_space_groups(phase_map)
-    return ToldMap(
+    return PointTable(
         phase_map.name,
         np.stack([phase_map.row, phase_map.col], axis=1).astype(np.intp),
         np.arange(phase_map.n),
@@ -129,7 +131,7 @@ def told_of(phase_map: MapData) -> ToldMap:
     )
 
 
-def common_points(first: ToldMap, second: ToldMap) -> tuple[ToldMap, ToldMap]:
+def common_points(first: PointTable, second: PointTable) -> tuple[PointTable, PointTable]:
     """Return the points that both have, in the order of the first: by row and column, else by their index.
 
     Raises
