@@ -13,6 +13,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,14 @@ def by_permutations(
     return rows
 
 
-def timed(explain: Callable[[], Any]) -> tuple[Any, float, float]:
-    """Return what a function gives, and its processor and clock seconds."""
-    begin, cpu = time.perf_counter(), time.process_time()
-    found = explain()
-    return found, time.process_time() - cpu, time.perf_counter() - begin
+def _margins(engine: Any, margin: np.ndarray, patterns: np.ndarray) -> np.ndarray:
+    return np.asarray(engine.predict(patterns)[0] @ margin)
+
+
+def timed(explain: Callable[..., Any], *given: Any) -> tuple[Any, float]:
+    """Return what a function gives, and its processor seconds."""
+    begin = time.process_time()
+    return explain(*given), time.process_time() - begin
 
 
 def spread(values: list[float]) -> dict[str, float]:
@@ -117,7 +121,7 @@ def measure(masters: Path, seed: int, pairs: int = PAIRS) -> dict[str, Any]:
     assert stored is not None  # the shipped ensemble keeps them
     background = stored.thinned(BACKGROUND).prepared(patterns.shape[1])
     kept: dict[str, dict[str, list[float]]] = {
-        way: {name: [] for name in ("first", "later", "clock", "error", "missed", "pixels", "squares")}
+        way: {name: [] for name in ("first", "later", "error", "missed", "pixels", "squares")}
         for way in METHODS
     }
     alone: list[float] = []
@@ -131,22 +135,17 @@ def measure(masters: Path, seed: int, pairs: int = PAIRS) -> dict[str, Any]:
             margin = np.zeros((1, len(said)))
             first, second = np.argsort(-said)[:2]
             margin[0, first], margin[0, second] = 1.0, -1.0
-            rows, cpu, _ = timed(
-                lambda pattern=pattern, margin=margin, engine=engine: by_permutations(
-                    lambda x: engine.predict(x)[0] @ margin[0], pattern, background, pairs, rng
-                )
+            rows, cpu = timed(
+                by_permutations, partial(_margins, engine, margin[0]), pattern, background, pairs, rng
             )
             reference_s.append(cpu)
             reference = rows.mean(axis=0)
             alone.append(float(spearmanr(rows[::2].mean(axis=0), rows[1::2].mean(axis=0)).statistic))
             found = {}
             for way, explain in ways.items():
-                (one,), cpu, clock = timed(
-                    lambda explain=explain, pattern=pattern, margin=margin: explain(pattern, margin)
-                )
+                (one,), cpu = timed(explain, pattern, margin)
                 found[way] = one
                 kept[way]["later" if turn else "first"].append(cpu)
-                kept[way]["clock"].append(clock)
                 kept[way]["error"].append(one.error)
                 kept[way]["missed"].append(one.missed)
                 squares = spearmanr(squares_of(one.values), reference).statistic
