@@ -54,9 +54,10 @@ STEPS: dict[str, tuple[str, Callable[[], list[Command]]]] = {
     ),
     "docs": ("the site, into build/docs; a warning is an error", lambda: [["-m", "dev.site"]]),
     "examples": (
-        "the five scripts of examples/, each in an empty folder",
-        lambda: [["-m", "pytest", "-q", "-m", "slow", "tests/examples"]],
+        "the five scripts of examples/, run as notebooks",
+        lambda: [["-m", "pytest", "-q", "-m", "slow or not slow", "tests/examples"]],
     ),
+    "notebooks": ("the examples as notebooks to open, into build/notebooks", lambda: [["-m", "dev.notebooks"]]),
     "bench": (
         "speed of the six hot paths, compared with the last run",
         lambda: [["-m", "pytest", "benchmarks", "--benchmark-only", "--benchmark-autosave", "--benchmark-compare"]],

@@ -1,28 +1,37 @@
 """Explanations: where two members look when they disagree, for three points of the first map.
 
-    python examples/explanations.py [FOLDER]
-
-Explains the map of ``first_map.py``, which is made here where it is not there yet.
+Run `first_map` first, in the same folder: its map is explained here.
 """
 
-import sys
+# %%
 from pathlib import Path
-
-from first_map import fitted
 
 import kikuchi
 
+folder = Path("examples-output")
+if not (folder / "maps" / "map.h5").is_file():
+    raise SystemExit(f"there is no map in {folder / 'maps'}: run first_map first")
 
-def main(folder: Path) -> None:
-    """Map where there is no map, then explain its most instructive disagreements."""
-    run = fitted(folder)
-    scan, maps = folder / "superalloy.h5", folder / "maps"
-    if not (maps / "map.h5").is_file():
-        kikuchi.map_scan(scan, run, maps)
-    found = kikuchi.explain(run, folder / "why", scan=scan, map_dir=maps, points=3, budget="60s")
-    print(found.summary())
-    print("pictures:", *sorted(path.name for path in (folder / "why").rglob("*.png")))
+# %%
+found = kikuchi.explain(
+    folder / "run",
+    folder / "why",
+    scan=folder / "superalloy.h5",
+    map_dir=folder / "maps",
+    points=3,
+    budget="60s",
+    progress=kikuchi.bars(),
+)
+print(found.summary())
 
+# %% [markdown]
+# Every point was kept as an explanation of shap, which draws it: a row for each member, the pattern and what each pixel
+# adds to the output, red for it and blue against it. Its values sum to the output less its mean over the background.
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("examples-output"))
+# %%
+import shap
+
+first = sorted((folder / "why").glob("point_*[0-9].npz"))[0]
+explained = kikuchi.read_explanation(first)
+print(first.name, explained.instance_names, explained.output_names)
+shap.plots.image(explained)

@@ -1,18 +1,22 @@
 """Your first map: simulate a small nickel superalloy, fit an ensemble, map, and look. About two minutes on two cores.
 
-    python examples/first_map.py [FOLDER]
-
-Nothing is needed but this package. With scans of your own, leave the simulation out and begin at `kikuchi.fit`.
+Nothing is needed but this package. With scans of your own, leave the simulations out and begin at `kikuchi.fit`.
 """
 
-import json
-import sys
+# %%
 from pathlib import Path
 
-import kikuchi
-from kikuchi.simulate import simulate
+import matplotlib.pyplot as plt
 
-#: Scans of one known phase each, to learn from: 300 patterns a material.
+import kikuchi
+
+folder = Path("examples-output")
+folder.mkdir(exist_ok=True)
+
+# %% [markdown]
+# Scans of one known phase each, to learn from: 300 patterns a material.
+
+# %%
 LABELLED = """
 seed = 1
 half_size = 100
@@ -28,8 +32,14 @@ shape = [48, 48]
 contrast = { uniform = [0.3, 0.4] }
 dose = { loguniform = [2000, 6000] }
 """
+(folder / "labelled.toml").write_text(LABELLED, encoding="utf-8")
+if not (folder / "labelled" / "dataset.toml").is_file():
+    kikuchi.simulate(folder / "labelled.toml", folder / "labelled", progress=kikuchi.bars())
 
-#: The scan to map: grains of nickel with Ni3Al precipitates, silicon that no member has seen, and a damaged patch.
+# %% [markdown]
+# The scan to map: grains of nickel with Ni3Al precipitates, silicon that no member has seen, and a damaged patch.
+
+# %%
 UNKNOWN = """
 seed = 2
 half_size = 100
@@ -55,8 +65,14 @@ precipitate = [{ material = "Ni3Al", matrix = "Ni", fraction = 0.3, radius = 1.5
 foreign = [{ material = "Si", centre = [0.8, 0.25], radius = 0.2 }]
 unreadable = [{ centre = [0.15, 0.85], radius = 0.12 }]
 """
+(folder / "superalloy.toml").write_text(UNKNOWN, encoding="utf-8")
+if not (folder / "superalloy.h5").is_file():
+    kikuchi.simulate(folder / "superalloy.toml", folder / "superalloy.h5", progress=kikuchi.bars())
 
-#: Two members that start from weights which learned on simulated crystals: they need few patterns.
+# %% [markdown]
+# Two members that start from weights which learned on simulated crystals: they need few patterns.
+
+# %%
 RECIPE = """
 [[member]]
 kind = "transfer"
@@ -76,31 +92,34 @@ validation_per_class = 20
 [abstain]
 risk = 0.05
 """
+(folder / "recipe.toml").write_text(RECIPE, encoding="utf-8")
+run = kikuchi.fit(
+    folder / "labelled" / "dataset.toml",
+    folder / "recipe.toml",
+    folder / "run",
+    seed=1,
+    progress=kikuchi.bars(),
+)
 
+# %%
+phase_map = kikuchi.map_scan(folder / "superalloy.h5", run, folder / "maps", progress=kikuchi.bars())
+print(phase_map.summary())
+print(f"look at {folder / 'maps' / 'report.html'}")
 
-def fitted(folder: Path) -> Path:
-    """Simulate what is needed and fit the ensemble; what is there already is not made again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "labelled" / "dataset.toml").is_file():
-        (folder / "labelled.toml").write_text(LABELLED, encoding="utf-8")
-        simulate(folder / "labelled.toml", folder / "labelled")
-    if not (folder / "superalloy.h5").is_file():
-        (folder / "superalloy.toml").write_text(UNKNOWN, encoding="utf-8")
-        simulate(folder / "superalloy.toml", folder / "superalloy.h5")
-    (folder / "recipe.toml").write_text(RECIPE, encoding="utf-8")
-    if not (folder / "run" / "bundle.json").is_file():
-        kikuchi.fit(folder / "labelled" / "dataset.toml", folder / "recipe.toml", folder / "run", seed=1)
-    return folder / "run"
+# %% [markdown]
+# The map is a crystal map of orix, which draws it: the phases that were answered, and how sure each answer is.
 
+# %%
+crystal_map = phase_map.to_crystal_map()
+crystal_map.plot()
+crystal_map.plot("confidence", colorbar=True, colorbar_label="confidence")
+plt.show()
 
-def main(folder: Path) -> None:
-    """Fit, map, and say what was found."""
-    run = fitted(folder)
-    kikuchi.map_scan(folder / "superalloy.h5", run, folder / "maps")
-    summary = json.loads((folder / "maps" / "summary.json").read_text(encoding="utf-8"))
-    print("points by what became of them:", summary["status"])
-    print(f"look at {folder / 'maps' / 'report.html'}")
+# %% [markdown]
+# It is a table of pandas too. What became of the points, by the space groups that could be right:
 
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("examples-output"))
+# %%
+table = phase_map.to_dataframe()
+points = table.groupby(["candidates", "status"]).size().unstack(fill_value=0)
+points.plot.barh(stacked=True, xlabel="points", ylabel="could be")
+plt.show()

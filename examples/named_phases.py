@@ -1,20 +1,28 @@
-"""Named phases: you know which ones may be there, and nothing is labelled. A few minutes on two cores.
-
-    python examples/named_phases.py [FOLDER]
+"""Named phases: you know which ones may be there, and nothing is labelled. A minute on two cores.
 
 Simulates a small scan of nickel and ferrite, adapts to it by their names alone, maps it, and compares with what was
 simulated. With a scan of your own, leave the simulation out; a phase may be a CIF or a master pattern too.
 """
 
-import csv
-import json
-import sys
+# %%
 from pathlib import Path
 
-import kikuchi
-from kikuchi.simulate import simulate
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from orix.plot import IPFColorKeyTSL
+from orix.vector import Vector3d
+from sklearn.metrics import ConfusionMatrixDisplay
 
-#: Nickel and ferrite on one map, recorded as one scan is: one pattern centre, one voltage.
+import kikuchi
+
+folder = Path("examples-output")
+folder.mkdir(exist_ok=True)
+
+# %% [markdown]
+# Nickel and ferrite on one map, recorded as one scan is: one pattern centre, one voltage.
+
+# %%
 SCAN = """
 seed = 5
 half_size = 100
@@ -37,26 +45,43 @@ grain_size = 3.0
 boundary_width = 0.1
 phase = [{ material = "Ni" }, { material = "Fe" }]
 """
+scan = folder / "two-phases.h5"
+(folder / "two-phases.toml").write_text(SCAN, encoding="utf-8")
+if not scan.is_file():
+    kikuchi.simulate(folder / "two-phases.toml", scan, progress=kikuchi.bars())
 
+# %% [markdown]
+# From here on it is as with a real scan: the phases by name, then the map.
 
-def main(folder: Path) -> None:
-    """Simulate, adapt, map, compare."""
-    folder.mkdir(parents=True, exist_ok=True)
-    scan = folder / "two-phases.h5"
-    if not scan.is_file():
-        (folder / "two-phases.toml").write_text(SCAN, encoding="utf-8")
-        simulate(folder / "two-phases.toml", scan)
-    kikuchi.adapt(scan, ["Ni", "Fe"], folder / "adapted", seed=1)
-    kikuchi.map_scan(scan, folder / "adapted", folder / "named")
-    summary = json.loads((folder / "named" / "summary.json").read_text(encoding="utf-8"))
-    print("points by what became of them:", summary["status"])
-    with scan.with_suffix(".truth.csv").open(encoding="utf-8", newline="") as file:
-        truth = [row["space_group"] for row in csv.DictReader(file)]
-    with (folder / "named" / "map.csv").open(encoding="utf-8", newline="") as file:
-        answers = [row["space_group"] for row in csv.DictReader(file)]
-    answered = [(a, t) for a, t in zip(answers, truth, strict=True) if a]
-    print(f"answered {len(answered)} of {len(truth)}, right {sum(a == t for a, t in answered)}")
+# %%
+bundle = kikuchi.adapt(scan, ["Ni", "Fe"], folder / "adapted", seed=1, progress=kikuchi.bars())
+phase_map = kikuchi.map_scan(scan, bundle, folder / "named", progress=kikuchi.bars())
+print(phase_map.summary())
 
+# %% [markdown]
+# A matcher gives orientations too. orix draws its crystal map: phases, then orientations in the colours of the inverse
+# pole figure of the map's normal.
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("examples-output"))
+# %%
+crystal_map = phase_map.to_crystal_map()
+crystal_map.plot()
+colours = np.zeros((crystal_map.size, 3))
+for number, phase in crystal_map.phases_in_data:
+    key = IPFColorKeyTSL(phase.point_group, direction=Vector3d.zvector())
+    of_phase = crystal_map.phase_id == number
+    colours[of_phase] = key.orientation2color(crystal_map[of_phase].orientations)
+crystal_map.plot(colours)
+plt.show()
+
+# %% [markdown]
+# What was simulated is known: scikit-learn draws which phase was taken for which.
+
+# %%
+truth = pd.read_csv(scan.with_suffix(".truth.csv"))
+table = phase_map.to_dataframe()
+answered = table["status"] == "solved"
+ConfusionMatrixDisplay.from_predictions(truth["phase"][answered], table["phase"][answered])
+print(
+    f"answered {answered.sum()} of {len(table)}, right {(truth['phase'] == table['phase'])[answered].sum()}"
+)
+plt.show()

@@ -1,23 +1,45 @@
 """Your own labelled scans: two folders of images, one TOML that names them, an ensemble, and how good it is.
 
-    python examples/own_scans.py [FOLDER]
-
 The images are written here so that the example runs anywhere; yours are a vendor's file or a folder of TIFFs.
 """
 
-import sys
+# %%
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import skimage.io
+from sklearn.calibration import CalibrationDisplay
+from sklearn.metrics import ConfusionMatrixDisplay
 
 import kikuchi
-from kikuchi.simulate import load_structure
+from kikuchi.simulate import Detector, Microscope, kinematical_master, load_structure
 from kikuchi.simulate.detector.acquisition import simulate_patterns
 from kikuchi.simulate.detector.distribution import between, constant
-from kikuchi.simulate.detector.microscope import Detector, Microscope
-from kikuchi.simulate.masters.kinematical import kinematical_master
 
+here = Path("examples-output") / "own-scans"
+
+# %% [markdown]
+# Single images, as a camera writes them: 220 of nickel and 220 of silicon.
+
+
+# %%
+def recorded(structure: str, n: int, seed: int) -> np.ndarray:
+    """Return simulated patterns (n, 48, 48)."""
+    master = kinematical_master(load_structure(structure), half_size=100)
+    microscope = Microscope(contrast=between(0.3, 0.4), dose=constant(4000))
+    return np.asarray(simulate_patterns(master, n, microscope, seed, detector=Detector(shape=(48, 48)))[0])
+
+
+for structure, name, seed in (("Ni", "nickel", 1), ("Si", "silicon", 2)):
+    (here / name).mkdir(parents=True, exist_ok=True)
+    for number, pattern in enumerate(recorded(structure, 220, seed)):
+        skimage.io.imsave(here / name / f"{number:04}.png", pattern, check_contrast=False)
+
+# %% [markdown]
+# The dataset says which scan shows which material, the recipe what to fit.
+
+# %%
 DATASET = """
 [[material]]
 name = "nickel"
@@ -29,7 +51,6 @@ name = "silicon"
 space_group = 227
 scan = "silicon"
 """
-
 RECIPE = """
 [[member]]
 kind = "transfer"
@@ -49,31 +70,23 @@ validation_per_class = 20
 risk = 0.05
 groups = "pattern"       # every image is a crystal of its own; leave this out for scans, whose neighbours are not
 """
+(here / "dataset.toml").write_text(DATASET, encoding="utf-8")
+(here / "recipe.toml").write_text(RECIPE, encoding="utf-8")
+run = kikuchi.fit(here / "dataset.toml", here / "recipe.toml", here / "run", seed=1, progress=kikuchi.bars())
 
+# %%
+found = kikuchi.evaluate(run, None, here / "evaluation", progress=kikuchi.bars())
+print(found.summary())
 
-def write_images(folder: Path, structure: str, n: int, seed: int) -> None:
-    """Write simulated patterns as single images, as a camera would."""
-    folder.mkdir(parents=True, exist_ok=True)
-    master = kinematical_master(load_structure(structure), half_size=100)
-    detector = Detector(shape=(48, 48))
-    microscope = Microscope(contrast=between(0.3, 0.4), dose=constant(4000))
-    patterns = simulate_patterns(master, n, microscope, seed, detector=detector)[0]
-    for number, pattern in enumerate(patterns):
-        skimage.io.imsave(folder / f"{number:04}.png", np.asarray(pattern), check_contrast=False)
+# %% [markdown]
+# The ensemble is a classifier as scikit-learn has them: its displays judge it on patterns that are new.
 
-
-def main(folder: Path) -> None:
-    """Write images and the dataset, fit, and evaluate on patterns that no member saw."""
-    here = folder / "own-scans"
-    if not (here / "silicon" / "0219.png").is_file():
-        write_images(here / "nickel", "Ni", 220, seed=1)
-        write_images(here / "silicon", "Si", 220, seed=2)
-    (here / "dataset.toml").write_text(DATASET, encoding="utf-8")
-    (here / "recipe.toml").write_text(RECIPE, encoding="utf-8")
-    kikuchi.fit(here / "dataset.toml", here / "recipe.toml", here / "run", seed=1)
-    kikuchi.evaluate(here / "run", None, here / "evaluation")
-    print(f"look at {here / 'evaluation' / 'report.html'}")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("examples-output"))
+# %%
+patterns = np.concatenate([recorded("Ni", 100, seed=3), recorded("Si", 100, seed=4)])
+labels = np.repeat([225, 227], 100)
+probabilities = run.predict_proba(patterns, static_background=False)
+ConfusionMatrixDisplay.from_predictions(labels, run.predict(patterns, static_background=False))
+CalibrationDisplay.from_predictions(
+    labels == 227, probabilities[:, list(run.classes_).index(227)], n_bins=5, name="silicon"
+)
+plt.show()

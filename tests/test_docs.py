@@ -1,7 +1,12 @@
 """What the pages tell users to write is taken as it stands there."""
 
 import re
+import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
+
+import pytest
 
 from kikuchi.recipes.schema import parse_recipe
 from kikuchi.simulate import load_master
@@ -25,3 +30,21 @@ def test_the_page_on_simulated_training_makes_masters_and_a_recipe(tmp_path, mon
     assert recipe.stream.masters == "masters" and recipe.train.auxiliary_weight == 1
     # One chance for each of the two space groups of the masters.
     assert len(recipe.stream.class_sampling) == len({master.space_group for master in made})
+
+
+def test_the_page_on_installing_names_the_range_of_torch_and_every_extra():
+    root = PAGE.parent.parent
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (root / "docs" / "install.md").read_text(encoding="utf-8")
+    (torch,) = [text for text in project["dependencies"] if text.startswith("torch")]
+    assert f"## PyTorch: {torch}" in page
+    assert [extra for extra in project["optional-dependencies"] if f"`[{extra}]`" not in page] == []
+    plain = {re.split(r"[<>=~]", text)[0] for text in project["dependencies"]}
+    assert {"tensorflow-probability", "tf_keras", "netcal", "shap", "onnxruntime"} <= plain
+
+
+def test_the_torch_that_is_installed_needs_no_cuda():
+    brings = [text for text in metadata.requires("torch") if "extra" not in text]
+    if "+cpu" not in metadata.version("torch") and sys.platform == "linux":
+        pytest.skip("a build of PyTorch with CUDA is installed")
+    assert [text for text in brings if re.match("nvidia|cuda|triton", text)] == []

@@ -12,6 +12,7 @@ from ensemble.abstention.conformal import conformal_sets, fit_conformal
 from ensemble.abstention.promises import check_promise, promise_classes, promise_materials
 from ensemble.abstention.risk_control import Certificate, certify, not_tested, threshold_sequence
 from ensemble.abstention.splitting import split_groups
+from ensemble.abstention.strangers import false_alarm_threshold
 from ensemble.abstention.stratified import Answers, ClassVerdict
 from ensemble.errors import InputError
 from ensemble.validation import as_labels, as_names, as_number, as_probabilities, as_scores, as_share
@@ -216,6 +217,7 @@ def fit_abstention(
     coverage: float = 0.95,
     class_conditional: bool = False,
     familiar: float = 0.99,
+    false_alarm: float | None = None,
     groups: ArrayLike | None = None,
     promise: str = "mixture",
     materials: ArrayLike | None = None,
@@ -251,6 +253,9 @@ def fit_abstention(
         Hold the coverage within each class.
     familiar
         Share of familiar patterns to let through, in (0, 1].
+    false_alarm
+        Share of the patterns of new familiar groups that may be called unfamiliar, in (0, 1), in place of `familiar`:
+        each group then counts once, see `ensemble.abstention.strangers.false_alarm_threshold`.
     groups
         Scan or grain of each pattern, shape (N,). Groups are never split, each counts once for the conformal sets,
         and only one pattern of each tests the promise, because neighbours are not independent; the promise is then
@@ -285,6 +290,9 @@ def fit_abstention(
     n, k = p.shape
     y = as_labels(labels, n, k)
     as_share(familiar, "the familiar share", one=True)
+    if false_alarm is not None:
+        as_share(false_alarm, "the rate of false alarms")
+        familiar = 1.0 - false_alarm
     as_number(quality_threshold, "the quality threshold")
     planning, testing = split_groups(n, groups, np.random.default_rng(seed), labels=y, share=_PLANNING_SHARE)
     distance = None if unfamiliarity is None else _each(unfamiliarity, "unfamiliarity", n)
@@ -295,7 +303,12 @@ def fit_abstention(
     limit = None
     if distance is not None:
         readable = readable[~np.isnan(distance[readable])]
-        limit = float(np.quantile(distance[readable], familiar, method="higher")) if len(readable) else np.inf
+        limit = np.inf
+        if len(readable) and false_alarm is not None:
+            own = None if groups is None else np.asarray(groups)[readable]
+            limit = false_alarm_threshold(distance[readable], own, false_alarm)
+        elif len(readable):
+            limit = float(np.quantile(distance[readable], familiar, method="higher"))
         limit = min(limit, float(np.finfo(np.float64).max))
     unit = None if groups is None else np.asarray(groups)[readable]
     set_thresholds = fit_conformal(

@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ensemble.abstention.ood import energy
 from ensemble.errors import InputError
+from ensemble.pooling import combine
 from ensemble.validation import (
     as_count,
     as_groups,
+    as_logits,
     as_number,
     as_numbers,
     as_probabilities,
@@ -27,6 +30,8 @@ from ensemble.validation import (
 
 _RIDGE = 1.0
 _FITTING_SHARE = 0.5
+# A distance of 0 has no logarithm.
+_NEAREST = 1e-6
 # Estimates of it from few draws may lie so far below 0.
 _LOOSE = 0.1
 
@@ -231,6 +236,53 @@ def fit_stranger_gate(
         min(threshold, float(np.finfo(np.float64).max)),
         false_alarm,
         len(np.unique(g[~weighs])),
+    )
+
+
+#: What `gate_features` gives, in order.
+GATE_FEATURES = ("distance", "energy", "spread", "disagreement")
+
+
+def gate_features(logits: ArrayLike, unfamiliarity: ArrayLike) -> NDArray[np.float64]:
+    """Features that tell crystals outside the classes, all of what members say anyway.
+
+    Strangers excite the classes' outputs less and less unevenly than familiar crystals do: energy and spread hold most
+    of it, a distance to training features alone little (`reports/trust`).
+
+    Parameters
+    ----------
+    logits
+        Shape (M, N, K).
+    unfamiliarity
+        Distance to training features, see `ensemble.abstention.Familiarity.score`, shape (N,), at least 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (N, 4), columns as in `GATE_FEATURES`: log of the distance; energy, see
+        `ensemble.abstention.energy`; minus the standard deviation, over the classes, of the members' mean logits;
+        mutual information, nats. NaN where a logit or the distance is.
+
+    Raises
+    ------
+    InputError
+        If the arrays do not fit together.
+
+    Examples
+    --------
+    >>> gate_features([[[2.0, 0.0]]], [1.0]).round(3).tolist()
+    [[0.0, -2.127, -1.0, 0.0]]
+    """
+    z = as_logits(logits).astype(np.float64)
+    distance = as_scores(unfamiliarity, "unfamiliarity", (z.shape[1],), missing=True, low=0)
+    return np.stack(
+        [
+            np.log(np.maximum(distance, _NEAREST)),
+            energy(z),
+            -z.mean(axis=0).std(axis=-1),
+            combine(z, "average").mutual_information,
+        ],
+        axis=1,
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.bayesian.laplace import MOST_WEIGHTS, whitening
+from ensemble.bayesian.library import probability
 from ensemble.bayesian.softmax_regression import Regression
 from ensemble.errors import InputError
 
@@ -61,8 +62,8 @@ def draw_nuts(
             f"No-U-Turn sampling of {mode.size} weights is out of reach (at most {MOST_WEIGHTS})",
             remedy='choose head = "laplace"',
         )
+    tfp, _ = probability()
     import tensorflow as tf
-    import tensorflow_probability as tfp
 
     x, y, centre = (tf.constant(a) for a in (problem.x, problem.y.astype(np.int32), problem.centre))
     spread, middle = tf.constant(whitening(problem, mode)), tf.constant(mode)

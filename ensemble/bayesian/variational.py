@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.bayesian.library import probability
 from ensemble.bayesian.softmax_regression import Regression
 
 _STEPS, _LEARNING_RATE = 600, 0.02
@@ -36,9 +37,8 @@ def draw_variational(
     draws, bound
         (T, D, K), and the evidence lower bound, nats, mean over the last tenth of the steps.
     """
+    tfp, tf_keras = probability()
     import tensorflow as tf
-    import tensorflow_probability as tfp
-    import tf_keras
 
     tfd = tfp.distributions
     moment, u, spread, v = problem.factors(mode)

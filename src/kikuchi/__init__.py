@@ -3,7 +3,7 @@
 Verbs: `fit`, `map_scan`, `evaluate`, `explain`, `extend`, `suggest_labels`, `learning_curve`, `leave_one_class_out`,
 `accelerate`, `adapt`, `simulate`, `pretrain`, `verify`, `facts`, `compare`, `export`, `demo`. Each returns a frozen
 result with ``to_dict()`` and ``summary()``. What lives across calls is `Predictor`, `Bundle`, `Scan`, `Dataset`,
-`PhaseMap`, `Recipe`.
+`PhaseMap`, `Recipe`. Work that takes long tells a `Progress`: ``progress=kikuchi.bars()`` draws it.
 Everything is imported when it is first asked for, so that ``import kikuchi`` costs nothing.
 """
 
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ensemble.errors import InputError
 
 if TYPE_CHECKING:
+    from kikuchi._support.bars import bars
+    from kikuchi._support.progress import Progress
     from kikuchi.bundle.bundle import Bundle
     from kikuchi.explain.explanation import read_explanation
     from kikuchi.inference.predictor import Predictor
@@ -48,10 +50,12 @@ _HOMES = {
     "Extension": "workflows.extend",
     "PhaseMap": "maps",
     "Predictor": "inference.predictor",
+    "Progress": "_support.progress",
     "Recipe": "recipes.schema",
     "Scan": "scans",
     "accelerate": "workflows.accelerate",
     "adapt": "workflows.adapt",
+    "bars": "_support.bars",
     "Comparison": "workflows.compare",
     "compare": "workflows.compare",
     "demo": "workflows.demo",
@@ -88,11 +92,13 @@ __all__ = [
     "InputError",
     "PhaseMap",
     "Predictor",
+    "Progress",
     "Recipe",
     "Scan",
     "__version__",
     "accelerate",
     "adapt",
+    "bars",
     "compare",
     "demo",
     "evaluate",

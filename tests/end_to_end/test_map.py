@@ -237,8 +237,10 @@ def test_an_array_with_its_background_is_answered_as_the_file_that_holds_it(work
     mapped = kikuchi.map_scan(scan, bundle, tmp_path / "maps").decision.probabilities
     np.testing.assert_allclose(bundle.predict_proba(scan), mapped, atol=1e-5)
     np.testing.assert_allclose(bundle.predict_proba(patterns, background), mapped, atol=1e-5)
-    with pytest.warns(UserWarning, match="no static background is given"):
+    with pytest.warns(UserWarning, match="no static background is given") as warned:
         without = bundle.predict_proba(patterns)
+        bundle.predict(patterns)
+    assert [warning.filename for warning in warned] == [__file__] * 2, "the line that called"
     assert not np.allclose(without, mapped, atol=1e-3)
 
 

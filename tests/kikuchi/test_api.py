@@ -34,7 +34,7 @@ VERBS = (
     "suggest_labels",
     "verify",
 )
-OTHER_FUNCTIONS = {"load_dataset", "load_recipe", "open_scan", "read_explanation", "write_map"}
+OTHER_FUNCTIONS = {"bars", "load_dataset", "load_recipe", "open_scan", "read_explanation", "write_map"}
 
 
 def returned(verb):

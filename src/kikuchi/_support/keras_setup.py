@@ -2,8 +2,11 @@
 
 import importlib.util
 import json
+import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +53,7 @@ def check_backend() -> None:
 
 
 def import_keras() -> Any:
-    """Import Keras, for arrays whose last axis is that of the channels: members have no other.
+    """Import Keras, for arrays whose last axis is that of the channels: members have no other. Silently.
 
     Raises
     ------
@@ -59,8 +62,36 @@ def import_keras() -> Any:
     """
     check_backend()
     hold_libraries()
-    import keras
+    # Retracing is no matter of the user's.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with _quiet_start():
+        import keras
 
     # A keras.json of channels_first, as old tutorials have it, is meant for other networks than these.
     keras.config.set_image_data_format("channels_last")
     return keras
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Keep TensorFlow's start-up lines, which C++ writes before any setting is read, out of terminals and notebooks."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # there is no standard error to write to
+        yield
+        return
+    _flush()
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        _flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
+
+
+def _flush() -> None:
+    if sys.stderr is not None:  # as under pythonw
+        sys.stderr.flush()

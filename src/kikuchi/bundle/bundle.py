@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 
 from ensemble.abstention import AbstentionRule, Decision, Familiarity, decide
+from ensemble.abstention.strangers import StrangerGate
 from ensemble.calibration import Calibration
 from ensemble.choices import Rule
 from ensemble.errors import InputError
@@ -19,6 +20,7 @@ from kikuchi._support.links import refuse_links
 from kikuchi.bundle.candidates import Candidates
 from kikuchi.bundle.decision import class_names, member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
+from kikuchi.bundle.strangers import GATE, gate_words, gated, gated_held_out
 from kikuchi.crystallography.named_phase import NamedPhase
 from kikuchi.members import MemberSpec, load_member, read_spec
 from kikuchi.recipes.schema import Recipe
@@ -73,6 +75,9 @@ class Bundle:
         What unfamiliarity is measured against.
     own_held_out
         The members' outputs for the held-out patterns where the bundle answers another way than it was fitted to.
+    gate
+        Where strangers were at hand: what turns distances to training features, and what members say, into
+        unfamiliarity, see `gated`.
     candidates
         Where the user named classes, see `kikuchi.bundle.among`: the bundle then has these classes only.
     """
@@ -86,6 +91,7 @@ class Bundle:
     abstentions: dict[str, AbstentionRule]
     familiarity: Familiarity
     own_held_out: HeldOut | None = None
+    gate: StrangerGate | None = None
     candidates: Candidates | None = None
     _models: dict[str, "keras.Model"] = field(default_factory=dict, repr=False, compare=False)
 
@@ -136,6 +142,9 @@ class Bundle:
                 calibrations={r: Calibration.from_dict(d) for r, d in calibration.items()},
                 abstentions={r: AbstentionRule.from_dict(d) for r, d in abstention.items()},
                 familiarity=familiarity,
+                gate=StrangerGate.from_dict(atomic.read_json(folder / GATE, remedy=_DAMAGED))
+                if GATE in manifest["files"]
+                else None,
             )
             bundle._try_to_answer()
             return bundle
@@ -296,13 +305,18 @@ class Bundle:
                 f"patterns: {', '.join(f'{n} {name}' for name, n in self.manifest['splits'].items())}",
                 f"rule: {self.rule}, calibration: {calibration.method}{gained}",
                 f"promise: {self.promised(self.abstentions[self.rule]).certificate.message}",
+                *([gate_words(self.manifest["strangers"])] if "strangers" in self.manifest else []),
             ]
         )
 
     @cached_property
     def held_out(self) -> HeldOut:
         """All outputs of the members for the held-out patterns, with the truth."""
-        return self.own_held_out or read_held_out(self.path / HELD_OUT)
+        return self.own_held_out or gated_held_out(read_held_out(self.path / HELD_OUT), self.gate)
+
+    def gated(self, outputs: MemberOutputs) -> MemberOutputs:
+        """Return members' outputs as they ran, or as a store has them, with the unfamiliarity that is decided by."""
+        return gated(outputs, self.gate)
 
 
 def _check_manifest(manifest: Any, folder: Path) -> None:

@@ -98,6 +98,7 @@ def fit_decision(
         confidence=recipe.abstain.confidence,
         coverage=recipe.abstain.coverage,
         familiar=recipe.abstain.familiar,
+        false_alarm=recipe.abstain.false_alarm,
         groups=second.group,
         promise=recipe.abstain.promise,
         materials=strata(held_out)[held_out.part == Part.CERTIFICATION],

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from ensemble.abstention import AbstentionRule, Familiarity
+from ensemble.abstention.strangers import StrangerGate
 from ensemble.calibration import Calibration
+from ensemble.errors import InputError
 from ensemble.pooling import RULES, choose_rule
 from kikuchi._support import atomic
 from kikuchi._support.progress import Progress, noted
@@ -21,6 +23,16 @@ from kikuchi.bundle.checks import CHECKS
 from kikuchi.bundle.decision import class_names, fit_decision, member_weights
 from kikuchi.bundle.exemplars import EXEMPLARS
 from kikuchi.bundle.outputs import HeldOut, write_held_out
+from kikuchi.bundle.strangers import (
+    FALSE_ALARM,
+    GATE,
+    STRANGERS,
+    Strangers,
+    fit_gate,
+    gate_record,
+    gated_held_out,
+    write_strangers,
+)
 from kikuchi.members import MemberSpec
 from kikuchi.recipes.schema import Recipe
 
@@ -35,6 +47,7 @@ def finish(
     held_out: HeldOut,
     facts: dict[str, Any],
     progress: Progress,
+    strangers: Strangers | None = None,
 ) -> Bundle:
     """Calibrate every rule, and write everything that is not in the folder yet, the manifest last.
 
@@ -54,9 +67,18 @@ def finish(
         What the manifest says beside: classes, materials, counts of the splits, dataset, seed.
     progress
         Listener of the work.
+    strangers
+        What the members said of patterns that are none of the classes, where there are any.
     """
+    gate = None
+    if strangers is not None:
+        recipe, gate = _gate(held_out, strangers, recipe, facts["seed"], progress)
     decisions = _fit_decisions(
-        progress, held_out, recipe, facts["classes"], class_names(facts["classes"], facts["materials"])
+        progress,
+        gated_held_out(held_out, gate),
+        recipe,
+        facts["classes"],
+        class_names(facts["classes"], facts["materials"]),
     )
     rule: str = recipe.combine.rule
     losses: dict[str, float] = {}
@@ -74,6 +96,12 @@ def finish(
     with atomic.replaced(folder / bundles.FEATURES) as partial:
         np.savez_compressed(partial, allow_pickle=False, **familiarity.to_arrays())
     write_held_out(folder / bundles.HELD_OUT, held_out)
+    if gate is not None and strangers is not None:
+        atomic.write_json(folder / GATE, gate.to_dict())
+        write_strangers(folder / STRANGERS, strangers)
+        asked = recipe.abstain.false_alarm or FALSE_ALARM
+        limit = decisions[rule][1].familiarity_threshold
+        facts = facts | {"strangers": gate_record(gate, limit, asked, held_out, strangers)}
     manifest: dict[str, Any] = {
         "format_version": bundles.VERSION,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -91,6 +119,7 @@ def finish(
     written += [folder / name for name in ((BACKGROUND,) if by_name else (SPLITS, BACKGROUND, EXEMPLARS))]
     # An extended bundle keeps exemplars of its old patterns, not the patterns themselves.
     written += [file for file in (folder / CHECKS,) if file.is_file()]
+    written += [folder / name for name in (GATE, STRANGERS) if gate is not None]
     for member in members:
         place = folder / "members" / member.name
         if member.kind == "matcher":
@@ -100,6 +129,20 @@ def finish(
     manifest["files"] = {p.relative_to(folder).as_posix(): atomic.sha256(p) for p in written}
     atomic.write_json(folder / bundles.MANIFEST, manifest)
     return Bundle.load(folder)
+
+
+def _gate(
+    held_out: HeldOut, strangers: Strangers, recipe: Recipe, seed: int, progress: Progress
+) -> tuple[Recipe, StrangerGate | None]:
+    """Weigh a gate, with the rate of false alarms in the recipe; None, said, where too little is held out for it."""
+    if recipe.abstain.false_alarm is None:
+        abstain = recipe.abstain.model_copy(update={"false_alarm": FALSE_ALARM})
+        recipe = recipe.model_copy(update={"abstain": abstain})
+    try:
+        return recipe, fit_gate(held_out, strangers, recipe.abstain.false_alarm or FALSE_ALARM, seed)
+    except InputError as error:
+        progress.say(f"note: strangers are told by the distance to training features alone: {error.what}")
+        return recipe, None
 
 
 def _fit_decisions(

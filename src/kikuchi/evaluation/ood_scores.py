@@ -13,14 +13,16 @@ from kikuchi.evaluation.test_sets import Labelled
 _RESAMPLES = 400
 
 
-def unfamiliar_scores(outputs: MemberOutputs, quality_threshold: float) -> dict[str, np.ndarray]:
+def unfamiliar_scores(
+    outputs: MemberOutputs, quality_threshold: float, *, gated: bool = False
+) -> dict[str, np.ndarray]:
     """Scores of unfamiliarity, each (N,), higher = stranger: the one decided by, and two to stand beside it.
 
     NaN where the quality is at or below the threshold: a pattern without bands is unreadable before anybody asks
-    whether it is familiar.
+    whether it is familiar. With `gated` the one decided by is a bundle's gate, see `kikuchi.bundle.strangers`.
     """
     scores = {
-        "k-nearest-neighbour distance": np.asarray(outputs.unfamiliarity, dtype=float),
+        "gate" if gated else "k-nearest-neighbour distance": np.asarray(outputs.unfamiliarity, dtype=float),
         "energy": energy(outputs.logits),
         "GEN": generalised_entropy(outputs.logits),
     }
@@ -91,5 +93,8 @@ def unfamiliar(bundle: Bundle, patterns: Labelled, answered: np.ndarray) -> dict
         "unknown": int(unknown.sum()),
         "called_unfamiliar": caught,
         "answered": float(answered[unknown].mean()),
-        "separation": separation(unfamiliar_scores(patterns.outputs, rule.quality_threshold), unknown),
+        "separation": separation(
+            unfamiliar_scores(patterns.outputs, rule.quality_threshold, gated=bundle.gate is not None),
+            unknown,
+        ),
     }

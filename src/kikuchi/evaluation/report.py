@@ -12,6 +12,7 @@ from kikuchi.evaluation.sections_answers import (
     abstaining_section,
     promise_section,
     scores_section,
+    strangers_section,
     unfamiliar_section,
 )
 from kikuchi.evaluation.sections_members import (
@@ -51,6 +52,7 @@ def write_page(
         classes_section(evaluation),
         diversity_section(evaluation),
         *unfamiliar_section(evaluation),
+        *strangers_section(evaluation),
         *losses_section(figures),
     ]
     words, kept = verdict(evaluation)

@@ -204,6 +204,31 @@ def unfamiliar_section(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def strangers_section(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    """Strangers that the fit was given; no section where it was given none, or set none aside."""
+    found = evaluation.get("strangers")
+    if not found or found["flagged"] is None:
+        return []
+    of = (
+        "of other materials than those"
+        if found["other_materials_judged"]
+        else "of the same materials as those"
+    )
+    text = (
+        f"{found['judged']:,} patterns of strangers, {of} that the gate was weighed with: "
+        f"{percent(found['flagged'])} of them are called unfamiliar. So are {percent(found['false_alarms_seen'])} of "
+        f"the familiar test patterns; the threshold was set for {percent(found['false_alarm'])} of new familiar "
+        "crystals or grains."
+    )
+    rows = [[name, f"{value:.3f}"] for name, value in found["auroc"].items()]
+    table = {
+        "caption": "Strangers against familiar test patterns",
+        "columns": ["score", "AUROC"],
+        "rows": rows,
+    }
+    return [{"title": "Strangers set aside by the fit", "text": text, "tables": [table]}]
+
+
 def _score_table(
     evaluation: dict[str, Any], caption: str, names: tuple[str, ...], note: str = ""
 ) -> dict[str, Any]:

@@ -72,6 +72,10 @@ def write_tables(evaluation: Row, out: Path) -> list[Path]:
         ]
     if evaluation["unfamiliar"]:
         tables["unfamiliar.csv"] = [_wide(row) for row in evaluation["unfamiliar"]["separation"]]
+    if evaluation.get("strangers") and evaluation["strangers"]["auroc"]:
+        tables["strangers.csv"] = [
+            {"score": name, "auroc": value} for name, value in evaluation["strangers"]["auroc"].items()
+        ]
     groups = [str(g) for g in evaluation["space_groups"]]
     for name, matrices in evaluation["matrices"].items():
         tables[f"confusion_{name}.csv"] = _matrix(matrices["confusion"], groups)

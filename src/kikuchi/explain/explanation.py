@@ -1,8 +1,9 @@
 """Explanations as the library `shap` has them: its plots draw them, and they are kept without pickle."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -80,11 +81,18 @@ def explanation(
     instances: Sequence[str],
 ) -> "shap.Explanation":
     """Return a `shap.Explanation` of arrays shaped as `to_explanation` describes them."""
-    import shap
-
-    return shap.Explanation(
+    return import_shap().Explanation(
         values, base_values, data, output_names=list(outputs), instance_names=list(instances)
     )
+
+
+def import_shap() -> Any:
+    """Import the library `shap` without its bars' complaint that a notebook has no widgets."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import shap
+
+    return shap
 
 
 def write_explanation(path: str | Path, explained: "shap.Explanation") -> Path:

@@ -53,7 +53,7 @@ def read_map(map_dir: Path, scan: Scan, bundle: Bundle) -> tuple[PhaseMap, Abste
     except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise InputError("not the summary of a map", path=map_dir, remedy=_MAP_AGAIN) from error
     judge = replace(bundle, calibrations={rule: calibration})
-    decision = judge.decide(store.outputs(), rule=rule, abstention=abstention)
+    decision = judge.decide(judge.gated(store.outputs()), rule=rule, abstention=abstention)
     return assembled(scan, bundle, store, decision, meta), abstention
 
 

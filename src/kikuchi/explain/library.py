@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kikuchi.explain.explanation import import_shap
 from kikuchi.explain.gradients import at_once
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ class ShapLibrary:
         count = len(combinations)
         if count not in self._prepared:
             network = self._network(count)
-            self._prepared[count] = network, self._explainer(network)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._prepared[count] = network, self._explainer(network)
         network, explainer = self._prepared[count]
         # Explainers read the graph, and the weights of the moment they are asked at.
         network.get_layer("combinations").set_weights([combinations.T.astype(np.float32)])
@@ -84,8 +87,7 @@ class ShapLibrary:
         return keras.Model(self._member.inputs[0], combined)
 
     def _explainer(self, network: "keras.Model") -> Any:
-        import shap
-
+        shap = import_shap()
         if self.way == "shap-deep":
             from shap.explainers._deep import deep_tf
 

@@ -18,6 +18,7 @@ from kikuchi.bundle.among import among_candidates
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import fit_decision, member_weights
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
+from kikuchi.bundle.strangers import gated_held_out
 from kikuchi.inference.engine import MEASURED, STUDENTS
 from kikuchi.inference.exports import Shelf, engines_for, read_shelf
 from kikuchi.inference.matching_runner import MatchingRunner
@@ -105,6 +106,7 @@ class Predictor(Bundle):
         outputs = MemberOutputs.join(
             list(runner.stream((patterns[piece] for piece in pieces), static_background))
         )
+        outputs = self.gated(outputs)
         return outputs if self.candidates is None else self.candidates.narrow(outputs)
 
     def runner(self, engine: str = "auto", *, patterns: int = 0, progress: Progress = SILENT) -> Runner:
@@ -187,7 +189,7 @@ class Predictor(Bundle):
         numpy.ndarray
             Labels of `classes_`, shape (N,); 0, or an empty name, for unreadable patterns.
         """
-        p = self.predict_proba(patterns, static_background, rule=rule)
+        p = self._probabilities(patterns, static_background, rule)
         none = np.zeros(1, self.classes_.dtype)
         readable = np.isfinite(p).all(axis=1)
         return np.append(self.classes_, none)[np.where(readable, np.nan_to_num(p).argmax(axis=1), -1)]
@@ -224,6 +226,12 @@ class Predictor(Bundle):
         InputError
             The patterns are no array of numbers of that shape.
         """
+        return self._probabilities(patterns, static_background, rule)
+
+    def _probabilities(
+        self, patterns: Any, static_background: np.ndarray | Literal[False] | None, rule: str | None
+    ) -> np.ndarray:
+        """Return what `predict_proba` does; what it warns of is the line that called that, or `predict`."""
         preparation = self.preparation(self.members[0])
         if not isinstance(patterns, Scan | np.ndarray | list):
             patterns = open_scan(patterns)
@@ -232,13 +240,13 @@ class Predictor(Bundle):
                 warnings.warn(
                     "no static background is given, so that none is taken off; a scan in a file may have one: "
                     "static_background=False says that there is none",
-                    stacklevel=2,
+                    stacklevel=3,
                 )
             given = None if static_background is False else static_background
             patterns = scan_from_array(as_patterns(patterns), static_background=given)
         if patterns.n:
             for text in recording_warnings(patterns):
-                warnings.warn(text, stacklevel=2)
+                warnings.warn(text, stacklevel=3)
         background = background_for(patterns, preparation) if patterns.n else None
         outputs = self.member_outputs(patterns.read(slice(None)), background)
         probabilities = self.calibrated(outputs, rule)[1]
@@ -289,7 +297,9 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
     if shelf is None or HELD_OUT not in shelf.manifest["files"]:
         raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)
     stopping = _stopping(shelf, bundle, stop, rule)
-    held_out = _held_out(shelf, stopping)
+    # A gate was weighed with what all members say.
+    gate = None if engine in STUDENTS or stopping is not None else bundle.gate
+    held_out = gated_held_out(_held_out(shelf, stopping), gate)
     calibration, abstention = fit_decision(
         held_out, rule, bundle.recipe, bundle.classes, names=bundle.class_names
     )
@@ -300,6 +310,7 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
         stopping=stopping,
         variant=f"+{kind}" + ("" if stop == "never" else f"+{stop}-{rule}"),
         own_held_out=held_out,
+        gate=gate,
     )
 
 

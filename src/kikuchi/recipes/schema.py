@@ -192,6 +192,8 @@ class AbstainTable(_Table):
         Share of the candidate sets that hold the truth.
     familiar
         Share of the known patterns that pass as familiar.
+    false_alarm
+        In place of `familiar`: share of new known crystals that may be called unfamiliar; 0.05 with strangers at hand.
     groups
         What counts as one independent pattern: itself, a block of neighbours or a scan; "auto" finds out.
     promise
@@ -203,15 +205,13 @@ class AbstainTable(_Table):
     confidence: Share = 0.95
     coverage: Share = 0.95
     familiar: Share = 0.99
+    false_alarm: Share | None = None
     groups: Literal["auto", "pattern", "block", "scan"] = "auto"
     promise: Literal["auto", "mixture", "material", "class"] = "auto"
 
 
 class KeepTable(_Table):
     """Patterns that stay in the bundle, for the commands after `fit`.
-
-    `reference` training patterns say what is familiar; of each class, `background` patterns are what `explain` compares
-    with, and the features of `exemplars` what `extend` rehearses and calibrates with.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ class KeepTable(_Table):
     background
         Patterns of each class that `explain` compares with.
     exemplars
-        Patterns of each class whose features `extend` rehearses.
+        Patterns of each class whose features `extend` rehearses and calibrates with.
     """
 
     reference: int = Field(600, ge=20, le=100_000)

@@ -99,22 +99,28 @@ class Dataset:
         The materials, in order.
     path
         The file that they were read from, for messages.
+    strangers
+        Crystals that are none of the classes: members are never trained on them, and a fit sets by them what is
+        unfamiliar. They are no part of the patterns and labels above.
 
     Raises
     ------
     InputError
-        If there is no material, two have one name, or two take the same points.
+        If there is no material, two have one name, two take the same points, or a stranger is of a class.
     """
 
-    def __init__(self, materials: Sequence[Material], path: Path | None = None) -> None:
+    def __init__(
+        self, materials: Sequence[Material], path: Path | None = None, strangers: Sequence[Material] = ()
+    ) -> None:
         self.materials = tuple(materials)
         self.path = path
+        self.strangers = tuple(strangers)
         if not self.materials:
             raise InputError(
                 "has no material", path=path, remedy="add a [[material]] with name, space_group, scan"
             )
         seen: dict[object, str] = {}
-        for material in self.materials:
+        for material in (*self.materials, *self.strangers):
             scan = material.scan
             # Scans made of arrays have no file to distinguish them.
             source = scan.path.absolute() if scan.path.exists() else id(scan.source)
@@ -130,6 +136,10 @@ class Dataset:
                         remedy="remove one of them or choose another phase",
                     )
                 seen[key] = material.name
+        if known := sorted({m.space_group for m in self.strangers} & {m.space_group for m in self.materials}):
+            raise InputError(
+                f"a stranger of space group {known[0]}, which is a class", path=path, remedy="leave it out"
+            )
         sizes = [len(material.indices) for material in self.materials]
         self.material = np.repeat(np.arange(len(sizes)), sizes)
         self.index = np.concatenate([material.indices for material in self.materials])
@@ -245,6 +255,7 @@ class _DatasetFile(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     material: list[_MaterialEntry] = Field(min_length=1)
+    stranger: list[_MaterialEntry] = []
 
 
 def load_dataset(path: str | Path) -> Dataset:
@@ -255,7 +266,8 @@ def load_dataset(path: str | Path) -> Dataset:
     path
         TOML with one ``[[material]]`` each: ``name``, ``space_group``, ``scan`` (file, folder or glob, relative to
         the TOML), and if wanted ``pattern_centre``, ``phase``, ``shape`` (rows and columns of the scan's grid) and
-        ``scan_name`` (which scan of several in one file).
+        ``scan_name`` (which scan of several in one file). A ``[[stranger]]`` has the same keys, and is of none of the
+        materials' space groups.
 
     Returns
     -------
@@ -274,22 +286,25 @@ def load_dataset(path: str | Path) -> Dataset:
         remedy="a dataset is a TOML file: for each [[material]] its name, space_group and scan",
     )
     try:
-        entries = _DatasetFile.model_validate(tables).material
+        file = _DatasetFile.model_validate(tables)
     except ValidationError as error:
         raise _explain(error, path) from None
-    materials = []
-    for entry in entries:
-        centre = None if entry.pattern_centre is None else tuple(map(float, entry.pattern_centre))
-        if any(letter < " " for letter in entry.scan):
-            raise InputError(
-                f"the scan of {entry.name!r} is {entry.scan!r}: a backslash and a letter stand for one sign in TOML",
-                path=path,
-                remedy="write paths with / or in 'single quotes'",
-            )
-        shape = None if entry.shape is None else (entry.shape[0], entry.shape[1])
-        scan = open_scan(path.parent / entry.scan, shape, entry.scan_name)
-        materials.append(Material(entry.name, entry.space_group, scan, entry.phase, centre))  # type: ignore[arg-type]
-    return Dataset(materials, path)
+    return Dataset(
+        [_material(e, path) for e in file.material], path, [_material(e, path) for e in file.stranger]
+    )
+
+
+def _material(entry: _MaterialEntry, path: Path) -> Material:
+    centre = None if entry.pattern_centre is None else tuple(map(float, entry.pattern_centre))
+    if any(letter < " " for letter in entry.scan):
+        raise InputError(
+            f"the scan of {entry.name!r} is {entry.scan!r}: a backslash and a letter stand for one sign in TOML",
+            path=path,
+            remedy="write paths with / or in 'single quotes'",
+        )
+    shape = None if entry.shape is None else (entry.shape[0], entry.shape[1])
+    scan = open_scan(path.parent / entry.scan, shape, entry.scan_name)
+    return Material(entry.name, entry.space_group, scan, entry.phase, centre)  # type: ignore[arg-type]
 
 
 def _explain(error: ValidationError, path: Path) -> InputError:

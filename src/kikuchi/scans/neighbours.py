@@ -45,8 +45,12 @@ def dataset_with_neighbours(data: Dataset, preparation: Preparation) -> Dataset:
     """Return a dataset whose scans are filtered as `with_neighbours` does."""
     if preparation.neighbours == "none":
         return data
-    filtered = {id(m.scan): with_neighbours(m.scan, preparation) for m in data.materials}
-    return Dataset([replace(m, scan=filtered[id(m.scan)]) for m in data.materials], data.path)
+    everything = (*data.materials, *data.strangers)
+    filtered = {id(m.scan): with_neighbours(m.scan, preparation) for m in everything}
+    materials, strangers = (
+        [replace(m, scan=filtered[id(m.scan)]) for m in some] for some in (data.materials, data.strangers)
+    )
+    return Dataset(materials, data.path, strangers)
 
 
 class NeighbourSource:

@@ -185,6 +185,7 @@ def _judge(
         "risk_coverage": {c.name: _curve(c, labels) for c in compared},
         "calibration": {c.name: before_and_after(c, labels, netcal=netcal) for c in (chosen, single)},
         "unfamiliar": unfamiliar(bundle, patterns, chosen.decision.status == 0),
+        "strangers": bundle.manifest.get("strangers"),
         "diversity": _diversity([c for c in everybody if c.kind == MEMBER], labels),
         "warnings": [*patterns.warnings, *([bundle.shared_grains] if bundle.shared_grains else [])],
         "bundle": {

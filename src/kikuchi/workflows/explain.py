@@ -10,6 +10,7 @@ from ensemble.abstention import Status
 from ensemble.errors import InputError
 from kikuchi._support import atomic
 from kikuchi._support.choices import ExplainBy
+from kikuchi._support.keras_setup import import_keras
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi._support.result import Findings
@@ -166,8 +167,7 @@ def explain_map(
     """
     begin = time.perf_counter()
     seconds = read_budget(budget)
-    import keras
-
+    keras = import_keras()
     way = check_method(method, keras.backend.backend())
     bundle = Predictor.of(run)
     require_networks(
@@ -290,8 +290,7 @@ def explain_members(
         The bundle keeps no patterns, its members cannot be compared, or the request is wrong.
     """
     begin = time.perf_counter()
-    import keras
-
+    keras = import_keras()
     way = check_method(method, keras.backend.backend())
     bundle = Predictor.of(run)
     require_networks(

@@ -26,6 +26,7 @@ from kikuchi.bundle.exemplars import EXEMPLARS, Exemplars, read_exemplars, write
 from kikuchi.bundle.networks import require_networks
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, Part
 from kikuchi.bundle.simulators import extended_record
+from kikuchi.bundle.strangers import without_gate
 from kikuchi.bundle.write import SPLITS, finish
 from kikuchi.incremental.comparison import Change, compared, read_changes, table_of_changes, write_table
 from kikuchi.incremental.rehearsal import FOLDS, Head, Rehearsed, head_outputs, rehearse
@@ -175,7 +176,8 @@ def extend(
         _extend_background(bundle, new, column, folder, seed)
         _extend_splits(bundle, classes, new.hashes, folder)
         facts = _facts(bundle, data, classes, new, judged, seed)
-        made = finish(folder, bundle.recipe, specs, rehearsed.familiarity, judged, facts, progress)
+        new_recipe = without_gate(bundle.recipe)
+        made = finish(folder, new_recipe, specs, rehearsed.familiarity, judged, facts, progress)
         changes = compared(bundle, made, _before(bundle, exemplars, before, new, column), judged)
         write_table(folder, changes)
     return Extension(Predictor.of(made), changes)
@@ -333,7 +335,7 @@ def _before(
     none = np.zeros(len(new.labels), int)
     return (
         HeldOut(
-            MemberOutputs.join([kept.outputs, before.outputs, outputs]),
+            MemberOutputs.join([kept.outputs, before.outputs, bundle.gated(outputs)]),
             np.concatenate([kept.labels, before.labels, none - 1]),
             np.concatenate([kept.material, before.material, none]),
             np.concatenate([kept.part, before.part, none]),
@@ -356,7 +358,7 @@ def _save(bundle: Bundle, spec: MemberSpec, head: Head, folder: Path) -> None:
 
 
 def _extend_background(bundle: Bundle, new: _New, column: np.ndarray, folder: Path, seed: int) -> None:
-    """Keep some patterns of the new classes beside those of the old ones, for `explain`."""
+    """Keep some patterns of the new classes, for `explain`."""
     old = read_background(bundle.path / BACKGROUND)
     added = choose_background(new.prepared, new.labels, PER_CLASS, seed)
     both = Background(

@@ -41,6 +41,7 @@ from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import Executor, train_all
 from kikuchi.workflows.claim import claim
+from kikuchi.workflows.fit_strangers import strangers_of
 
 if TYPE_CHECKING:
     import keras
@@ -145,6 +146,8 @@ def fit(
             _keep_background(members, trained_on, folder)
             progress.say(f"held-out patterns count as independent by {how}")
             held_out = _run_held_out(models, members, recipe, familiarity, data, split, part, group, progress)
+            runner = Runner([KerasEngine(model) for model in models], members, recipe, familiarity)
+            strangers = strangers_of(data, runner, progress)
             _keep_exemplars(models, members, trained_on, held_out, folder)
             atomic.write_json(folder / SPLITS, split.to_dict())
             write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
@@ -157,6 +160,7 @@ def fit(
                     held_out,
                     _facts(data, split) | units.facts(data, split) | _simulators(data, split, part, stream),
                     progress,
+                    strangers,
                 )
             )
 
@@ -352,4 +356,7 @@ def dataset_fingerprint(data: Dataset, split: Split) -> str:
     digest = hashlib.sha256()
     for value, label in zip(split.hashes, data.space_group, strict=True):
         digest.update(f"{value}:{label};".encode())
+    for stranger in data.strangers:
+        digest.update(f"stranger {stranger.space_group}:{stranger.scan.fingerprint()};".encode())
+        digest.update(stranger.indices.tobytes())
     return digest.hexdigest()

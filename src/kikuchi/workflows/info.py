@@ -59,6 +59,7 @@ def facts(path: str | Path, shape: tuple[int, int] | None = None, scan_name: str
 def _bundle_facts(folder: Path) -> dict[str, Any]:
     from kikuchi.bundle.bundle import Bundle
     from kikuchi.bundle.simulators import simulators_text
+    from kikuchi.bundle.strangers import gate_words
     from kikuchi.crystallography.extinction import diffraction, same_extinction
 
     bundle = Bundle.load(folder)
@@ -82,6 +83,7 @@ def _bundle_facts(folder: Path) -> dict[str, Any]:
         "promise": certificate.message,
         "independent_by": bundle.manifest.get("unit"),
         **({"independent_units": units} if (units := bundle.manifest.get("independent_units")) else {}),
+        **({"strangers": gate_words(bundle.manifest["strangers"])} if bundle.gate is not None else {}),
         **({"note": bundle.shared_grains} if bundle.shared_grains else {}),
         "created": bundle.manifest["created"],
         "seed": bundle.manifest["seed"],

@@ -162,7 +162,7 @@ def suggest_labels(
             )
     if store.missing():
         raise InputError("an unfinished map", path=Path(map_dir), remedy="run the same `ensemble map` again")
-    outputs = store.outputs()
+    outputs = bundle.gated(store.outputs())
     weights = member_weights(bundle.held_out, bundle.recipe)
     pooled = combine(outputs.logits, "mc-dropout", weights=weights, draws=outputs.draws)
     readable = outputs.quality > bundle.abstentions[bundle.rule].quality_threshold

@@ -104,7 +104,9 @@ def leave_one_out(
         groups = []
         for space_group in data.classes:
             progress.say(f"fitting without space group {space_group}")
-            others = Dataset([m for m in data.materials if m.space_group != space_group], data.path)
+            others = Dataset(
+                [m for m in data.materials if m.space_group != space_group], data.path, data.strangers
+            )
             bundle = fit(others, wanted, folder / f"without-{space_group}", seed=seed, progress=progress)
             own = Dataset([m for m in data.materials if m.space_group == space_group], data.path)
             groups.append({"space_group": space_group} | _judge(bundle, own, progress))
@@ -117,7 +119,9 @@ def leave_one_out(
 def _judge(bundle: Predictor, strangers: Dataset, progress: Progress) -> dict[str, Any]:
     known, unknown = own_test_patterns(bundle), dataset_patterns(bundle, strangers, progress)
     limit = bundle.abstentions[bundle.rule].quality_threshold
-    of_known, of_unknown = unfamiliar_scores(known.outputs, limit), unfamiliar_scores(unknown.outputs, limit)
+    of_known, of_unknown = (
+        unfamiliar_scores(one.outputs, limit, gated=bundle.gate is not None) for one in (known, unknown)
+    )
     scores = {name: np.concatenate([of_known[name], of_unknown[name]]) for name in of_known}
     is_unknown = np.repeat([False, True], [known.n, unknown.n])
     status = bundle.decide(unknown.outputs).status

@@ -188,7 +188,7 @@ def map_scan(
         # Another scan's map in the same folder would be replaced file by file: the store refuses it first.
         store, seconds = run_store(opened, bundle, folder / STORE, progress, engine=engine, executor=executor)
         outputs = store.outputs()
-        filled = with_filled_logits(outputs)
+        filled = bundle.gated(with_filled_logits(outputs))
         if judge.candidates is not None:
             filled = judge.candidates.narrow(filled)
         decision = without_skipped_votes(judge.decide(filled, rule=rule, abstention=abstention), outputs)
@@ -261,10 +261,14 @@ def check_out(folder: Path, scan: Scan, bundle: Bundle) -> None:
 def wanted_recipe(bundle: Bundle, **wishes: Any) -> Recipe:
     """Return the bundle's recipe with another risk, confidence, familiar share or promise where one is wished."""
     changed = {name: value for name, value in wishes.items() if value is not None}
+    # A familiar share asked for stands in place of the recipe's rate of false alarms.
+    rate = {"false_alarm": None} if "familiar" in changed else {}
     for name, value in changed.items():
         if name != "promise" and not 0 < value < 1:
             raise InputError(f"{name} {value} is out of range", remedy="between 0 and 1, e.g. 0.02")
-    return bundle.recipe.model_copy(update={"abstain": bundle.recipe.abstain.model_copy(update=changed)})
+    return bundle.recipe.model_copy(
+        update={"abstain": bundle.recipe.abstain.model_copy(update=changed | rate)}
+    )
 
 
 def wanted_decision(bundle: Bundle, rule: str, **wishes: Any) -> tuple[Calibration, AbstentionRule]:

@@ -257,3 +257,20 @@ def test_mixed_patterns_have_both_classes_as_candidates_and_no_answer():
     assert found.status[0] == Status.SOLVED
     with pytest.raises(InputError, match="second class of its own"):
         with_mixed(found, np.array([True, False, False, False]), found.winner)
+
+
+def test_new_groups_are_called_unfamiliar_at_the_rate_of_false_alarms():
+    rng = np.random.default_rng(5)
+    alarms = []
+    for seed in range(100):
+        p, y = sample(600, seed=seed)
+        # Patterns of a group are alike: six of each count as one.
+        strange = np.repeat(rng.normal(size=100), 6)
+        groups = np.repeat(np.arange(100), 6)
+        rule = fit_abstention(p, y, unfamiliarity=strange, false_alarm=0.1, groups=groups, seed=seed)
+        assert rule.familiar == pytest.approx(0.9)
+        alarms.append((rng.normal(size=1000) > rule.familiarity_threshold).mean())
+    assert np.mean(alarms) == pytest.approx(0.1, abs=0.03)
+    few = fit_abstention(*sample(600), unfamiliarity=np.arange(600.0), false_alarm=0.001)
+    # Of 200 patterns that plan none can be called unfamiliar at one in a thousand.
+    assert few.familiarity_threshold > 1e300

@@ -1,5 +1,7 @@
 """Every head draws from about the same posterior: No-U-Turn sampling is the reference, integration the judge."""
 
+import sys
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -88,3 +90,12 @@ def test_too_many_weights_for_nuts_and_unknown_methods_are_refused():
         draw_nuts(problem, np.zeros((3000, 2)), 1, np.random.default_rng(0))
     with pytest.raises(InputError, match="unknown head"):
         fit_heads("bayes", np.ones((2, 1)), [0, 1], 2)
+
+
+@pytest.mark.parametrize("method", ["variational", "nuts"])
+def test_without_tensorflow_probability_one_line_names_the_heads_that_need_none(coin, monkeypatch, method):
+    monkeypatch.setitem(sys.modules, "tensorflow_probability", None)
+    draw = {"variational": draw_variational, "nuts": draw_nuts}[method]
+    with pytest.raises(InputError, match='head = "laplace" or "swag"') as error:
+        draw(coin[0], coin[1], 10, np.random.default_rng(0))
+    assert "\n" not in str(error.value)

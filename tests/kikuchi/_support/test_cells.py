@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ensemble.errors import InputError, printable
+from kikuchi._support.bars import TerminalBars
 from kikuchi._support.cells import cell, cells, word
 from kikuchi._support.progress import Lines
 from kikuchi.evaluation.tables import write_csv
@@ -107,10 +108,10 @@ def test_the_command_says_nothing_raw(tmp_path):
     from types import SimpleNamespace
 
     import typer
-    from ensemble_cli.console import Bars, guarded, result
+    from ensemble_cli.console import guarded, result
     from rich.console import Console
 
-    bars = Bars()
+    bars = TerminalBars()
     shown = io.StringIO()
     bars._bars.live.console = bars._console = Console(file=shown, force_terminal=False)
     for text in [*ESCAPES, "[/red] [bold]x"]:
