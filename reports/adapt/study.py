@@ -107,6 +107,12 @@ REAL: tuple[tuple[str, str, tuple[str, ...], str | None], ...] = (
         ("Ni", "NbC", "Si"),
         "Ni",
     ),
+    (
+        "Inconel 718, 2500 patterns, the carbide named, 30 kV given",
+        "inconel_1",
+        ("Ni", "NbC", "Si"),
+        "Ni",
+    ),
 )
 
 
