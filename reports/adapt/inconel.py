@@ -43,10 +43,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--work", type=Path, required=True)
     work = parser.parse_args().work
-    page = Figure(figsize=(9.2, 3.4), layout="constrained")
+    there = [told for told in TOLD if (work / f"inconel_1-{'-'.join(told)}.maps" / "map.csv").is_file()]
+    page = Figure(figsize=(3.1 * len(there) + 3.0, 3.4), layout="constrained")
     results: dict[str, Any] = {"made_by": provenance()}
-    axes = page.subplots(1, 3)
-    for place, told in zip(axes, TOLD, strict=False):
+    axes = page.subplots(1, len(there) + 1)
+    for place, told in zip(axes, there, strict=False):
         table = pd.read_csv(work / f"inconel_1-{'-'.join(told)}.maps" / "map.csv")
         shape = (int(table["row"].max()) + 1, int(table["col"].max()) + 1)
         solved = (table["status"] == "solved").to_numpy()
@@ -73,10 +74,10 @@ def main() -> None:
             },
             "confidence_of_others": float(table["confidence"][np.isin(phase, told[1:])].median()),
         }
-    shown = axes[2].imshow(table["confidence"].to_numpy().reshape(shape), cmap="viridis", vmin=0.3, vmax=1)
-    axes[2].set_title("probability, second map", fontsize=10)
-    axes[2].set_axis_off()
-    page.colorbar(shown, ax=axes[2], shrink=0.8)
+    shown = axes[-1].imshow(table["confidence"].to_numpy().reshape(shape), cmap="viridis", vmin=0.3, vmax=1)
+    axes[-1].set_title("probability, the last of these", fontsize=10)
+    axes[-1].set_axis_off()
+    page.colorbar(shown, ax=axes[-1], shrink=0.8)
     handles = [axes[0].plot([], [], "s", color=c, label=n)[0] for n, c in COLOURS.items()]
     page.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
     page.savefig(Path(__file__).with_suffix(".png"), dpi=120)
