@@ -38,6 +38,7 @@ from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.order_parameter import with_order_parameter
 from kikuchi.postprocessing.overlaps import with_overlaps
 from kikuchi.postprocessing.scan_check import ScanCheck, check_scan, class_promise, held_promise
+from kikuchi.postprocessing.scan_mixture import with_scan_mixture
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, open_scan, recording_warnings, with_neighbours
@@ -67,6 +68,7 @@ def map_scan(
     decide: Decide = "points",
     shape: tuple[int, int] | None = None,
     scan_name: str | None = None,
+    at_scan_mixture: bool = False,
     labels: str | Path | None = None,
     report_patterns: float | None = None,
     client: "Client | None" = None,
@@ -116,6 +118,9 @@ def map_scan(
         ``"points"``, or ``"grains"``: what the points of a grain say together is then the map's decision, certified by
         grain. It needs `grains`. Pooling makes a systematic error firmer, so that nothing is promised unless the scan
         is like what was certified and the promise for each material is kept.
+    at_scan_mixture
+        Also say what every point would be at the scan's own mixture, in columns beside the decisions, see
+        `kikuchi.postprocessing.scan_mixture.with_scan_mixture`; off, and said, where that cannot be estimated.
     shape
         Rows and columns of the grid, where the scan's file does not say.
     scan_name
@@ -211,6 +216,8 @@ def map_scan(
             phase_map = with_order_parameter(phase_map, judge, labelled)
         except InputError as error:
             raise InputError(error.what, path=labels, remedy=error.remedy) from error
+        if at_scan_mixture:
+            phase_map = with_scan_mixture(phase_map, check)
         if not judge.phases:  # phases by name are finer than any level of symmetry
             phase_map = with_levels(phase_map, judge, rule, abstention)
         if grain_of is not None:
