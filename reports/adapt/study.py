@@ -25,7 +25,9 @@ from kikuchi.matching.storage import load_matcher
 from kikuchi.matching.telling_planes import telling_planes
 from kikuchi.scans import Scan, open_scan, scan_from_array
 from kikuchi.simulate import Detector, Microscope, load_master, load_structure, simulate_map
+from kikuchi.simulate.crystals.symmetry import is_centrosymmetric
 from kikuchi.simulate.detector.distribution import between, log_between
+from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.scenes.microstructure import Microstructure
 from kikuchi.simulate.scenes.simulation import build_microstructure
 from kikuchi.simulate.scenes.spec import MapTable
@@ -73,7 +75,8 @@ MAPS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-#: One pair per crystal system, of what EMsoft's database holds, and the two asked for by name.
+#: One pair per crystal system and the two asked for by name: structures, and the masters that patterns are made of.
+#: What EMsoft's database lacks is simulated by de-ebsd (`reports.simulation.other_masters`) into the work folder.
 PAIRS = (
     ("Ti", "Ti_alpha_titanium_sg194", "Fe", "Fe_alpha_iron_sg229"),
     ("Fe3C", "Fe3C_cementite_sg62", "Fe", "Fe_alpha_iron_sg229"),
@@ -81,8 +84,10 @@ PAIRS = (
     ("Sn", "Sn_beta_tin_white_sg141", "Ge", "Ge_germanium_sg227"),
     ("Mg", "Mg_magnesium_sg194", "Al", "Al_aluminum_sg225"),
     ("GaAs", "GaAs_gallium_arsenide_sg216", "Ge", "Ge_germanium_sg227"),
-    ("SrTiO3", "SrTiO3_tausonite_sg221", "Cu2O", "Cu2O_cuprite_sg224"),
     ("Mo", "Mo_molybdenum_sg229", "W", "W_tungsten_sg229"),
+    ("Ti", "Ti_alpha_titanium_sg194", "TiBeta", "de-ebsd"),
+    ("ZrO2Monoclinic", "de-ebsd", "ZrO2Tetragonal", "de-ebsd"),
+    ("Kyanite", "de-ebsd", "Quartz", "SiO2_alpha_quartz_low_sg152"),
 )
 
 REAL: tuple[tuple[str, str, tuple[str, ...], str | None], ...] = (
@@ -110,15 +115,28 @@ def master_file(shared: Path, name: str) -> Path:
     return shared / "masters" / f"{name}_{KV:.0f}kV.sht"
 
 
+def true_master(file: str, name: str, shared: Path, work: Path) -> MasterPattern:
+    """Load the master that patterns are made of."""
+    if file != "de-ebsd":
+        return load_master(master_file(shared, file), half_size=200)
+    structure = load_structure(named(name))
+    north = np.load(work / "other" / f"{name}.npy").astype(np.float32)
+    assert is_centrosymmetric(structure.space_group)
+    return replace(MasterPattern.of(structure, KV, north, kind="dynamical"), simulator="de-ebsd")
+
+
+def named(phase: str) -> str:
+    """Return what a command is told of a phase: a structure that ships, or the file of one that does not."""
+    file = HERE / "structures" / f"{phase}.toml"
+    return str(file) if file.is_file() else phase
+
+
 def recorded(name: str, entry: dict[str, Any], shared: Path, work: Path) -> Path:
     """Simulate a map from EMsoft's masters, once."""
     out = work / f"{name.replace(' ', '_')}.h5"
     if not out.is_file():
         names = list(entry["phases"])
-        masters = [
-            replace(load_master(master_file(shared, f), half_size=200), name=n)
-            for n, f in entry["phases"].items()
-        ]
+        masters = [replace(true_master(f, n, shared, work), name=n) for n, f in entry["phases"].items()]
         table = dict(entry["microstructure"])
         if "file" in table:
             table["file"] = shared / table["file"]
@@ -199,44 +217,6 @@ def map_part(shared: Path, work: Path) -> dict[str, Any]:
     return results
 
 
-def network_part(shared: Path, work: Path) -> dict[str, Any]:
-    """Adapt to both maps with two networks beside the matcher, and say whether they help."""
-    results = kept("networks")
-    for name, entry in MAPS.items():
-        if name in results or ONLY not in name:
-            continue
-        file = recorded(name, entry, shared, work)
-        names = list(entry["phases"])
-        cpu = time.process_time()
-        bundle = kikuchi.adapt(file, names, work / f"{file.stem}.networks", seed=SEED, members=2)
-        phase_map = kikuchi.map_scan(file, bundle, work / f"{file.stem}.networks.maps")
-        table, truth = pd.read_csv(work / f"{file.stem}.networks.maps" / "map.csv"), truth_of(file)
-        pure = (truth["phase"].isin(names) & (truth["status_truth"] == "known")).to_numpy()
-        true, grain = truth["phase"].to_numpy(), truth["grain"].to_numpy()
-        probabilities = phase_map.member_probabilities
-        given = {
-            "matcher alone": probabilities[0],
-            "networks alone": probabilities[1:].mean(axis=0),
-            "both": phase_map.decision.probabilities,
-        }
-        answered = (table["status"] == "solved").to_numpy() & pure
-        wrong = np.array(names)[phase_map.decision.winner] != true
-        results[name] = {
-            "rule": bundle.rule,
-            "error_away_from_boundaries": {
-                who: share((np.array(names)[p.argmax(axis=1)] != true)[pure], grain[pure])
-                for who, p in given.items()
-            },
-            "answered_away_from_boundaries": float(answered.sum() / pure.sum()),
-            "wrong_among_answered_away_from_boundaries": float(
-                (answered & wrong).sum() / max(1, answered.sum())
-            ),
-            "cpu_seconds_of_this_run": time.process_time() - cpu,
-        }
-        keep("networks", results)
-    return results
-
-
 def real_scan(which: str, shared: Path, work: Path) -> Path | Scan:
     """Return a real scan or its file."""
     if which == "nickel":
@@ -291,7 +271,7 @@ def real_part(shared: Path, work: Path) -> dict[str, Any]:
 
 
 def pair_part(shared: Path, work: Path) -> dict[str, Any]:
-    """Adapt to small maps of pairs of every crystal system but the two lowest, which the database does not hold."""
+    """Adapt to small maps of pairs of every crystal system."""
     results = kept("pairs")
     for one, one_file, other, other_file in PAIRS:
         if f"{one} / {other}" in results or ONLY not in f"{one} / {other}":
@@ -307,7 +287,7 @@ def pair_part(shared: Path, work: Path) -> dict[str, Any]:
         file = recorded(f"{one}-{other}", entry, shared, work)
         clock, cpu = time.perf_counter(), time.process_time()
         try:
-            bundle = kikuchi.adapt(file, [one, other], work / f"{one}-{other}.run", seed=SEED)
+            bundle = kikuchi.adapt(file, [named(one), named(other)], work / f"{one}-{other}.run", seed=SEED)
         except InputError as error:
             results[label] = {"refused": error.what, "cpu_seconds": time.process_time() - cpu}
             keep("pairs", results)
@@ -322,7 +302,7 @@ def pair_part(shared: Path, work: Path) -> dict[str, Any]:
         answered = (table["status"] == "solved").to_numpy()
         together = pd.DataFrame(said[pure]).groupby(truth["grain"].to_numpy()[pure]).sum()
         of_grain = pd.Series(true[pure]).groupby(truth["grain"].to_numpy()[pure]).first()
-        structures = [load_structure(name) for name in (one, other)]
+        structures = [load_structure(named(name)) for name in (one, other)]
         results[label] = {
             "space_groups": [structure.space_group for structure in structures],
             "points_away_from_boundaries": int(pure.sum()),
@@ -360,7 +340,6 @@ def keep(part: str, results: dict[str, Any]) -> None:
 
 PARTS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     "maps": map_part,
-    "networks": network_part,
     "real": real_part,
     "pairs": pair_part,
 }

@@ -1,6 +1,7 @@
 """Summary of a map in a few lines of text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,7 @@ def _lines(phase_map: MapData) -> Iterator[str]:
             continue  # nobody looked for two phases, or none were found
         yield f"  no solution, {name}: {count} ({count / n:.1%})"
     yield from _ambiguous(phase_map)
+    yield from _division(meta.get("order_parameter", {}))
     if phase_map.problems:
         index, why = next(iter(phase_map.problems.items()))
         yield f"  {len(phase_map.problems)} patterns could not be read, the first: {index}: {why}"
@@ -53,6 +55,18 @@ def _lines(phase_map: MapData) -> Iterator[str]:
         yield meta["promised_risk"]["message"]
     if phase_map.folder is not None:
         yield f"look at {phase_map.folder / 'report.html'}"
+
+
+def _division(found: Mapping[str, Any]) -> Iterator[str]:
+    """Say how two phases were divided that simulators disagree about."""
+    if not found.get("divided"):
+        return
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in found["shares"].items())
+    labels = ""
+    if "labelled" in found:
+        wrong = found["labelled_wrong_by_mixture" if found["by"] != "labels" else "labelled_wrong"]
+        labels = f" ({sum(found['labelled'])} points labelled, {wrong} of them on the other side)"
+    yield f"  divided by {found['by']}{labels}: {shares}; column by_order, nothing is promised of it"
 
 
 def _ambiguous(phase_map: MapData) -> Iterator[str]:

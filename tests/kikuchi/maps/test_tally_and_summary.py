@@ -75,3 +75,19 @@ def test_a_mostly_answered_map_lists_its_answers_alone(four_statuses):
 
 def test_points_without_pattern_are_counted(cropped):
     assert summarise(cropped)["points_without_pattern"] == 2
+
+
+def test_a_division_of_two_phases_says_how_it_was_made(four_statuses):
+    found = {
+        "divided": True,
+        "by": "labels",
+        "labelled": [6, 4],
+        "labelled_wrong": 1,
+        "shares": {"Ni": 0.7, "Ni3Al": 0.3},
+    }
+    text = summary_text(replace(four_statuses, meta={"order_parameter": found}))
+    assert "divided by labels (10 points labelled, 1 of them on the other side): Ni 70%, Ni3Al 30%" in text
+    plain = summary_text(
+        replace(four_statuses, meta={"order_parameter": {"divided": False, "by": "mixture"}})
+    )
+    assert "divided by" not in plain
