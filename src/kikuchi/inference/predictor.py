@@ -297,9 +297,9 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
     if shelf is None or HELD_OUT not in shelf.manifest["files"]:
         raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)
     stopping = _stopping(shelf, bundle, stop, rule)
-    # A gate was weighed with what all members say.
-    gate = None if engine in STUDENTS or stopping is not None else bundle.gate
-    held_out = gated_held_out(_held_out(shelf, stopping), gate)
+    # Gates were weighed with what all members say.
+    gates = (None, None) if engine in STUDENTS or stopping is not None else (bundle.gate, bundle.mixed)
+    held_out = gated_held_out(_held_out(shelf, stopping), *gates)
     calibration, abstention = fit_decision(
         held_out, rule, bundle.recipe, bundle.classes, names=bundle.class_names
     )
@@ -310,7 +310,8 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
         stopping=stopping,
         variant=f"+{kind}" + ("" if stop == "never" else f"+{stop}-{rule}"),
         own_held_out=held_out,
-        gate=gate,
+        gate=gates[0],
+        mixed=gates[1],
     )
 
 

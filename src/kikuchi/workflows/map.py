@@ -20,6 +20,7 @@ from kikuchi._support.progress import SILENT, Progress, noted
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
+from kikuchi.bundle.strangers import gate_words
 from kikuchi.html import write_map_report
 from kikuchi.html.opening import materials_of
 from kikuchi.inference.logits_store import STORE
@@ -118,13 +119,13 @@ def map_scan(
         ``"points"``, or ``"grains"``: what the points of a grain say together is then the map's decision, certified by
         grain. It needs `grains`. Pooling makes a systematic error firmer, so that nothing is promised unless the scan
         is like what was certified and the promise for each material is kept.
-    at_scan_mixture
-        Also say what every point would be at the scan's own mixture, in columns beside the decisions, see
-        `kikuchi.postprocessing.scan_mixture.with_scan_mixture`; off, and said, where that cannot be estimated.
     shape
         Rows and columns of the grid, where the scan's file does not say.
     scan_name
         Which scan of an HDF5 file that holds several; the first that has patterns where None.
+    at_scan_mixture
+        Also say what every point would be at the scan's own mixture, in columns beside the decisions, see
+        `kikuchi.postprocessing.scan_mixture.with_scan_mixture`; off, and said, where that cannot be estimated.
     labels
         A list of `ensemble label` with the phases of some points, for a bundle that was adapted to two phases: they say
         where to divide them by their order parameter, in the columns ``order_parameter`` and ``by_order``.
@@ -352,6 +353,7 @@ def _meta(
         },
         "rule": rule,
         **({} if bundle.candidates is None else {"among": bundle.candidates.to_dict()}),
+        **({} if bundle.gate is None else {"strangers": gate_words(bundle.manifest["strangers"])}),
         "engine": bundle.variant.removeprefix("+") or "as fitted",
         "calibration": calibration.to_dict(),
         "abstention": abstention.to_dict(),
