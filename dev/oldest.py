@@ -65,7 +65,9 @@ def main() -> int:
     if not stamp.is_file() or stamp.read_text(encoding="utf-8").split() != pins:
         install = ["-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", str(OVERLAY)]
         if code := subprocess.run([sys.executable, *install, *pins], check=False).returncode:
-            print("the oldest versions could not be installed from this package index: nothing was tried on them")
+            print(
+                "the oldest versions could not be installed from this package index: nothing was tried on them"
+            )
             # An index without old versions is no fault of the code; CI goes on, a person sees the exit code.
             return 0 if os.environ.get("CI_OLDEST") == "if-at-hand" else code
         stamp.write_text("\n".join(pins) + "\n", encoding="utf-8")
