@@ -20,6 +20,7 @@ from kikuchi._support.progress import SILENT, Progress, noted
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
+from kikuchi.bundle.strangers import gate_words
 from kikuchi.html import write_map_report
 from kikuchi.html.opening import materials_of
 from kikuchi.inference.logits_store import STORE
@@ -352,6 +353,7 @@ def _meta(
         },
         "rule": rule,
         **({} if bundle.candidates is None else {"among": bundle.candidates.to_dict()}),
+        **({} if bundle.gate is None else {"strangers": gate_words(bundle.manifest["strangers"])}),
         "engine": bundle.variant.removeprefix("+") or "as fitted",
         "calibration": calibration.to_dict(),
         "abstention": abstention.to_dict(),
