@@ -29,8 +29,8 @@ _CLOSED: dict[str, list[str]] = {
     "distributed.worker.http.routes": [],
 }
 
-#: Dask has its workers hand memory back after every array: the kernel then maps blocks of patterns anew each time, and a
-#: map takes a quarter more time (reports/reliability). And it samples what threads do, for pages that are not served.
+#: Dask has its workers hand memory back after every array: the kernel then maps blocks of patterns anew each time, and
+#: a map takes a quarter more time (reports/reliability). And it samples what threads do, for pages that are not served.
 _TRIMS = "MALLOC_TRIM_THRESHOLD_"
 _SAMPLES = "distributed.worker.profile.enabled"
 _LOOPBACK = "127.0.0.1"
