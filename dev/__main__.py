@@ -64,8 +64,8 @@ STEPS: dict[str, tuple[str, Callable[[], list[Command]]]] = {
     ),
 }  # fmt: skip
 
-#: What CI runs. Doctests are among the tests. `oldest` would run its tests a second time: it is for new pins.
-CHECK = ["lint", "types", "contracts", "docs", "all-tests"]
+#: What CI runs. Doctests are among the tests.
+CHECK = ["lint", "types", "contracts", "docs", "oldest", "all-tests"]
 
 
 def run(step: str, more: list[str]) -> int:

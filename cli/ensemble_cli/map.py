@@ -76,6 +76,13 @@ def map_scan(
             help="When a pattern needs no further member: exact goes with --rule vote; see accelerate.",
         ),
     ] = "never",
+    at_scan_mixture: Annotated[
+        bool,
+        typer.Option(
+            "--at-scan-mixture",
+            help="Also say what each point would be at the scan's own mixture, where that can be estimated.",
+        ),
+    ] = False,
     shape: Shape = None,
     report_patterns: Annotated[
         float | None,
@@ -127,6 +134,7 @@ def map_scan(
             grains=grains,
             decide=decide,
             labels=labels,
+            at_scan_mixture=at_scan_mixture,
             report_patterns=report_patterns,
             shape=read_shape(shape),
             scan_name=scan_name,

@@ -74,9 +74,8 @@ def main() -> None:
     rows = []
     for name, file, truth, questions in scans(args.shared):
         scan = open_scan(file)
-        outputs = run_store(scan, whole, args.work / name.split(",")[0] / file.stem, engine="keras")[
-            0
-        ].outputs()
+        store, _ = run_store(scan, whole, args.work / name.split(",")[0] / file.stem, engine="keras")
+        outputs = whole.gated(store.outputs())
         answers = [judged(whole, outputs, truth, whole.recipe.abstain.risk, None)]
         for named in questions:
             for risk in RISKS:

@@ -46,6 +46,23 @@ def test_the_study_of_the_gain_runs_on_few_patterns(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_study_of_calibrations_runs_on_few_patterns(monkeypatch, tmp_path):
+    methods = ("vector", "netcal-temperature", "netcal-enir")
+    run("reports.calibration.study", monkeypatch, tmp_path, "--patterns", "400", "--only", *methods)
+    found = json.loads((tmp_path / "study.json").read_text(encoding="utf-8"))
+    assert [row["method"] for row in found["methods"]] == list(methods)
+    assert max(row["from_netcals_ece"] for row in found["methods"]) < 1e-9
+
+
+def test_the_page_of_calibrations_shows_what_the_study_found():
+    from reports.calibration.study import table
+
+    folder = ROOT / "reports" / "calibration"
+    found = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+    assert table(found) in (folder / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("module", STUDIES)
 def test_every_study_says_how_it_is_run(module, monkeypatch, capsys):
     """Its imports resolve, and `--help` answers; a study without options is imported only."""

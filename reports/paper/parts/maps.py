@@ -88,7 +88,7 @@ def map_folder(bundle: Bundle, entry: Map, work: Path) -> Path:
 
 def as_labelled(bundle: Bundle, folder: Path, truth: dict[str, np.ndarray] | None, name: str) -> Labelled:
     """Return a map's points as labelled patterns; -1 where the truth is not known or no pattern can be read."""
-    outputs = LogitsStore.read(folder / STORE).outputs()
+    outputs = bundle.gated(LogitsStore.read(folder / STORE).outputs())
     n = outputs.logits.shape[1]
     labels = np.full(n, -1)
     if truth is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
-from ensemble.abstention import AbstentionRule, Decision, Familiarity, decide
+from ensemble.abstention import AbstentionRule, Decision, Familiarity, decide, with_mixed
 from ensemble.abstention.strangers import StrangerGate
 from ensemble.calibration import Calibration
 from ensemble.choices import Rule
@@ -19,6 +19,7 @@ from kikuchi._support.archive import read_archive
 from kikuchi._support.links import refuse_links
 from kikuchi.bundle.candidates import Candidates
 from kikuchi.bundle.decision import class_names, member_weights
+from kikuchi.bundle.mixed import MIXED, mixed_words
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, read_held_out
 from kikuchi.bundle.strangers import GATE, gate_words, gated, gated_held_out
 from kikuchi.crystallography.named_phase import NamedPhase
@@ -78,6 +79,8 @@ class Bundle:
     gate
         Where strangers were at hand: what turns distances to training features, and what members say, into
         unfamiliarity, see `gated`.
+    mixed
+        Where overlaps of two classes can be told: the gate that flags them, see `kikuchi.bundle.mixed`.
     candidates
         Where the user named classes, see `kikuchi.bundle.among`: the bundle then has these classes only.
     """
@@ -92,6 +95,7 @@ class Bundle:
     familiarity: Familiarity
     own_held_out: HeldOut | None = None
     gate: StrangerGate | None = None
+    mixed: StrangerGate | None = None
     candidates: Candidates | None = None
     _models: dict[str, "keras.Model"] = field(default_factory=dict, repr=False, compare=False)
 
@@ -142,9 +146,8 @@ class Bundle:
                 calibrations={r: Calibration.from_dict(d) for r, d in calibration.items()},
                 abstentions={r: AbstentionRule.from_dict(d) for r, d in abstention.items()},
                 familiarity=familiarity,
-                gate=StrangerGate.from_dict(atomic.read_json(folder / GATE, remedy=_DAMAGED))
-                if GATE in manifest["files"]
-                else None,
+                gate=_gate(folder, GATE, manifest),
+                mixed=_gate(folder, MIXED, manifest),
             )
             bundle._try_to_answer()
             return bundle
@@ -250,13 +253,20 @@ class Bundle:
         """
         rule = self.check_rule(rule)
         combined, probabilities = self.calibrated(outputs, rule)
-        return decide(
+        unfamiliarity, mixed = outputs.unfamiliarity, outputs.mixed
+        if mixed is not None:
+            unfamiliarity = np.where(mixed, 1.0, unfamiliarity)
+        decision = decide(
             combined,
             probabilities,
             abstention or self.abstentions[rule],
-            unfamiliarity=outputs.unfamiliarity,
+            unfamiliarity=unfamiliarity,
             quality=outputs.quality,
         )
+        if mixed is None or not mixed.any():
+            return decision
+        decision = replace(decision, unfamiliarity=np.where(mixed, np.nan, decision.unfamiliarity))
+        return with_mixed(decision, mixed, np.argsort(-probabilities, axis=1, kind="stable")[:, 1])
 
     def promised(self, abstention: AbstentionRule) -> AbstentionRule:
         """Return a rule as far as its promise holds, with what it does not cover in its message.
@@ -306,17 +316,24 @@ class Bundle:
                 f"rule: {self.rule}, calibration: {calibration.method}{gained}",
                 f"promise: {self.promised(self.abstentions[self.rule]).certificate.message}",
                 *([gate_words(self.manifest["strangers"])] if "strangers" in self.manifest else []),
+                *([mixed_words(self.manifest["mixed"])] if "mixed" in self.manifest else []),
             ]
         )
 
     @cached_property
     def held_out(self) -> HeldOut:
         """All outputs of the members for the held-out patterns, with the truth."""
-        return self.own_held_out or gated_held_out(read_held_out(self.path / HELD_OUT), self.gate)
+        return self.own_held_out or gated_held_out(read_held_out(self.path / HELD_OUT), self.gate, self.mixed)
 
     def gated(self, outputs: MemberOutputs) -> MemberOutputs:
         """Return members' outputs as they ran, or as a store has them, with the unfamiliarity that is decided by."""
-        return gated(outputs, self.gate)
+        return gated(outputs, self.gate, self.mixed)
+
+
+def _gate(folder: Path, name: str, manifest: dict[str, Any]) -> StrangerGate | None:
+    if name not in manifest["files"]:
+        return None
+    return StrangerGate.from_dict(atomic.read_json(folder / name, remedy=_DAMAGED))
 
 
 def _check_manifest(manifest: Any, folder: Path) -> None:

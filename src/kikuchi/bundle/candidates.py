@@ -52,6 +52,7 @@ class Candidates:
                 self.known_outside,
             ),
             quality=outputs.quality,
+            mixed=outputs.mixed,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -32,6 +32,9 @@ class MemberOutputs:
         (N,), signal against noise of the patterns themselves.
     poses
         (N, K, 4) unit quaternions, sample to crystal, for each class, where a matcher is among the members.
+    mixed
+        Whether two classes overlap in a pattern, (N,) bool, where a bundle's gate tells that; such patterns have no
+        unfamiliarity.
     """
 
     logits: np.ndarray
@@ -39,6 +42,7 @@ class MemberOutputs:
     unfamiliarity: np.ndarray
     quality: np.ndarray
     poses: np.ndarray | None = None
+    mixed: np.ndarray | None = None
 
     def select(self, chosen: np.ndarray) -> "MemberOutputs":
         """Return the outputs for the chosen patterns: a mask (N,), or indices."""
@@ -48,12 +52,14 @@ class MemberOutputs:
             self.unfamiliarity[chosen],
             self.quality[chosen],
             None if self.poses is None else self.poses[chosen],
+            None if self.mixed is None else self.mixed[chosen],
         )
 
     @classmethod
     def join(cls, parts: Sequence["MemberOutputs"]) -> "MemberOutputs":
         """Return the outputs of several batches one after another."""
         poses = [p.poses for p in parts if p.poses is not None]
+        mixed = [p.mixed for p in parts if p.mixed is not None]
         return cls(
             logits=np.concatenate([p.logits for p in parts], axis=1),
             draws=DropoutDraws(
@@ -64,6 +70,7 @@ class MemberOutputs:
             unfamiliarity=np.concatenate([p.unfamiliarity for p in parts]),
             quality=np.concatenate([p.quality for p in parts]),
             poses=np.concatenate(poses) if len(poses) == len(parts) else None,
+            mixed=np.concatenate(mixed) if len(mixed) == len(parts) else None,
         )
 
     @classmethod

@@ -11,6 +11,7 @@ from ensemble.errors import InputError
 from ensemble.metrics import auroc
 from kikuchi._support import atomic
 from kikuchi._support.archive import read_archive
+from kikuchi.bundle.mixed import mixed_features
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs
 from kikuchi.recipes.schema import Recipe
 
@@ -40,12 +41,15 @@ class Strangers:
         Whether a pattern judges the gate; the others weigh it, (S,), bool.
     names
         Of the materials.
+    logits
+        As the members gave them, (M, S, K), while a fit runs; they are not kept.
     """
 
     features: np.ndarray
     material: np.ndarray
     judges: np.ndarray
     names: tuple[str, ...]
+    logits: np.ndarray | None = None
 
     @classmethod
     def of(cls, outputs: MemberOutputs, material: np.ndarray, names: tuple[str, ...]) -> "Strangers":
@@ -58,20 +62,34 @@ class Strangers:
                 [np.arange(n) >= n // 2 for n in np.bincount(material, minlength=len(names))]
             )
         finite = np.isfinite(features).all(axis=1)
-        return cls(features[finite], material[finite], judges[finite], names)
+        return cls(
+            features[finite], material[finite], judges[finite], names, np.asarray(outputs.logits)[:, finite]
+        )
 
 
-def gated(outputs: MemberOutputs, gate: StrangerGate | None) -> MemberOutputs:
-    """Return outputs whose unfamiliarity is the gate's: about 1 for familiar patterns, and 2 at its own threshold."""
-    if gate is None:
-        return outputs
-    score = gate.score(gate_features(outputs.logits, outputs.unfamiliarity))
-    return replace(outputs, unfamiliarity=1.0 + score / _unit(gate))
+def gated(
+    outputs: MemberOutputs, gate: StrangerGate | None, mixed: StrangerGate | None = None
+) -> MemberOutputs:
+    """Return outputs whose unfamiliarity is the gate's: about 1 for familiar patterns, and 2 at its own threshold.
+
+    Patterns that the gate of overlaps flags are marked as mixed, and their unfamiliarity is NaN: they set no threshold
+    and test no promise.
+    """
+    unfamiliarity = np.asarray(outputs.unfamiliarity)
+    if gate is not None:
+        score = gate.score(gate_features(outputs.logits, unfamiliarity))
+        unfamiliarity = 1.0 + score / _unit(gate)
+    if mixed is None:
+        return replace(outputs, unfamiliarity=unfamiliarity)
+    flagged = mixed.flag(mixed_features(outputs.logits))
+    return replace(outputs, unfamiliarity=np.where(flagged, np.nan, unfamiliarity), mixed=flagged)
 
 
-def gated_held_out(held_out: HeldOut, gate: StrangerGate | None) -> HeldOut:
-    """Return held-out patterns whose unfamiliarity is the gate's."""
-    return held_out if gate is None else replace(held_out, outputs=gated(held_out.outputs, gate))
+def gated_held_out(
+    held_out: HeldOut, gate: StrangerGate | None, mixed: StrangerGate | None = None
+) -> HeldOut:
+    """Return held-out patterns as `gated` returns outputs."""
+    return replace(held_out, outputs=gated(held_out.outputs, gate, mixed))
 
 
 def fit_gate(held_out: HeldOut, strangers: Strangers, false_alarm: float, seed: int) -> StrangerGate:

@@ -22,6 +22,7 @@ from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.checks import CHECKS
 from kikuchi.bundle.decision import class_names, fit_decision, member_weights
 from kikuchi.bundle.exemplars import EXEMPLARS
+from kikuchi.bundle.mixed import MIXED, fit_mixed, mixed_words
 from kikuchi.bundle.outputs import HeldOut, write_held_out
 from kikuchi.bundle.strangers import (
     FALSE_ALARM,
@@ -48,6 +49,7 @@ def finish(
     facts: dict[str, Any],
     progress: Progress,
     strangers: Strangers | None = None,
+    overlaps: np.ndarray | None = None,
 ) -> Bundle:
     """Calibrate every rule, and write everything that is not in the folder yet, the manifest last.
 
@@ -69,13 +71,22 @@ def finish(
         Listener of the work.
     strangers
         What the members said of patterns that are none of the classes, where there are any.
+    overlaps
+        What they said of superpositions of two classes, logits (M, S, K), where the recipe asks for them.
     """
-    gate = None
+    gate, mixed = None, None
     if strangers is not None:
         recipe, gate = _gate(held_out, strangers, recipe, facts["seed"], progress)
+    if overlaps is not None:
+        foreign = None if strangers is None else strangers.logits
+        mixed, record = fit_mixed(
+            held_out, overlaps, foreign, recipe.abstain.false_alarm or FALSE_ALARM, facts["seed"]
+        )
+        facts = facts | {"mixed": record}
+        progress.say(mixed_words(record))
     decisions = _fit_decisions(
         progress,
-        gated_held_out(held_out, gate),
+        gated_held_out(held_out, gate, mixed),
         recipe,
         facts["classes"],
         class_names(facts["classes"], facts["materials"]),
@@ -102,6 +113,8 @@ def finish(
         asked = recipe.abstain.false_alarm or FALSE_ALARM
         limit = decisions[rule][1].familiarity_threshold
         facts = facts | {"strangers": gate_record(gate, limit, asked, held_out, strangers)}
+    if mixed is not None:
+        atomic.write_json(folder / MIXED, mixed.to_dict())
     manifest: dict[str, Any] = {
         "format_version": bundles.VERSION,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -120,6 +133,7 @@ def finish(
     # An extended bundle keeps exemplars of its old patterns, not the patterns themselves.
     written += [file for file in (folder / CHECKS,) if file.is_file()]
     written += [folder / name for name in (GATE, STRANGERS) if gate is not None]
+    written += [folder / MIXED for _ in range(mixed is not None)]
     for member in members:
         place = folder / "members" / member.name
         if member.kind == "matcher":

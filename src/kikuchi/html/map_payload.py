@@ -21,7 +21,7 @@ SCORES = {
     "expected_entropy": ("Expected entropy (aleatoric)", "nats, before calibration"),
     "mutual_information": ("Mutual information (epistemic)", "nats, before calibration"),
     "variation_ratio": ("Variation ratio", "share of members outvoted"),
-    "unfamiliarity": ("Unfamiliarity", "distance to training features"),
+    "unfamiliarity": ("Unfamiliarity", "about 1 for familiar patterns"),
     "quality": ("Pattern quality", "signal against noise"),
 }
 NO_CLASS = 255

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -34,6 +34,9 @@ from kikuchi.scans import (
     recording_warnings,
     scan_from_array,
 )
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 #: What `map --stop` takes.
 STOPS: tuple[str, ...] = get_args(Stop)
@@ -170,6 +173,18 @@ class Predictor(Bundle):
         """Labels of the columns of `predict_proba`, shape (K,): space groups, or phases by name."""
         return np.array([phase.name for phase in self.phases] if self.phases else self.classes)
 
+    def __sklearn_tags__(self) -> "Tags":
+        """Tell scikit-learn's scorers and displays, and who builds on them, that this is a fitted classifier."""
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(),
+            input_tags=InputTags(two_d_array=False, three_d_array=True),
+            requires_fit=False,
+        )
+
     def predict(
         self,
         patterns: Any,
@@ -297,9 +312,9 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
     if shelf is None or HELD_OUT not in shelf.manifest["files"]:
         raise InputError(f"no {kind} engine with its calibration here", path=bundle.path, remedy=_REMEDY)
     stopping = _stopping(shelf, bundle, stop, rule)
-    # A gate was weighed with what all members say.
-    gate = None if engine in STUDENTS or stopping is not None else bundle.gate
-    held_out = gated_held_out(_held_out(shelf, stopping), gate)
+    # Gates were weighed with what all members say.
+    gates = (None, None) if engine in STUDENTS or stopping is not None else (bundle.gate, bundle.mixed)
+    held_out = gated_held_out(_held_out(shelf, stopping), *gates)
     calibration, abstention = fit_decision(
         held_out, rule, bundle.recipe, bundle.classes, names=bundle.class_names
     )
@@ -310,7 +325,8 @@ def answering(bundle: Predictor, engine: str, stop: str, rule: str) -> Predictor
         stopping=stopping,
         variant=f"+{kind}" + ("" if stop == "never" else f"+{stop}-{rule}"),
         own_held_out=held_out,
-        gate=gate,
+        gate=gates[0],
+        mixed=gates[1],
     )
 
 

@@ -297,11 +297,11 @@ def _gauge(
     known: HeldOut,
     shift: LabelShift | None,
 ) -> Gauge | None:
-    points = _one_of_each(np.flatnonzero(decision.status != Status.UNREADABLE), blocks)
+    points = _one_of_each(np.flatnonzero(_read(decision)), blocks)
     if not len(points):
         return None
     theirs = bundle.decide(known.outputs, rule=rule)
-    read = theirs.status != Status.UNREADABLE
+    read = _read(theirs)
     own, new = output_features(known.outputs, theirs, read), output_features(outputs, decision, points)
     names = list(OUTPUT_FEATURES)
     looks = _looks(bundle, scan, points, known, read)
@@ -310,7 +310,7 @@ def _gauge(
             # Each held-out scan or crystal is one draw, and so is this one.
             first = _units(bundle.held_out.calibration, np.random.default_rng(1))
             before = bundle.decide(first.outputs, rule=rule)
-            base = output_features(first.outputs, before, before.status != Status.UNREADABLE)
+            base = output_features(first.outputs, before, _read(before))
             return rank_unit(base, own, np.median(new, axis=0), names, level=LEVEL)
         if looks is not None:
             own, new, names = np.hstack([own, looks[0]]), np.hstack([new, looks[1]]), [*names, *LOOKS]
@@ -323,6 +323,11 @@ def _gauge(
     except InputError:
         # Numbers that are not finite: nothing can be compared.
         return None
+
+
+def _read(decision: Decision) -> NDArray[np.bool_]:
+    """Points that show one crystal, shape (N,)."""
+    return np.asarray(~np.isin(decision.status, (Status.UNREADABLE, Status.MIXED)))
 
 
 def output_features(outputs: MemberOutputs, decision: Decision, chosen: NDArray[Any]) -> NDArray[np.float64]:

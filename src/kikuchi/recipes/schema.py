@@ -148,9 +148,6 @@ class StreamTable(_Table):
 class CombineTable(_Table):
     """Pooling of the members' outputs.
 
-    The rule ``auto`` is that of lowest held-out log-loss. Members weigh the same, or by the exponential of minus their
-    held-out ``log-loss``.
-
     Parameters
     ----------
     rule
@@ -192,6 +189,8 @@ class AbstainTable(_Table):
         Share of the candidate sets that hold the truth.
     familiar
         Share of the known patterns that pass as familiar.
+    overlaps
+        Whether points that show two classes are `mixed`, where superpositions of held-out patterns can be told.
     false_alarm
         In place of `familiar`: share of new known crystals that may be called unfamiliar; 0.05 with strangers at hand.
     groups
@@ -205,6 +204,7 @@ class AbstainTable(_Table):
     confidence: Share = 0.95
     coverage: Share = 0.95
     familiar: Share = 0.99
+    overlaps: bool = False
     false_alarm: Share | None = None
     groups: Literal["auto", "pattern", "block", "scan"] = "auto"
     promise: Literal["auto", "mixture", "material", "class"] = "auto"

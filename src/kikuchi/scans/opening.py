@@ -26,6 +26,24 @@ _BINARY_SUFFIXES = (*EDAX_BINARY_SUFFIXES, *OXFORD_BINARY_SUFFIXES)
 _SCAN_SUFFIXES = (*SIGNAL_SUFFIXES, *_BINARY_SUFFIXES, HYPERSPY_SUFFIX)
 _MAP_SUFFIXES = (".ang", ".ctf", ".cpr", ".crc", ".osc")
 
+#: Files of patterns that neither kikuchipy nor RosettaSciIO reads, nor does anything public describe them: what each
+#: is, and what its program writes instead.
+_CLOSED = {
+    ".bcf": (
+        "is a Bruker composite file: of these, open readers know spectra and images, not patterns",
+        "export the map from ESPRIT as HDF5 (.h5)",
+    ),
+    ".pat": (
+        "is a pattern file whose format is not public (Thermo Fisher's programs write such)",
+        "export the patterns as images (.tif, .png, .bmp) and give their folder, or as HDF5",
+    ),
+    ".oip": (
+        "is a project of AZtec, not a scan",
+        "export from AZtec as .h5oina with its patterns, or give the .ebsp of its stored patterns",
+    ),
+}
+_CLOSED[".oipx"] = _CLOSED[".oip"]
+
 
 def open_scan(source: Any, shape: tuple[int, int] | None = None, scan_name: str | None = None) -> Scan:
     """Open a scan without reading its patterns.
@@ -193,6 +211,9 @@ def _open(path: Path, shape: tuple[int, int] | None, scan_name: str | None = Non
         return open_oxford_binary(path, shape)
     if suffix in SIGNAL_SUFFIXES:
         return open_signal(path, shape, scan_name)
+    if suffix in _CLOSED:
+        what, remedy = _CLOSED[suffix]
+        raise InputError(what, path=path, remedy=remedy)
     if suffix in _MAP_SUFFIXES:
         raise InputError(
             "is a map without patterns", path=path, remedy="give the scan that holds the patterns of this map"
@@ -221,6 +242,9 @@ def _open_folder(folder: Path, shape: tuple[int, int] | None) -> Scan:
     if files:
         return open_images(files, folder, shape)
     scans = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in _SCAN_SUFFIXES)
+    closed = sorted(file for file in folder.iterdir() if file.suffix.lower() in _CLOSED)
+    if closed and not scans:
+        return _open(closed[0], shape)
     remedy = (
         f"name the file, as {folder / scans[0]}" if scans else "images end in " + " ".join(IMAGE_SUFFIXES)
     )

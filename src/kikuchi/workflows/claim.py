@@ -79,7 +79,8 @@ def _resolved(record: Any) -> Any:
     groups, stream, abstain = record.get("member"), record.get("stream"), record.get("abstain")
     if isinstance(abstain, dict):
         # A key that says nothing was not written by older versions.
-        record = record | {"abstain": {key: value for key, value in abstain.items() if value is not None}}
+        said = {key: value for key, value in abstain.items() if value is not None}
+        record = record | {"abstain": {"overlaps": False} | said}
     if isinstance(groups, list):
         record = record | {"member": [_absolute(group, "weights") for group in groups]}
     return record | {"stream": _absolute(stream, "masters", "strangers")} if stream else record

@@ -41,7 +41,7 @@ from kikuchi.scans.looks import pattern_looks
 from kikuchi.training.stream import MasterStream, recipe_stream
 from kikuchi.training.train_ensemble import Executor, train_all
 from kikuchi.workflows.claim import claim
-from kikuchi.workflows.fit_strangers import strangers_of
+from kikuchi.workflows.fit_strangers import overlaps_of, strangers_of
 
 if TYPE_CHECKING:
     import keras
@@ -148,6 +148,7 @@ def fit(
             held_out = _run_held_out(models, members, recipe, familiarity, data, split, part, group, progress)
             runner = Runner([KerasEngine(model) for model in models], members, recipe, familiarity)
             strangers = strangers_of(data, runner, progress)
+            overlaps = overlaps_of(data, part, runner, seed) if recipe.abstain.overlaps else None
             _keep_exemplars(models, members, trained_on, held_out, folder)
             atomic.write_json(folder / SPLITS, split.to_dict())
             write_checks(folder / CHECKS, data, split, held_out, recipe.preparation(members[0].size))
@@ -161,6 +162,7 @@ def fit(
                     _facts(data, split) | units.facts(data, split) | _simulators(data, split, part, stream),
                     progress,
                     strangers,
+                    overlaps,
                 )
             )
 

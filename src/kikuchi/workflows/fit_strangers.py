@@ -1,12 +1,15 @@
-"""Strangers of a dataset in `fit`: run once by the fitted members, and kept by what they say."""
+"""Strangers and overlaps in `fit`: run once by the fitted members, and kept by what they say."""
 
 import numpy as np
 
 from kikuchi._support.progress import Progress
-from kikuchi.bundle.outputs import MemberOutputs
+from kikuchi.bundle.outputs import MemberOutputs, Part
 from kikuchi.bundle.strangers import Strangers
 from kikuchi.inference import Runner
 from kikuchi.scans import Dataset, background_for
+
+#: Superpositions of two held-out patterns.
+OVERLAPS = 400
 
 #: Patterns of one stranger that are looked at, evenly over its scan.
 MOST_OF_ONE = 1000
@@ -45,3 +48,44 @@ def strangers_of(data: Dataset, runner: Runner, progress: Progress) -> Strangers
             step(1)
     names = tuple(stranger.name for stranger in data.strangers)
     return Strangers.of(MemberOutputs.join(outputs), np.concatenate(material), names)
+
+
+def overlaps_of(data: Dataset, part: np.ndarray, runner: Runner, seed: int) -> np.ndarray | None:
+    """Run every member on superpositions, half and half, of two patterns of different classes that calibrate.
+
+    Parameters
+    ----------
+    data
+        Whose patterns; two of detectors that differ are not superposed.
+    part
+        `Part` of each pattern, (N,); negative for those that were not held out.
+    runner
+        The members, ready to run.
+    seed
+        Of the pairs.
+
+    Returns
+    -------
+    numpy.ndarray
+        Logits (M, S, K); None where there is no such pair.
+    """
+    rng = np.random.default_rng([seed, 5])
+    held = np.flatnonzero(part == Part.CALIBRATION)
+    one, other = rng.choice(held, (2, 4 * OVERLAPS))
+    shape = np.array([hash(material.scan.signal_shape) for material in data.materials])[data.material]
+    fits = (data.space_group[one] != data.space_group[other]) & (shape[one] == shape[other])
+    one, other = one[fits][:OVERLAPS], other[fits][:OVERLAPS]
+    preparation = runner.recipe.preparation(runner.specs[0].size)
+    backgrounds = [background_for(material.scan, preparation) for material in data.materials]
+    found = []
+    pairs = np.stack([data.material[one], data.material[other]], axis=1)
+    for a, b in np.unique(pairs, axis=0):
+        here = (pairs == (a, b)).all(axis=1)
+        patterns = [
+            data.materials[m].scan.read(data.index[which[here]]).astype(np.float64)
+            for m, which in ((a, one), (b, other))
+        ]
+        known = [background for background in (backgrounds[a], backgrounds[b]) if background is not None]
+        background = np.mean(known, axis=0) if len(known) == 2 else None
+        found.append(runner.outputs(0.5 * (patterns[0] + patterns[1]), background).logits)
+    return np.concatenate(found, axis=1) if found else None

@@ -58,6 +58,7 @@ def facts(path: str | Path, shape: tuple[int, int] | None = None, scan_name: str
 
 def _bundle_facts(folder: Path) -> dict[str, Any]:
     from kikuchi.bundle.bundle import Bundle
+    from kikuchi.bundle.mixed import mixed_words
     from kikuchi.bundle.simulators import simulators_text
     from kikuchi.bundle.strangers import gate_words
     from kikuchi.crystallography.extinction import diffraction, same_extinction
@@ -84,6 +85,7 @@ def _bundle_facts(folder: Path) -> dict[str, Any]:
         "independent_by": bundle.manifest.get("unit"),
         **({"independent_units": units} if (units := bundle.manifest.get("independent_units")) else {}),
         **({"strangers": gate_words(bundle.manifest["strangers"])} if bundle.gate is not None else {}),
+        **({"mixed": mixed_words(bundle.manifest["mixed"])} if "mixed" in bundle.manifest else {}),
         **({"note": bundle.shared_grains} if bundle.shared_grains else {}),
         "created": bundle.manifest["created"],
         "seed": bundle.manifest["seed"],

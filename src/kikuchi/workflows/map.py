@@ -20,6 +20,7 @@ from kikuchi._support.progress import SILENT, Progress, noted
 from kikuchi._support.versions import versions
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
+from kikuchi.bundle.strangers import gate_words
 from kikuchi.html import write_map_report
 from kikuchi.html.opening import materials_of
 from kikuchi.inference.logits_store import STORE
@@ -38,6 +39,7 @@ from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.order_parameter import with_order_parameter
 from kikuchi.postprocessing.overlaps import with_overlaps
 from kikuchi.postprocessing.scan_check import ScanCheck, check_scan, class_promise, held_promise
+from kikuchi.postprocessing.scan_mixture import with_scan_mixture
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, open_scan, recording_warnings, with_neighbours
@@ -67,6 +69,7 @@ def map_scan(
     decide: Decide = "points",
     shape: tuple[int, int] | None = None,
     scan_name: str | None = None,
+    at_scan_mixture: bool = False,
     labels: str | Path | None = None,
     report_patterns: float | None = None,
     client: "Client | None" = None,
@@ -120,6 +123,9 @@ def map_scan(
         Rows and columns of the grid, where the scan's file does not say.
     scan_name
         Which scan of an HDF5 file that holds several; the first that has patterns where None.
+    at_scan_mixture
+        Also say what every point would be at the scan's own mixture, in columns beside the decisions, see
+        `kikuchi.postprocessing.scan_mixture.with_scan_mixture`; off, and said, where that cannot be estimated.
     labels
         A list of `ensemble label` with the phases of some points, for a bundle that was adapted to two phases: they say
         where to divide them by their order parameter, in the columns ``order_parameter`` and ``by_order``.
@@ -211,6 +217,8 @@ def map_scan(
             phase_map = with_order_parameter(phase_map, judge, labelled)
         except InputError as error:
             raise InputError(error.what, path=labels, remedy=error.remedy) from error
+        if at_scan_mixture:
+            phase_map = with_scan_mixture(phase_map, check)
         if not judge.phases:  # phases by name are finer than any level of symmetry
             phase_map = with_levels(phase_map, judge, rule, abstention)
         if grain_of is not None:
@@ -345,6 +353,7 @@ def _meta(
         },
         "rule": rule,
         **({} if bundle.candidates is None else {"among": bundle.candidates.to_dict()}),
+        **({} if bundle.gate is None else {"strangers": gate_words(bundle.manifest["strangers"])}),
         "engine": bundle.variant.removeprefix("+") or "as fitted",
         "calibration": calibration.to_dict(),
         "abstention": abstention.to_dict(),

@@ -3,13 +3,18 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import kikuchi
+from ensemble.calibration import Calibration
+from kikuchi.bundle.decision import fit_decision
 from kikuchi.evaluation.netcal_scores import BINS, TOLERANCE, netcal_diagram, netcal_scores
+from kikuchi.recipes.schema import CalibrateTable
+from tests.kikuchi.evaluation.conftest import RECIPE, synthetic_held_out, write_bundle
 
 SCORES = ("ece", "maximum_calibration_error")
 
@@ -59,6 +64,19 @@ def test_two_classes_are_judged_by_the_class_put_first():
     labels = np.array([0, 0, 0, 1, 1, 1, 1, 1, 0, 0])
     found = netcal_scores(np.array(p), labels)
     assert found["ece"] == pytest.approx(0.2) and found["maximum_calibration_error"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("method", ["netcal-temperature", "netcal-isotonic"])
+def test_a_recipe_that_names_netcal_gives_a_bundle_that_opens_and_decides(method, tmp_path):
+    recipe = RECIPE.model_copy(update={"calibrate": CalibrateTable(method=method)})
+    held_out = synthetic_held_out()
+    fitted = write_bundle(tmp_path / "run", held_out)
+    calibration, _ = fit_decision(held_out, "average", recipe)
+    assert calibration.method == method
+    read = Calibration.from_dict(json.loads(json.dumps(calibration.to_dict(), allow_nan=False)))
+    bundle = replace(fitted, calibrations=fitted.calibrations | {"average": read})
+    answered = bundle.decide(held_out.outputs)
+    assert np.isfinite(answered.confidence).any()
 
 
 def test_without_being_asked_nothing_of_netcal_is_loaded(judged):

@@ -54,8 +54,8 @@ def test_scale_bar_has_a_round_length_where_the_step_is_known(picture, four_stat
 
 def test_legend_counts_points_and_shares(four_statuses):
     texts = [t.get_text() for t in phase_picture(four_statuses).legends[0].get_texts()]
-    assert "225 Fm-3m\u20021 (16.7 %)" in texts
-    assert "ambiguous\u20021 (16.7 %)" in texts
+    assert "225 Fm-3m\xa0 1 (16.7 %)" in texts
+    assert "ambiguous\xa0 1 (16.7 %)" in texts
 
 
 def test_solved_points_have_the_colour_of_their_group_and_reasons_their_tone(four_statuses):
@@ -147,7 +147,7 @@ def test_a_map_of_which_little_is_answered_opens_on_first_choices_beside_the_ans
         "first choice, faded by confidence",
         "answered: 2 of 6 points",
     ]
-    labels = [t.get_text().split("\u2002")[0] for t in figure.legends[0].get_texts()]
+    labels = [t.get_text().split("\xa0 ")[0] for t in figure.legends[0].get_texts()]
     assert "solved" not in labels and "ambiguous" in labels
 
 
@@ -163,7 +163,7 @@ def test_pictures_are_the_same_whatever_style_a_session_has(one_row, tmp_path):
 
 
 def test_legends_list_what_occurs(one_row):
-    labels = [t.get_text().split("\u2002")[0] for t in status_picture(one_row).legends[0].get_texts()]
+    labels = [t.get_text().split("\xa0 ")[0] for t in status_picture(one_row).legends[0].get_texts()]
     assert labels == ["solved"]
 
 

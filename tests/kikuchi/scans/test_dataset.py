@@ -27,6 +27,16 @@ def test_scan_is_found_beside_the_file(nickel_file, nickel):
     np.testing.assert_array_equal(patterns, nickel)
 
 
+def test_strangers_are_opened_and_are_no_part_of_the_patterns(nickel_file):
+    (nickel_file.parent / "other.h5").write_bytes(nickel_file.read_bytes())
+    stranger = '[[stranger]]\nname = "TiN"\nspace_group = 216\nscan = "other.h5"\n'
+    dataset = load_dataset(_write(nickel_file.parent, ENTRY + stranger))
+    assert dataset.n == 9 and dataset.classes == (225,)
+    assert [(s.name, s.space_group, len(s.indices)) for s in dataset.strangers] == [("TiN", 216, 9)]
+    with pytest.raises(InputError, match="a stranger of space group 225, which is a class"):
+        load_dataset(_write(nickel_file.parent, ENTRY + stranger.replace("216", "225")))
+
+
 def test_phase_takes_its_points_only(nickel):
     names = np.array(["a", "b", "", "b", "a", "b", "", "a", "b"], dtype=object)
     scan = scan_from_array(nickel, phase_names=names)

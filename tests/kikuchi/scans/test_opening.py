@@ -72,6 +72,47 @@ def test_real_map_of_steel_has_no_patterns(shared):
     _refused(shared / "real/duplex_steel_map/sdss_ferrite_austenite.ang", "map without patterns")
 
 
+@pytest.mark.parametrize(
+    ("suffix", "remedy"),
+    [
+        (".bcf", r"ESPRIT as HDF5"),
+        (".PAT", r"as images \(\.tif"),
+        (".oip", r"\.h5oina"),
+        (".oipx", r"\.ebsp"),
+    ],
+)
+def test_files_that_no_open_library_reads_name_what_their_program_writes_instead(suffix, remedy, tmp_path):
+    path = tmp_path / f"scan{suffix}"
+    path.write_bytes(b"AAMVHFSS")
+    _refused(path, remedy)
+    # A folder that holds nothing else is refused for the same reason, not for want of images.
+    _refused(tmp_path, remedy)
+
+
+def test_every_format_of_patterns_that_kikuchipy_reads_is_known(tmp_path):
+    from kikuchipy.io._io import PLUGINS
+
+    no_scans = {"nordif_calibration_patterns", "ebsdsim_master_pattern"}
+    theirs = {e for plugin in PLUGINS if plugin["name"] not in no_scans for e in plugin["file_extensions"]}
+    assert len(theirs) > 8
+    for suffix in theirs:
+        path = tmp_path / f"scan.{suffix}"
+        path.write_bytes(b"no" * 500)
+        with pytest.raises(InputError) as caught:
+            open_scan(path)
+        assert "is not known" not in str(caught.value)
+
+
+def test_what_is_refused_as_unreadable_rosettasciio_does_not_read_either():
+    from rsciio import IO_PLUGINS
+
+    readers = {e.lower(): plugin["name"] for plugin in IO_PLUGINS for e in plugin["file_extensions"]}
+    assert not {"pat", "oip", "oipx"} & set(readers)
+    # Its reader of .bcf knows spectra and images; of diffraction patterns its own description says nothing.
+    (bruker,) = [plugin for plugin in IO_PLUGINS if plugin["name"] == readers["bcf"]]
+    assert "EDS spectra" in bruker["description"] and "EBSD" not in bruker["description"]
+
+
 def test_unknown_suffix_names_the_known_ones(tmp_path):
     path = tmp_path / "scan.docx"
     path.touch()

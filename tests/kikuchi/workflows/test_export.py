@@ -120,6 +120,21 @@ def test_a_background_is_taken_off_as_prepare_takes_it_off(shipped, tmp_path):
     assert np.abs(found - without).max() > 1e-3
 
 
+def test_recorded_nickel_is_answered_as_from_kikuchipys_signal(shipped, tmp_path):
+    import kikuchipy as kp
+
+    signal = kp.data.nickel_ebsd_small()
+    wanted = shipped.predict_proba(signal)
+    fed = {
+        "patterns": signal.data.reshape(-1, 60, 60).astype(np.float32),
+        "background": signal.static_background.astype(np.float32),
+    }
+    session = onnxruntime.InferenceSession(kikuchi.export(shipped, tmp_path / "e.onnx", background=True).path)
+    found = session.run(None, fed)[0]
+    assert np.isfinite(wanted).all()
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
+
+
 def test_patterns_prepared_elsewhere_are_taken_as_they_are(shipped, tmp_path):
     exported = kikuchi.export(shipped, tmp_path / "e.onnx", prepared=True)
     patterns = textured(6, (80, 80))

@@ -33,7 +33,7 @@ async function showPoint(map, state, index) {
     const rows = map.further.flatMap((column) => [
       element("dt", {}, term(column.title, map)), element("dd", { "data-column": column.id }, column.textAt(index)),
     ]);
-    parts.push(element("h3", {}, "Levels and grains"), element("dl", {}, ...rows));
+    parts.push(element("h3", {}, "Beside the decision"), element("dl", {}, ...rows));
   }
   const explanation = map.explanations[index];
   if (explanation) {
