@@ -20,7 +20,7 @@ from kikuchi.scans import open_scan
 from kikuchi.simulate import load_master, simulate_map
 from kikuchi.simulate.scenes.microstructure import voronoi_grains
 from reports._provenance import provenance
-from reports.adapt.baselines import dictionary_alone, divided_by_labels, share
+from reports.adapt.baselines import dictionary_alone, divided_by_labels, judged_overlaps, share
 from reports.adapt.study import DETECTOR, MICROSCOPE, master_file
 
 SEED = 3
@@ -94,6 +94,7 @@ def judged(stem: str, shared: Path, work: Path) -> dict[str, Any]:
         "misorientation_deg": {"median": np.rad2deg(np.median(off.angle)), "largest": np.rad2deg(off.angle.max())},
         "true_pattern_centre": [float(truth[c].median()) for c in ("pcx", "pcy", "pcz")],
         "adapted": bundle.manifest["adapted"],
+        "overlaps": judged_overlaps(table, truth),
         "order_parameter": order,
         "promise": bundle.promised(bundle.abstentions[bundle.rule]).certificate.message,
     }  # fmt: skip

@@ -85,6 +85,11 @@ def _margins(engine: Any, margin: np.ndarray, patterns: np.ndarray) -> np.ndarra
     return np.asarray(engine.predict(patterns)[0] @ margin)
 
 
+def _ranks(one: np.ndarray, other: np.ndarray, seen: np.ndarray) -> float:
+    """Return Spearman's rank correlation where something is seen."""
+    return float(spearmanr(one[seen], other[seen]).statistic)
+
+
 def timed(explain: Callable[..., Any], *given: Any) -> tuple[Any, float]:
     """Return what a function gives, and its processor seconds."""
     begin = time.process_time()
@@ -140,7 +145,10 @@ def measure(masters: Path, seed: int, pairs: int = PAIRS) -> dict[str, Any]:
             )
             reference_s.append(cpu)
             reference = rows.mean(axis=0)
-            alone.append(float(spearmanr(rows[::2].mean(axis=0), rows[1::2].mean(axis=0)).statistic))
+            # Pixels beyond the screen are the same in every pattern: no way says anything of them.
+            seen = (background != pattern).any(axis=0)
+            squares_seen = squares_of(seen.astype(float)) > 0
+            alone.append(_ranks(rows[::2].mean(axis=0), rows[1::2].mean(axis=0), squares_seen))
             found = {}
             for way, explain in ways.items():
                 (one,), cpu = timed(explain, pattern, margin)
@@ -148,11 +156,9 @@ def measure(masters: Path, seed: int, pairs: int = PAIRS) -> dict[str, Any]:
                 kept[way]["later" if turn else "first"].append(cpu)
                 kept[way]["error"].append(one.error)
                 kept[way]["missed"].append(one.missed)
-                squares = spearmanr(squares_of(one.values), reference).statistic
-                kept[way]["squares"].append(float(squares))
+                kept[way]["squares"].append(_ranks(squares_of(one.values), reference, squares_seen))
             for way, one in found.items():
-                pixels = spearmanr(one.values.ravel(), found["shap-deep"].values.ravel()).statistic
-                kept[way]["pixels"].append(float(pixels))
+                kept[way]["pixels"].append(_ranks(one.values, found["shap-deep"].values, seen))
             agreed = {way: round(of["squares"][-1], 2) for way, of in kept.items()}
             print(f"member {number}, pattern {turn}", agreed, flush=True)
     return {
@@ -174,7 +180,7 @@ def measure(masters: Path, seed: int, pairs: int = PAIRS) -> dict[str, Any]:
             for way, of in kept.items()
         },
         "permutations": {
-            "squares": (patterns.shape[1] // SQUARE) ** 2,
+            "squares": int(squares_seen.sum()),
             "permutations": 2 * pairs,
             "cpu_s": spread(reference_s),
             "rank_correlation_of_its_halves": spread(alone),

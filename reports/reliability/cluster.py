@@ -80,7 +80,9 @@ def mapped(
     return {
         "seconds": round(time.perf_counter() - begin, 2),
         "client_cpu_seconds": round(time.process_time() - cpu, 2),
-        "bytes": {p.name: p.read_bytes() for p in sorted(out.iterdir())},
+        "bytes": {
+            p.relative_to(out).as_posix(): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()
+        },
     }
 
 
@@ -161,32 +163,66 @@ def told(got: dict) -> dict:
 
 
 def scaling(work: Path, bundle: Path, patterns: int, seed: int, repeats: int) -> dict:
-    """Measure the seconds of a map in this process, with one worker and with two; each of one thread, in turns."""
+    """Measure a map in this process, with one worker and with two; each of one thread, in turns.
+
+    And with one worker as Dask starts it by itself, whose allocator hands memory back after every array.
+    """
     load = os.getloadavg()[1]  # of the five minutes before
     scan = write_stripes(work / "scaling.h5", patterns, horizontal=True, seed=seed)
-    seconds: dict[str, list[float]] = {"alone": [], "1 workers": [], "2 workers": []}
+    trimming = "1 worker that trims"
+    seconds: dict[str, list[float]] = {"alone": [], "1 workers": [], "2 workers": [], trimming: []}
+    cpu: dict[str, list[float]] = {way: [] for way in seconds}
     with ExitStack() as stack:
         clients = {f"{n} workers": stack.enter_context(connected(workers=n)) for n in (1, 2)}
+        with changed("MALLOC_TRIM_THRESHOLD_", "65536"):
+            clients[trimming] = stack.enter_context(connected(workers=1))
         for client in clients.values():
             assert client is not None
             client.run(lambda: os.environ.update({SHARE: "1"}))
         ways = {"alone": None} | clients
         for turn in range(-1, repeats):  # the first is for imports and what workers are sent once
             for way, client in ways.items():
+                before = of_workers(client)
                 got = mapped(scan, bundle, work / f"scaling-{way}-{turn}", client, chunk=LARGE_CHUNK)
                 shutil.rmtree(work / f"scaling-{way}-{turn}")
                 if turn >= 0:
                     seconds[way].append(got["seconds"])
-                    print(way, got["seconds"], flush=True)
+                    cpu[way].append(round(got["client_cpu_seconds"] + of_workers(client) - before, 2))
+                    print(way, got["seconds"], cpu[way][-1], flush=True)
     middle = {way: float(np.median(values)) for way, values in seconds.items()}
+    work_done = {way: float(np.median(values)) for way, values in cpu.items()}
     return {
         "patterns": patterns,
         "chunk": LARGE_CHUNK,
         "seconds": seconds,
+        "processor_seconds": cpu,
         "overhead_of_one_worker": round(middle["1 workers"] / middle["alone"] - 1, 3),
+        "overhead_of_one_worker_in_processor_seconds": round(
+            work_done["1 workers"] / work_done["alone"] - 1, 3
+        ),
+        "the_same_of_one_that_trims": round(work_done[trimming] / work_done["alone"] - 1, 3),
         "speed_of_two_workers_over_one": round(middle["1 workers"] / middle["2 workers"], 3),
         "load_before": load,
     }
+
+
+def of_workers(client) -> float:
+    """Return the processor seconds that all workers have used; 0 where there are none."""
+    return 0.0 if client is None else sum(client.run(time.process_time).values())
+
+
+@contextmanager
+def changed(name: str, value: str):
+    """Set an environment variable for as long as the block lasts."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def main() -> None:

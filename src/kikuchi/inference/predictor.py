@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -34,6 +34,9 @@ from kikuchi.scans import (
     recording_warnings,
     scan_from_array,
 )
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 #: What `map --stop` takes.
 STOPS: tuple[str, ...] = get_args(Stop)
@@ -169,6 +172,18 @@ class Predictor(Bundle):
     def classes_(self) -> np.ndarray:
         """Labels of the columns of `predict_proba`, shape (K,): space groups, or phases by name."""
         return np.array([phase.name for phase in self.phases] if self.phases else self.classes)
+
+    def __sklearn_tags__(self) -> "Tags":
+        """Tell scikit-learn's scorers and displays, and who builds on them, that this is a fitted classifier."""
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(),
+            input_tags=InputTags(two_d_array=False, three_d_array=True),
+            requires_fit=False,
+        )
 
     def predict(
         self,

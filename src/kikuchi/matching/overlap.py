@@ -10,6 +10,13 @@ from kikuchi.matching.spectrum import Spectrum, unit
 
 _BATCH = 128
 
+#: Simulations that correlate by more than this show one crystal: what the first leaves of it is then what simulation
+#: and recording differ by, as the carbide NbC explains it of nickel in one orientation on half of a real map.
+ALIKE = 0.5
+
+#: Shares below this are not asked whether the second crystal is of the first phase too.
+_WORTH = 0.1
+
 
 @dataclass(frozen=True)
 class SecondCrystal:
@@ -18,11 +25,13 @@ class SecondCrystal:
     Attributes
     ----------
     phase
-        Index of another phase than the first, shape (n,).
+        Index of another phase than the first, or of the first where a crystal of it explains the rest better than
+        those of others, shape (n,).
     rotations
         Unit quaternions, sample to crystal, shape (n, 4).
     share
-        Of the second crystal in the diffracted signal of both, 0 to 1, shape (n,).
+        Of the second crystal in the diffracted signal of both, 0 to 1, shape (n,); 0 where all that were found look
+        like the first.
     """
 
     phase: np.ndarray
@@ -77,17 +86,28 @@ def _second(
         few, _models(matcher.phases, coarse, first, rotations, place)
     )  # fmt: skip
     best = np.full(n, -1.0)
-    phase, turns = np.zeros(n, np.intp), np.tile([1.0, 0, 0, 0], (n, 1))
-    for k, own in enumerate(matcher.phases):
-        here = np.flatnonzero(first != k)
-        if len(here):
-            found, scores = own.match_features(rest_few[here], rest[here], place[here])
-            better = scores > best[here]
-            gained = here[better]
-            best[gained], phase[gained], turns[gained] = scores[better], k, found[better]
-    other = _models(matcher.phases, spectrum, phase, turns, place)
-    amplitudes = _amplitudes(full, known, other)
-    return phase, turns, amplitudes[:, 1] / np.maximum(amplitudes.sum(axis=1), 1e-12)
+    # Where nothing is found that is unlike the first crystal, another phase has no share.
+    phase, turns = np.where(first == 0, 1, 0), np.tile([1.0, 0, 0, 0], (n, 1))
+    share = np.zeros(n)
+
+    def look(k: int, here: np.ndarray) -> None:
+        """Put phase k where it explains the rest best and does not look like the first crystal."""
+        found, scores = matcher.phases[k].match_features(rest_few[here], rest[here], place[here])
+        model = matcher.phases[k].models(found, place[here], spectrum)
+        alike = np.einsum("nd,nd->n", unit(model), unit(known[here])) > ALIKE
+        better = (scores > best[here]) & ~alike
+        gained = here[better]
+        best[gained], phase[gained], turns[gained] = scores[better], k, found[better]
+        amplitudes = _amplitudes(full[gained], known[gained], model[better])
+        share[gained] = amplitudes[:, 1] / np.maximum(amplitudes.sum(axis=1), 1e-12)
+
+    for k in range(len(matcher.phases)):
+        if len(here := np.flatnonzero(first != k)):
+            look(k, here)
+    for k in range(len(matcher.phases)):
+        if len(here := np.flatnonzero((first == k) & (share >= _WORTH))):
+            look(k, here)
+    return phase, turns, share
 
 
 def _models(

@@ -50,7 +50,8 @@ def with_overlaps(phase_map: PhaseMap, bundle: Bundle, scan: Scan, progress: Pro
     if len(wanted):
         found = _found(phase_map, bundle, scan, wanted, progress)
         share[wanted] = found.share
-        mixed = found.share >= least
+        # A second grain of one phase is no second phase.
+        mixed = (found.share >= least) & (found.phase != phase_map.decision.winner[wanted])
         second[wanted[mixed]] = names[found.phase[mixed]]
         both = np.zeros(phase_map.n, bool)
         both[wanted] = mixed & (found.share >= MIXED_FROM)

@@ -299,7 +299,9 @@ def _overlap(
     first = found.scores[some].argmax(axis=1)
     second = second_crystal(seen.matcher, flat[some], place[some], first, found.rotations[some, first])
     return {
-        "least_share": max(_LEAST_SHARE, float(np.quantile(second.share, 0.99))),
+        "least_share": max(
+            _LEAST_SHARE, float(np.quantile(np.where(second.phase == first, 0.0, second.share), 0.99))
+        ),
         "patterns_of_one_crystal": len(some),
     }
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from ensemble.errors import InputError
 from kikuchi._support import atomic, lock
-from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress
 from kikuchi.bundle.background import (
     BACKGROUND,
@@ -131,7 +130,7 @@ def extend(
     exemplars = read_exemplars(bundle.path, len(bundle.members))
     classes = tuple(sorted({*bundle.classes, *data.classes}))
     column = np.array([classes.index(c) for c in bundle.classes])
-    with locked(folder):
+    with lock.locked(folder):
         if _claimed(folder, bundle, data, seed):
             progress.say(f"{folder} is already extended")
             return Extension(Predictor.load(folder), read_changes(folder))
