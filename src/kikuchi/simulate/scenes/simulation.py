@@ -104,20 +104,20 @@ def _require_room(spec: Spec, out: Path) -> None:
 
 
 def _costs(spec: Spec) -> dict[str, tuple[float, int]]:
-    """About how many milliseconds of two cores the steps take: what the bar of the whole goes by."""
+    """About how many seconds of two cores the steps take: what the bar of the whole goes by."""
     half_size = spec.half_size or (_FINE if spec.diffraction == "kinematical" else _ENOUGH)
     # Of nickel: crystals of less symmetry have up to 24 times the directions.
-    a_master = (0.0025 if spec.diffraction == "kinematical" else 3.0) * half_size**2
+    a_master = (2.5e-6 if spec.diffraction == "kinematical" else 3e-3) * half_size**2
     computed = sum(material.master is None for material in spec.material)
     if spec.map is None:
         patterns = sum(material.count for material in spec.material)
     else:
         patterns = 10_000 if spec.map.file is not None else int(np.prod(spec.map.shape))
     rows, columns = spec.detector.shape
-    masters = (a_master * computed + 10) / len(spec.material)
+    masters = (a_master * computed + 0.01) / len(spec.material)
     return {
         "master pattern": (masters, len(spec.material)),
-        "patterns": (8e-5 * rows * columns * patterns, 1),
+        "patterns": (8e-8 * rows * columns * patterns, 1),
     }
 
 
