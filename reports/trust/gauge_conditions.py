@@ -160,11 +160,11 @@ def fitted_part(work: Path, masters: Path, repeats: int, seed: int) -> dict[str,
     if not (run / "bundle.json").is_file():
         materials = [
             Material(
-                m.name,
+                name,
                 m.space_group,
-                scan_from_array(recorded([m], EACH, recording(), [seed, i], (1.0,))[None], m.name),
+                scan_from_array(recorded([m], EACH, recording(), [seed, i], (1.0,))[None], name),
             )
-            for i, m in enumerate(known)
+            for i, (name, m) in enumerate(zip(STEEL.values(), known, strict=True))
         ]
         kikuchi.fit(Dataset(materials), parse_recipe(RECIPE, "steel"), run, seed=seed)
     bundle = Predictor.load(run)
