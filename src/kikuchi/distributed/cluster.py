@@ -30,7 +30,7 @@ _CLOSED: dict[str, list[str]] = {
 }
 
 #: Dask has its workers hand memory back after every array: the kernel then maps blocks of patterns anew each time, and
-#: a map takes a quarter more time (reports/reliability). And it samples what threads do, for pages that are not served.
+#: a map takes a third more time (reports/reliability). And it samples what threads do, for pages that are not served.
 _TRIMS = "MALLOC_TRIM_THRESHOLD_"
 _SAMPLES = "distributed.worker.profile.enabled"
 _LOOPBACK = "127.0.0.1"

@@ -337,9 +337,10 @@ def _recipe(members: int) -> Recipe:
 
 def _familiarity(networks: Familiarity | None) -> Familiarity:
     """Put a stand-in for the matcher, whose unfamiliarity is its own, before the networks' references."""
-    stand_in = np.eye(2, dtype=np.float32)
     if networks is None:
-        return Familiarity((stand_in,), np.ones(1), 1)
+        return Familiarity((np.eye(2, dtype=np.float32),), np.ones(1), 1)
+    # As many rows as neighbours are asked for: a bundle tries to answer when it is opened.
+    stand_in = np.eye(max(2, networks.k), dtype=np.float32)
     return Familiarity((stand_in, *networks.references), np.append(1.0, networks.scales), networks.k)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import kikuchi
+from ensemble.abstention import Familiarity
 from ensemble.errors import InputError
 from kikuchi._support.progress import SILENT
 from kikuchi.bundle.bundle import Bundle
@@ -27,7 +28,7 @@ from kikuchi.simulate import (
 from kikuchi.simulate.detector.distribution import constant
 from kikuchi.simulate.masters.master_file import save_master
 from kikuchi.simulate.scenes.microstructure import voronoi_grains
-from kikuchi.workflows.adapt import _checked
+from kikuchi.workflows.adapt import _checked, _familiarity
 from kikuchi.workflows.explain import explain_members
 from kikuchi.workflows.extend import extend
 from kikuchi.workflows.info import facts
@@ -212,3 +213,11 @@ def test_a_few_labelled_points_divide_the_phases(adapted, scene):
     with pytest.raises(InputError, match="of one phase") as refused:
         kikuchi.map_scan(scan, adapted, folder / "divided", labels=folder / "labels.csv")
     assert refused.value.path == str(folder / "labels.csv")
+
+
+def test_a_matcher_beside_networks_has_neighbours_enough_for_a_bundle_to_open():
+    """`adapt --members 1` wrote a bundle that could not be opened: fewer rows than neighbours asked for."""
+    networks = Familiarity((np.eye(40, 5, dtype=np.float32),), np.ones(1), 8)
+    both = _familiarity(networks)
+    features = [np.ones((1, reference.shape[1])) for reference in both.references]
+    assert np.isfinite(both.score(features)).all() and both.k == 8
