@@ -67,6 +67,8 @@ crystal_map = phase_map.to_crystal_map()
 crystal_map.plot()
 colours = np.zeros((crystal_map.size, 3))
 for number, phase in crystal_map.phases_in_data:
+    if phase.point_group is None:  # points without a solution
+        continue
     key = IPFColorKeyTSL(phase.point_group, direction=Vector3d.zvector())
     of_phase = crystal_map.phase_id == number
     colours[of_phase] = key.orientation2color(crystal_map[of_phase].orientations)

@@ -97,6 +97,17 @@ def test_a_shift_of_the_mixture_alone_is_no_alarm_and_is_estimated(easy):
     assert check.shift.shares == pytest.approx([0.9, 0.08, 0.02], abs=0.02)
 
 
+def test_a_small_scan_of_another_mixture_is_no_alarm_though_its_mixture_has_no_interval(easy):
+    rng = np.random.default_rng(12)
+    alarms = 0
+    for _ in range(20):
+        labels = rng.choice(3, size=100, p=[0.9, 0.08, 0.02])
+        check, _ = _checked(easy, _outputs(labels, rng), labels, side=10)
+        assert not check.shift.identified or check.shift.units >= 20
+        alarms += check.alike is False
+    assert alarms <= 4  # of 20 at a level of 5 % there are more in 0.3 % of the cases
+
+
 def test_stranger_features_take_the_promise_back_and_are_named(easy):
     rng = np.random.default_rng(4)
     labels = rng.integers(3, size=3600)
