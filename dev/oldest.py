@@ -24,9 +24,6 @@ THEIR_OWN = {
     "pydantic==2.11.*": "pydantic-core==2.33.*",
 }
 
-#: Two processes; benchmarks beside each other would measure each other.
-IN_TWO = ["-n", "2", "--dist", "loadgroup", "-p", "no:benchmark"]
-
 TESTS = [
     "ensemble",
     "tests/ensemble",
@@ -68,8 +65,7 @@ def main() -> int:
             print(
                 "the oldest versions could not be installed from this package index: nothing was tried on them"
             )
-            # An index without old versions is no fault of the code; CI goes on, a person sees the exit code.
-            return 0 if os.environ.get("CI_OLDEST") == "if-at-hand" else code
+            return code
         stamp.write_text("\n".join(pins) + "\n", encoding="utf-8")
     paths = [str(OVERLAY), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {
@@ -78,7 +74,7 @@ def main() -> int:
     }
     show = "import numpy, scipy, pandas; print('numpy', numpy.__version__, 'scipy', scipy.__version__)"
     subprocess.run([sys.executable, "-c", show], env=environment, check=True)
-    tests = [sys.executable, "-m", "pytest", "-q", *IN_TWO, *TESTS, *sys.argv[1:]]
+    tests = [sys.executable, "-m", "pytest", "-q", *TESTS, *sys.argv[1:]]
     return subprocess.run(tests, cwd=ROOT, env=environment, check=False).returncode
 
 
