@@ -21,8 +21,9 @@ from kikuchi.members import predict
 from kikuchi.scans import Scan, background_for, open_scan, prepare
 from reports._provenance import provenance
 from reports.adapt.baselines import share, truth_of
+from reports.adapt.real_scans import real_scan
+from reports.adapt.recorded_maps import KV
 from reports.adapt.small import SCENES, recorded
-from reports.adapt.study import KV, real_scan
 
 SEED = 5
 MEMBERS = 1

@@ -24,7 +24,7 @@ from kikuchi.simulate import load_master, simulate_map
 from kikuchi.simulate.scenes.microstructure import voronoi_grains
 from reports._provenance import provenance
 from reports.adapt.baselines import truth_of
-from reports.adapt.study import DETECTOR, MICROSCOPE, master_file
+from reports.adapt.recorded_maps import DETECTOR, MICROSCOPE, master_file
 
 SEED = 11
 SHAPE = (100, 100)

@@ -27,7 +27,8 @@ from kikuchi.scans import Scan, background_for, open_scan
 from kikuchi.workflows.map import wanted_decision, wanted_recipe
 from reports._provenance import provenance
 from reports.adapt.baselines import truth_of
-from reports.adapt.study import MAPS, SEED, recorded
+from reports.adapt.recorded_maps import SEED, recorded
+from reports.adapt.study import MAPS
 
 RISK = 0.02
 NAMED = {"nickel superalloy": "221,225", "duplex steel": "225,229"}
