@@ -58,7 +58,7 @@ def pair_part(shared: Path, work: Path, only: str) -> dict[str, Any]:
             }
             keep("pairs", results)
             continue
-        kikuchi.map_scan(file, bundle, work / f"{one}-{other}.maps", progress=SILENT)
+        phase_map = kikuchi.map_scan(file, bundle, work / f"{one}-{other}.maps", progress=SILENT)
         seconds, cpu_seconds = time.perf_counter() - clock, time.process_time() - cpu
         table, truth = pd.read_csv(work / f"{one}-{other}.maps" / "map.csv"), truth_of(file)
         pure = (truth["status_truth"] == "known").to_numpy()
@@ -81,6 +81,7 @@ def pair_part(shared: Path, work: Path, only: str) -> dict[str, Any]:
             "wrong_among_answered": int((answered & wrong).sum()),
             "status": table["status"].value_counts().to_dict(),
             "explained_median": bundle.manifest["adapted"]["geometry"]["explained_median"],
+            "explained_less_well": phase_map.meta.get("less_explained", []),
             "expected": bundle.manifest["adapted"]["separability"],
             "planes": {
                 f"{a.name} beyond {b.name}": [str(family) for family in telling_planes(a, b)]

@@ -74,7 +74,7 @@ def map_part(shared: Path, work: Path, only: str, every: int | None = None) -> d
         simulated = time.process_time()
         bundle = kikuchi.adapt(file, names, run, seed=SEED)
         adapted = time.process_time()
-        kikuchi.map_scan(file, bundle, out)
+        mapped_scan = kikuchi.map_scan(file, bundle, out)
         mapped = time.process_time()
         table, truth = pd.read_csv(out / "map.csv"), truth_of(file)
         known = truth["phase"].isin(names).to_numpy()
@@ -113,6 +113,7 @@ def map_part(shared: Path, work: Path, only: str, every: int | None = None) -> d
             ),
             "status": table["status"].value_counts().to_dict(),
             "overlaps": judged_overlaps(table, truth),
+            "explained_less_well": mapped_scan.meta.get("less_explained", []),
             "true_pattern_centre": [float(truth[c].median()) for c in ("pcx", "pcy", "pcz")],
             "adapted": bundle.manifest["adapted"],
             "promise": bundle.promised(bundle.abstentions[bundle.rule]).certificate.message,
