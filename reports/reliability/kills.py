@@ -19,9 +19,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
-for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
+if __name__ == "__main__":  # whoever imports the study keeps threads and backend
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
 
 import h5py  # noqa: E402 - the threads are set first
 import numpy as np  # noqa: E402
