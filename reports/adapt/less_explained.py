@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 import kikuchi
+from kikuchi.inference.logits_store import LogitsStore
 from kikuchi.matching.matcher import flattened
 from kikuchi.matching.storage import load_matcher
-from kikuchi.matching.survey import places
+from kikuchi.postprocessing.less_explained import scores_of
 from kikuchi.scans import Scan, open_scan
+from kikuchi.workflows.map import STORE
 from reports._provenance import provenance
 from reports.adapt.baselines import truth_of
 from reports.adapt.real_scans import real_scan
@@ -32,14 +34,17 @@ REAL = ("inconel_1-Ni-Fe-Si", "inconel_1-Ni-NbC-Si")
 COUNT = 200
 
 
-def explained(scan: Scan, run: Path, points: np.ndarray) -> dict[str, float]:
-    """Return the median share explained of the patterns of each phase that is called first."""
+def explained(scan: Scan, run: Path, maps: Path, points: np.ndarray) -> dict[str, float]:
+    """Return the median share explained of the patterns of each phase that fits best."""
     member = load_matcher(run / "members" / "matcher-1")
-    found = member.matcher.match(flattened(scan.read(points), member.background), places(scan, points))
-    first = found.scores.argmax(axis=1)
+    spectrum = member.matcher.spectrum
+    logits = LogitsStore.read(maps / STORE).outputs().logits[0][points]
+    ceiling = spectrum.ceiling(flattened(scan.read(points), member.background))
+    share = scores_of(logits, member.evidence, spectrum.size) / ceiling
+    first = logits.argmax(axis=1)
     names = [phase["name"] for phase in json.loads((run / "bundle.json").read_text())["phases"]]
     return {
-        name: float(np.median(found.explained[first == k]))
+        name: float(np.median(share[first == k]))
         for k, name in enumerate(names)
         if (first == k).sum() > COUNT / 20
     }
@@ -69,7 +74,7 @@ def main() -> None:
         points = points[np.unique(np.linspace(0, len(points) - 1, COUNT).astype(int))]
         phase_map = kikuchi.map_scan(scan, run, maps)
         results[stem] = {
-            "explained_median": explained(scan, run, points),
+            "explained_median": explained(scan, run, maps, points),
             "marked": phase_map.meta.get("less_explained", []),
         }
         print(stem, results[stem], flush=True)
