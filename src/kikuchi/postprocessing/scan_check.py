@@ -19,6 +19,7 @@ from ensemble.shift_gauge import Gauge, compare_units, rank_unit
 from ensemble.spatial_correlation import independent_blocks
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import HeldOut, MemberOutputs, one_of_each_group
+from kikuchi.postprocessing.recording_check import recording_message
 from kikuchi.scans import Scan, background_for, prepare
 from kikuchi.scans.looks import LOOKS, pattern_looks
 
@@ -54,20 +55,26 @@ class ScanCheck:
         Whether it is alike; None where nothing can be tested.
     shift
         Its mixture; None where it has no readable, familiar point.
+    recording
+        What its file says of the recording that no certified pattern had, see
+        `kikuchi.postprocessing.recording_check.recording_message`; empty where nothing.
     """
 
     blocks: NDArray[np.intp]
     side: int
     gauge: Gauge | None
     shift: LabelShift | None
+    recording: str = ""
 
     @property
     def alike(self) -> bool:
         """Whether nothing speaks against the promise."""
-        return self.gauge is None or self.gauge.alike is not False
+        return not self.recording and (self.gauge is None or self.gauge.alike is not False)
 
     def message(self) -> str:
         """Say in one line what speaks against the promise; empty where nothing does."""
+        if self.recording:
+            return f"this scan was not recorded as what was certified: no promise ({self.recording})"
         if self.alike or self.gauge is None:
             return ""
         words = [_in_words(d.feature, d.shift) for d in self.gauge.deviations[:3]]
@@ -104,6 +111,7 @@ class ScanCheck:
         return {
             "block_side": self.side,
             "blocks": int(self.blocks.max(initial=-1)) + 1,
+            "recording": self.recording or None,
             "gauge": gauge,
             "mixture": shift,
         }
@@ -143,7 +151,7 @@ def check_scan(
     known = one_of_each_group(bundle.held_out.certification, rng)
     shift = _shift(bundle, rule, abstention, decision, blocks, known)
     gauge = _gauge(bundle, rule, outputs, decision, scan, blocks, known, shift)
-    return ScanCheck(blocks, side, gauge, shift)
+    return ScanCheck(blocks, side, gauge, shift, recording_message(bundle, scan))
 
 
 def _shift(

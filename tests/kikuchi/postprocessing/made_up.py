@@ -64,7 +64,7 @@ def fitted(bundle, **wishes):
 
 def made_scan(labels, side):
     row, col = np.divmod(np.arange(len(labels)), side)
-    return SimpleNamespace(row=row, col=col, n=len(labels))
+    return SimpleNamespace(row=row, col=col, n=len(labels), pattern_centre=None)
 
 
 def checked(bundle, outputs, labels, side=60):

@@ -1,5 +1,7 @@
 """Whether a scan is like what was certified, and how it is mixed: made-up outputs of members, no network."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,15 @@ def test_strata_are_materials_or_the_class_of_single_crystals():
     found = strata(HeldOut(outputs, labels, material, np.zeros(n, int), group))
     assert len(np.unique(found[:6])) == 1
     assert len(np.unique(found[6:9])) == 1 and len(np.unique(found[6:])) == 2
+
+
+def test_a_scan_recorded_otherwise_by_its_own_words_is_promised_nothing(easy):
+    rng = np.random.default_rng(13)
+    labels = rng.integers(3, size=3600)
+    check, decision = checked(easy, made_outputs(labels, rng), labels)
+    assert check.alike
+    far = replace(check, recording="camera distance of 1.10 pattern heights, trained at 0.45 to 0.75")
+    assert not far.alike and far.to_dict((225, 227, 229))["recording"] == far.recording
+    taken = held_promise(easy, "average", easy.abstentions["average"], far, decision).certificate
+    assert taken.certified_risk == 1.0
+    assert taken.message.startswith("this scan was not recorded as what was certified: no promise (camera")
