@@ -12,6 +12,7 @@ from ensemble.errors import InputError
 from kikuchi._support.progress import SILENT
 from kikuchi.matching.telling_planes import telling_planes
 from kikuchi.simulate import load_structure
+from reports._provenance import provenance
 from reports.adapt.baselines import share, truth_of
 from reports.adapt.recorded_maps import SEED, keep, kept, named, recorded
 
@@ -50,10 +51,14 @@ def pair_part(shared: Path, work: Path, only: str) -> dict[str, Any]:
         try:
             bundle = kikuchi.adapt(file, [named(one), named(other)], work / f"{one}-{other}.run", seed=SEED)
         except InputError as error:
-            results[label] = {"refused": error.what, "cpu_seconds": time.process_time() - cpu}
+            results[label] = {
+                "part_made_by": provenance(seed=SEED),
+                "refused": error.what,
+                "cpu_seconds": time.process_time() - cpu,
+            }
             keep("pairs", results)
             continue
-        kikuchi.map_scan(file, bundle, work / f"{one}-{other}.maps", progress=SILENT)
+        phase_map = kikuchi.map_scan(file, bundle, work / f"{one}-{other}.maps", progress=SILENT)
         seconds, cpu_seconds = time.perf_counter() - clock, time.process_time() - cpu
         table, truth = pd.read_csv(work / f"{one}-{other}.maps" / "map.csv"), truth_of(file)
         pure = (truth["status_truth"] == "known").to_numpy()
@@ -65,6 +70,7 @@ def pair_part(shared: Path, work: Path, only: str) -> dict[str, Any]:
         of_grain = pd.Series(true[pure]).groupby(truth["grain"].to_numpy()[pure]).first()
         structures = [load_structure(named(name)) for name in (one, other)]
         results[label] = {
+            "part_made_by": provenance(seed=SEED),
             "space_groups": [structure.space_group for structure in structures],
             "points_away_from_boundaries": int(pure.sum()),
             "error_away_from_boundaries": share(wrong[pure], truth["grain"].to_numpy()[pure]),
@@ -75,6 +81,7 @@ def pair_part(shared: Path, work: Path, only: str) -> dict[str, Any]:
             "wrong_among_answered": int((answered & wrong).sum()),
             "status": table["status"].value_counts().to_dict(),
             "explained_median": bundle.manifest["adapted"]["geometry"]["explained_median"],
+            "explained_less_well": phase_map.meta.get("less_explained", []),
             "expected": bundle.manifest["adapted"]["separability"],
             "planes": {
                 f"{a.name} beyond {b.name}": [str(family) for family in telling_planes(a, b)]

@@ -9,6 +9,7 @@ import pandas as pd
 import kikuchi
 from ensemble.errors import InputError
 from kikuchi.scans import Scan, scan_from_array
+from reports._provenance import provenance
 from reports.adapt.recorded_maps import KV, SEED, keep, kept
 from reports.simulation.spectra import inconel_patterns
 
@@ -73,16 +74,18 @@ def real_part(shared: Path, work: Path, only: str) -> dict[str, Any]:
             results[label] = {"refused": error.what, "cpu_seconds": time.process_time() - cpu}
             keep("real", results)
             continue
-        kikuchi.map_scan(scan, bundle, out)
+        phase_map = kikuchi.map_scan(scan, bundle, out)
         table = pd.read_csv(out / "map.csv")
         best = table[[f"p_{n}" for n in names]].idxmax(axis=1).str[2:]
         solved = table["status"] == "solved"
         results[label] = {
+            "part_made_by": provenance(seed=SEED),
             "patterns": len(table),
             "put_first": best.value_counts().to_dict(),
             "answered": table["phase"][solved].value_counts().to_dict(),
             "status": table["status"].value_counts().to_dict(),
             "truth": truth,
+            "explained_less_well": phase_map.meta.get("less_explained", []),
             "geometry": bundle.manifest["adapted"]["geometry"],
             "seconds": time.perf_counter() - clock,
             "cpu_seconds": time.process_time() - cpu,

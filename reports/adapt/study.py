@@ -1,6 +1,6 @@
 """Scans of named phases: dual-phase maps from EMsoft's masters, labelled points, real scans, wrong candidates, pairs.
 
-    python -m reports.adapt.study maps --shared ../shared --work /tmp/adapt
+    python -m reports.adapt.study maps --shared ../shared --work /tmp/adapt [--every 1]
     python -m reports.adapt.study labels --shared ../shared --work /tmp/adapt
     python -m reports.adapt.study real --shared ../shared --work /tmp/adapt
     python -m reports.adapt.study pairs --shared ../shared --work /tmp/adapt
@@ -9,6 +9,7 @@ Results are written part by part beside this file; a part that is there is left 
 """
 
 import argparse
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pandas as pd
 import kikuchi
 from kikuchi.matching.storage import load_matcher
 from kikuchi.scans import open_scan
+from reports._provenance import provenance
 from reports.adapt.baselines import (
     LABELS,
     by_hough,
@@ -57,17 +59,23 @@ MAPS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def map_part(shared: Path, work: Path, only: str) -> dict[str, Any]:
-    """Adapt to both maps and judge them, beside what laboratories have."""
+def map_part(shared: Path, work: Path, only: str, every: int | None = None) -> dict[str, Any]:
+    """Adapt to both maps and judge them, beside what laboratories have; every so many points, or as `MAPS` says."""
     results = kept("maps")
-    for name, entry in MAPS.items():
+    for scene, usual in MAPS.items():
+        entry = usual if every is None else usual | {"every": every}
+        name = scene if every is None else f"{scene}, all points" if every == 1 else f"{scene}, every {every}"
         if name in results or only not in name:
             continue
-        file = recorded(name, entry, shared, work)
+        clock = time.process_time()
+        file = recorded(name.replace(",", ""), entry, shared, work)
         run, out = work / f"{file.stem}.run", work / f"{file.stem}.maps"
         names = list(entry["phases"])
+        simulated = time.process_time()
         bundle = kikuchi.adapt(file, names, run, seed=SEED)
-        kikuchi.map_scan(file, bundle, out)
+        adapted = time.process_time()
+        mapped_scan = kikuchi.map_scan(file, bundle, out)
+        mapped = time.process_time()
         table, truth = pd.read_csv(out / "map.csv"), truth_of(file)
         known = truth["phase"].isin(names).to_numpy()
         pure = known & (truth["status_truth"] == "known").to_numpy()
@@ -84,6 +92,12 @@ def map_part(shared: Path, work: Path, only: str) -> dict[str, Any]:
         if "by_order" in table:
             given["divided by the scan's own mixture"] = table["by_order"].to_numpy()
         results[name] = {
+            "part_made_by": provenance(seed=SEED),
+            "cpu_seconds": {
+                "simulate": simulated - clock,
+                "adapt": adapted - simulated,
+                "map": mapped - adapted,
+            },
             "points": int(known.sum()),
             "every": entry["every"],
             "pure_points": int(pure.sum()),
@@ -99,6 +113,7 @@ def map_part(shared: Path, work: Path, only: str) -> dict[str, Any]:
             ),
             "status": table["status"].value_counts().to_dict(),
             "overlaps": judged_overlaps(table, truth),
+            "explained_less_well": mapped_scan.meta.get("less_explained", []),
             "true_pattern_centre": [float(truth[c].median()) for c in ("pcx", "pcy", "pcz")],
             "adapted": bundle.manifest["adapted"],
             "promise": bundle.promised(bundle.abstentions[bundle.rule]).certificate.message,
@@ -164,9 +179,15 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--only", default="", help="Results with this in their names alone.")
+    parser.add_argument(
+        "--every", type=int, help="Of maps: every so many points in both directions; 1 is all."
+    )
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
-    PARTS[arguments.part](arguments.shared, arguments.work, arguments.only)
+    if arguments.part == "maps":
+        map_part(arguments.shared, arguments.work, arguments.only, arguments.every)
+    else:
+        PARTS[arguments.part](arguments.shared, arguments.work, arguments.only)
 
 
 if __name__ == "__main__":

@@ -22,21 +22,22 @@ from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[name] = "1"
-os.environ.setdefault("KERAS_BACKEND", "torch")
+if __name__ == "__main__":  # whoever imports the study keeps threads and backend
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
+    os.environ.setdefault("KERAS_BACKEND", "torch")
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-import kikuchi  # noqa: E402
-from kikuchi._support.progress import Progress  # noqa: E402
-from kikuchi._support.threads import SHARE  # noqa: E402
-from kikuchi.distributed import connected  # noqa: E402
-from kikuchi.distributed.mapping import cluster_executor  # noqa: E402
-from kikuchi.inference import run_scan  # noqa: E402
-from reports._provenance import provenance  # noqa: E402
-from reports.reliability.kills import export, fit_state  # noqa: E402
-from reports.reliability.tiny import write_inputs, write_stripes  # noqa: E402
+import kikuchi
+from kikuchi._support.progress import Progress
+from kikuchi._support.threads import SHARE
+from kikuchi.distributed import connected
+from kikuchi.distributed.mapping import cluster_executor
+from kikuchi.inference import run_scan
+from reports._provenance import provenance
+from reports.reliability.kills import export, fit_state
+from reports.reliability.tiny import write_inputs, write_stripes
 
 HERE = Path(__file__).resolve().parent
 #: Small, so that workers die in the midst of many; and the one that `map` takes.

@@ -19,15 +19,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
-for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
+if __name__ == "__main__":  # whoever imports the study keeps threads and backend
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
 
-import h5py  # noqa: E402 - the threads are set first
-import numpy as np  # noqa: E402
+import h5py
+import numpy as np
 
-from reports._provenance import provenance  # noqa: E402
-from reports.reliability.tiny import write_inputs, write_stripes  # noqa: E402
+from reports._provenance import provenance
+from reports.reliability.tiny import write_inputs, write_stripes
 
 HERE = Path(__file__).resolve().parent
 OLD_BUNDLE = HERE.parents[1] / "tests" / "data" / "format_1" / "bundle"

@@ -1,18 +1,20 @@
-"""The first edition of the shipped ensemble beside the second, on everything at hand, in one run.
+"""Editions of the shipped ensemble side by side, on everything at hand, in one run.
 
-    python -m reports.simulation.editions WORK MASTERS REAL --first FOLDER [--second FOLDER] [--each 40]
+    python -m reports.simulation.editions WORK MASTERS REAL --first FOLDER [--second FOLDER] [--third FOLDER] [--each N]
 
-FOLDER is a bundle; the second is WORK, with the members that `reports.simulation.members` wrote, unless another is
-given. Everything simulated is recorded as real scans are (`real_detector`, `real_microscope`):
+FOLDER is a bundle, or a folder of members as `reports.simulation.members` and `reports.simulation.third_edition` write
+them. Everything simulated is recorded as real scans are (`real_detector`, `real_microscope`):
 
-* EMsoft's phases of m-3m (MASTERS, 20 kV): the first edition was trained on them, the second on crystals of the same
-  names by this package's own simulators;
-* crystals that nobody saw, by simulators that nobody was trained on (WORK/outside), and by the drawn ones;
+* EMsoft's phases of m-3m (MASTERS, 20 kV): the first edition was trained on them, the others on crystals of the same
+  names by this package's own simulators (the third went on from the first);
+* crystals that nobody saw, by simulators that nobody was trained on (every folder of WORK with "outside" in its name),
+  and by the drawn ones (WORK/unseen, or what `members.masters_of` holds out);
 * strangers: EMsoft's, those of groups seen in training, overlaps of two of EMsoft's phases;
 * the real patterns of `reports.simulation.spectra`.
 
-The second edition is judged with the spectrum of patterns as it is and pulled (`[prepare] spectrum`). Writes
-``editions.json``.
+The first two are also recorded as the first edition was trained, and with nothing subtracted
+(`third_edition.RECORDINGS`). The second edition is judged with the spectrum of patterns as it is and pulled
+(`[prepare] spectrum`). Writes ``editions.json``, or the file given.
 """
 
 import argparse
@@ -35,18 +37,18 @@ from reports.simulation.camera_distance import TRUTH
 from reports.simulation.exposure import scores, unfamiliarity
 from reports.simulation.members import PREPARATION, PULLED, masters_of, strangers_of
 from reports.simulation.spectra import real_patterns
+from reports.simulation.third_edition import RECORDINGS
 from reports.simulation.trunk import CLASSES
 
 SEED = 41
 
 
-def recorded(masters: list[MasterPattern], number: int, each: int) -> np.ndarray:
-    """Record patterns of every master as real scans are, (n, 64, 64) uint8."""
+def recorded(masters: list[MasterPattern], number: int, each: int, kind: int = 0) -> np.ndarray:
+    """Record patterns of every master, by default as real scans are, (n, 64, 64) uint8."""
+    detector, microscope, _ = RECORDINGS[kind]
     return np.concatenate(
         [
-            labelled_batch(
-                [m], np.zeros(1, int), each, real_detector(), real_microscope(), [SEED, number, i]
-            )[0]
+            labelled_batch([m], np.zeros(1, int), each, detector, microscope, [SEED, number, i])[0]
             for i, m in enumerate(masters)
         ]
     )
@@ -75,39 +77,44 @@ def known(
 
 
 def main() -> None:
-    """Run both editions on everything."""
+    """Run the editions on everything."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("masters", type=Path)
     parser.add_argument("real", type=Path)
     parser.add_argument("--first", type=Path, required=True)
     parser.add_argument("--second", type=Path)
+    parser.add_argument("--third", type=Path)
     parser.add_argument("--each", type=int, default=40, help="patterns of every crystal")
+    parser.add_argument("--every", type=int, default=4, help="of the crystals by unseen simulators")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     given = parser.parse_args()
     each = given.each
     public = [load_master(p, half_size=100) for p in sorted(given.masters.glob("*_20kV.sht"))]
     of_m3m = [m for m in public if m.space_group in CLASSES]
     foreign = [m for m in public if m.space_group not in CLASSES]
-    outside = [load_master(p) for p in sorted((given.work / "outside").glob("*_*.npz"))[::4]]
-    drawn = masters_of(given.work, True)[::2]
+    outside = [load_master(p) for p in sorted(given.work.glob("*outside*/*_*.npz"))[:: given.every]]
+    unseen = [load_master(p) for p in sorted((given.work / "unseen").glob("*_*.npz"))]
+    drawn = unseen or masters_of(given.work, True)[::2]
     stream = MasterStream(
         of_m3m, seed=SEED, strangers=foreign, detector=real_detector(), microscope=real_microscope()
     )
     few = max(each // 4, 5)
-    sets = {
-        "EMsoft's phases": recorded(of_m3m, 0, each),
-        "unseen crystals, unseen simulators": recorded(outside, 1, few),
-        "unseen crystals, drawn simulators": recorded(drawn, 2, few),
-        "EMsoft's strangers": recorded(foreign, 3, each),
-        "other strangers": recorded(strangers_of(given.work, True), 4, few),
-        "overlaps of EMsoft's": stream.foreign(0, 30 * each)[15 * each :],
-    }
     truths = {
         "EMsoft's phases": (of_m3m, each),
         "unseen crystals, unseen simulators": (outside, few),
         "unseen crystals, drawn simulators": (drawn, few),
     }
+    sets = {name: recorded(m, number, n) for number, (name, (m, n)) in enumerate(truths.items())}
+    sets |= {
+        "EMsoft's strangers": recorded(foreign, 3, each),
+        "other strangers": recorded(strangers_of(given.work, True), 4, few),
+        "overlaps of EMsoft's": stream.foreign(0, 30 * each)[15 * each :],
+    }
+    for kind, how in ((1, "recorded as before"), (2, "nothing subtracted")):
+        for number, name in enumerate(list(truths)[:2]):
+            truths[f"{name}, {how}"] = truths[name]
+            sets[f"{name}, {how}"] = recorded(truths[name][0], 10 * kind + number, truths[name][1], kind)
     beside = {
         "EMsoft's strangers": "EMsoft's phases",
         "overlaps of EMsoft's": "EMsoft's phases",
@@ -119,11 +126,14 @@ def main() -> None:
         "patterns": {name: len(x) for name, x in sets.items()},
         "crystals": {name: len(m) for name, (m, _) in truths.items()},
     }
-    looks: list[tuple[str, Path, Preparation]] = [
-        ("first edition", given.first, PREPARATION),
-        ("second edition", given.second or given.work, PREPARATION),
-        ("second edition, spectrum pulled", given.second or given.work, PULLED),
-    ]
+    looks: list[tuple[str, Path, Preparation]] = [("first edition", given.first, PREPARATION)]
+    if given.second:
+        looks += [
+            ("second edition", given.second, PREPARATION),
+            ("second edition, spectrum pulled", given.second, PULLED),
+        ]
+    if given.third:
+        looks.append(("third edition", given.third, PREPARATION))
     for title, folder, look in looks:
         places = sorted(p.parent for p in (folder / "members").glob("transfer-*/member.json"))
         models = [load_member(place)[0] for place in places]
@@ -133,7 +143,7 @@ def main() -> None:
 
         logits = {name: said(prepare(x, look)) for name, x in sets.items()}
         found: dict[str, Any] = {
-            name: known(logits[name], masters, n, name.startswith("EMsoft"))
+            name: known(logits[name], masters, n, name == "EMsoft's phases")
             for name, (masters, n) in truths.items()
         }
         found |= {name: unfamiliarity(logits[other], logits[name]) for name, other in beside.items()}

@@ -7,8 +7,9 @@ where structure types of the group are known, all others random crystals. Voltag
 settings are drawn with them and kept in the file; crystals of the elements and the group of a structure that comes with
 the package are left out, since the studies test with those. Crystals depend on the seed, their group and their index
 only: stopped and started again, the run goes on where it was, several runs (``--part 0/2`` and ``--part 1/2``) share
-the work, and two runs with the same seed agree crystal by crystal. What a crystal cost, or why it failed, is one line
-of ``log.jsonl``.
+the work, and two runs with the same seed agree crystal by crystal. So those that `trunk.held_out` keeps can be computed
+alone (``--only 7/8``, of isotypes), or left out (``--but 7/8``). What a crystal cost, or why it failed, is one line of
+``log.jsonl``.
 """
 
 import argparse
@@ -53,6 +54,15 @@ def plan(count: int, others: int) -> list[tuple[int, int]]:
         if len(order) >= count:
             break
     return order[:count]
+
+
+def chosen(order: list[tuple[int, int]], only: str | None, but: str | None) -> list[tuple[int, int]]:
+    """Return the crystals whose index leaves a remainder (``7/8``: 7 of 8), or those whose index does not."""
+    for share, wanted in ((only, True), (but, False)):
+        if share is not None:
+            rest, of = map(int, share.split("/"))
+            order = [(group, index) for group, index in order if (index % of == rest) == wanted]
+    return order
 
 
 def plan_strangers(count: int) -> list[tuple[int, int]]:
@@ -143,11 +153,13 @@ def fill(
     parts: int = 1,
     strangers: bool = False,
     how: str = "coarse",
+    only: str | None = None,
+    but: str | None = None,
 ) -> None:
     """Compute what is not there yet; one crystal of 226 or 228 takes ten times as long to draw as most."""
     out.mkdir(parents=True, exist_ok=True)
     wanted = plan_strangers(count) if strangers else plan(count, others)
-    for group, index in wanted[part::parts]:
+    for group, index in chosen(wanted, only, but)[part::parts]:
         file = out / f"{group}_{index:04d}.npz"
         if not file.exists():
             note = compute(group, index, seed, file, half_size, isotypes, how)
@@ -207,6 +219,8 @@ def main() -> None:
     parser.add_argument("--half-size", type=int, default=50)
     parser.add_argument("--seed", type=int, default=2021)
     parser.add_argument("--part", default="0/1", help="which share of the work, as 0/2 and 1/2")
+    parser.add_argument("--only", help="the crystals with such an index, as 7/8: every eighth, from 7 on")
+    parser.add_argument("--but", help="all but those, as 7/8")
     parser.add_argument("--finer-than", type=Path, help="compute some of that library again")
     options = parser.parse_args()
     if options.finer_than:
@@ -227,6 +241,8 @@ def main() -> None:
         parts=parts,
         strangers=options.strangers,
         how="quick" if options.quick else "outside" if options.outside else "coarse",
+        only=options.only,
+        but=options.but,
     )
 
 

@@ -12,6 +12,9 @@ from kikuchi.inference.openvino_engine import bf16_missing
 from kikuchi.workflows import accelerate
 from tests.end_to_end.conftest import SPEC, refusal, run
 
+#: The fixture exports, learns and measures for a minute.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def unlabelled(tmp_path_factory):

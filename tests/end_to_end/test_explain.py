@@ -30,6 +30,7 @@ def scan(tmp_path_factory):
     return folder / "Ni.h5"
 
 
+@pytest.mark.slow
 def test_explaining_a_map_adds_up_and_begins_no_point_beyond_its_time(scan, tmp_path):
     maps, out = tmp_path / "maps", tmp_path / "why"
     run("map", scan, "--run", RUN, "--out", maps, "--quiet")
@@ -56,6 +57,7 @@ def test_explaining_a_map_adds_up_and_begins_no_point_beyond_its_time(scan, tmp_
     assert (out / "map.html").is_file() and (out / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_the_attributions_of_a_point_are_kept_for_the_library(scan, tmp_path):
     maps, out = tmp_path / "maps", tmp_path / "why"
     run("map", scan, "--run", RUN, "--out", maps, "--quiet")
@@ -76,6 +78,7 @@ def test_the_attributions_of_a_point_are_kept_for_the_library(scan, tmp_path):
     assert total == pytest.approx(point["mutual_information"]["value"], abs=0.02)
 
 
+@pytest.mark.slow
 def test_members_are_drawn_from_the_bundle_alone(tmp_path):
     pair = ["scratch-2", "scratch-1"]
     told = json.loads(

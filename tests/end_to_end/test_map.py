@@ -85,6 +85,7 @@ def test_kikuchipy_own_nickel_scan(workshop, tmp_path):
     np.testing.assert_allclose(table["x"], [0, 1.5, 3.0] * 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [
@@ -101,6 +102,7 @@ def test_real_single_patterns(shared, workshop, tmp_path, path):
     assert table["status"].iloc[0] != "unreadable"
 
 
+@pytest.mark.slow
 def test_another_rule_and_risk_reuse_the_stored_logits(workshop, tmp_path):
     out = tmp_path / "maps"
     arguments = ("map", workshop / "scans" / "Ni.h5", "--run", workshop / "run", "--out", out, "--quiet")
@@ -221,6 +223,7 @@ def test_a_predictor_has_the_habits_of_a_classifier_of_scikit_learn(workshop):
     assert bundle.predict(blank, False).tolist() == [0]
 
 
+@pytest.mark.slow
 def test_an_array_with_its_background_is_answered_as_the_file_that_holds_it(workshop, tmp_path):
     import kikuchi
 
@@ -244,6 +247,7 @@ def test_an_array_with_its_background_is_answered_as_the_file_that_holds_it(work
     assert not np.allclose(without, mapped, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_notes_of_a_scan_reach_everybody_and_a_shape_answers_them(workshop, tmp_path):
     with h5py.File(workshop / "scans" / "Ni.h5") as file:
         patterns = file["Scan 1/EBSD/Data/patterns"][:12]
@@ -280,6 +284,7 @@ def test_notes_of_a_scan_reach_everybody_and_a_shape_answers_them(workshop, tmp_
     assert open_mapped(scan, out).shape == (3, 4) and open_mapped(scan, tmp_path / "maps").shape == (1, 12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -307,6 +312,7 @@ def test_patterns_recorded_wrongly_are_told_on_screen_in_the_summary_and_in_the_
         kikuchi.Predictor.load(workshop / "run").predict_proba(wrong, static_background=False)
 
 
+@pytest.mark.slow
 def test_info_tells_what_each_thing_is(workshop, tmp_path):
     out = tmp_path / "maps"
     run("map", workshop / "scans" / "Ni.h5", "--run", workshop / "run", "--out", out, "--quiet")

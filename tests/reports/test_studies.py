@@ -2,12 +2,15 @@
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+#: What a program may choose for itself, and nobody for who imports it: the tests after it would run on another backend.
+CHOSEN = ("KERAS_BACKEND", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "KIKUCHI_CORES")
 #: Modules of studies that can be imported with what the tests install; the others need a browser or an indexer.
 STUDIES = sorted(
     ".".join(p.relative_to(ROOT).with_suffix("").parts)
@@ -65,9 +68,10 @@ def test_the_page_of_calibrations_shows_what_the_study_found():
 @pytest.mark.slow
 @pytest.mark.parametrize("module", STUDIES)
 def test_every_study_says_how_it_is_run(module, monkeypatch, capsys):
-    """Its imports resolve, and `--help` answers; a study without options is imported only."""
+    """Its imports resolve and choose nothing, and `--help` answers; a study without options is imported only."""
     if module == "reports.performance.gpu":
         pytest.skip("puts itself on the path of a machine where nothing is installed")
+    before = {name: os.environ.get(name) for name in CHOSEN}
     try:
         study = importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -75,6 +79,7 @@ def test_every_study_says_how_it_is_run(module, monkeypatch, capsys):
         if (error.name or "").split(".")[0] in ("reports", "kikuchi", "ensemble"):
             raise
         pytest.skip(f"needs {error.name}")
+    assert {name: os.environ.get(name) for name in CHOSEN} == before
     if "argparse" not in vars(study):
         return
     monkeypatch.setattr(sys, "argv", [module, "--help"])

@@ -37,6 +37,7 @@ from kikuchi.maps import NO_HEXAGONAL_CTF, PhaseMap, is_hexagonal, write_map
 from kikuchi.postprocessing.assemble import as_seen, assembled
 from kikuchi.postprocessing.grain_pooling import decided_by_grains, with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
+from kikuchi.postprocessing.less_explained import with_less_explained
 from kikuchi.postprocessing.order_parameter import with_order_parameter
 from kikuchi.postprocessing.overlaps import with_overlaps
 from kikuchi.postprocessing.scan_check import ScanCheck, check_scan
@@ -215,6 +216,7 @@ def map_scan(
         if is_hexagonal(phase_map):
             meta["notes"].append(NO_HEXAGONAL_CTF)
         phase_map = with_overlaps(phase_map, judge, opened, progress)
+        phase_map = with_less_explained(phase_map, judge, opened, outputs.logits[0])
         try:
             phase_map = with_order_parameter(phase_map, judge, labelled)
         except InputError as error:

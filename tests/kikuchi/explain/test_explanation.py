@@ -117,6 +117,7 @@ def test_names_and_attributions_must_go_together():
         to_explanation([[one]], np.zeros((1, 2, 2)), ["a"], ["one", "two"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [m for m in METHODS if m.startswith("shap-")])
 @pytest.mark.filterwarnings("ignore")
 def test_the_librarys_explainers_explain_what_they_are_asked(trained, way):

@@ -54,6 +54,7 @@ def misorientation(found, truth):
     return np.rad2deg((Orientation(found, symmetry=Oh) - Orientation(truth, symmetry=Oh)).angle)
 
 
+@pytest.mark.slow
 def test_orientations_are_found_to_a_tenth_of_a_degree(texture, patterns, truth):
     spectrum = Spectrum(SHAPE, 40.0)
     matching = Matching(

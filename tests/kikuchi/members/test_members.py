@@ -136,6 +136,7 @@ def test_missing_imagenet_weights_say_how_to_give_a_local_file(monkeypatch):
         load_backbone_weights(model, "imagenet")
 
 
+@pytest.mark.slow
 def test_training_learns_an_easy_task_and_keeps_the_best_epoch():
     model = build_member(spec())
     x, y = stripes(240)
@@ -215,7 +216,7 @@ def test_early_stopping_waits_its_patience_after_the_last_improvement():
     assert len(history.epochs) == 1 + 3
 
 
-@pytest.mark.parametrize("engine", ["keras", "torch"])
+@pytest.mark.parametrize("engine", [pytest.param("keras", marks=pytest.mark.slow), "torch"])
 def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path, engine):
     x, y = stripes(96)
     schedule = Training(epochs=3, engine=engine)

@@ -90,7 +90,8 @@ def test_with_the_auxiliary_task_logits_and_answers_are_those_of_keras(architect
     )
 
 
-@pytest.mark.parametrize("engine", [pytest.param("keras", marks=pytest.mark.slow), "torch"])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["keras", "torch"])
 def test_the_auxiliary_task_is_learned_resumed_and_left_out_of_the_member(tmp_path, engine):
     """A pattern is as bright as what its parts look at: the answers can be right only if the backbone says so."""
     one = spec("small", size=32)
@@ -138,6 +139,7 @@ def test_a_frozen_backbone_stays_as_it_is():
     assert not np.array_equal(head, model.get_layer("head").get_weights()[0])
 
 
+@pytest.mark.slow
 def test_bfloat16_learns_what_float32_learns():
     """Where a bright stripe lies, from 240 patterns: right on new ones, in mixed precision too."""
     rng = np.random.default_rng(0)
@@ -177,7 +179,8 @@ def test_the_loss_of_a_student_is_the_cross_entropy_from_each_teacher(engine):
     assert agreement == pytest.approx((logits.argmax(-1) == wanted.argmax(-1)).mean())
 
 
-@pytest.mark.parametrize("engine", [pytest.param("keras", marks=pytest.mark.slow), "torch"])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["keras", "torch"])
 def test_a_student_learns_that_its_teachers_disagree(engine):
     """One teacher sees a bright top, the other always doubts it: 90 % and 60 % of a class, 10 % and 40 % otherwise."""
     rng = np.random.default_rng(0)
@@ -261,6 +264,7 @@ def test_a_layer_that_is_not_known_is_refused_by_name():
         TorchSteps(model, Training(), mixed=False)
 
 
+@pytest.mark.slow
 def test_the_checkpoint_of_other_steps_is_not_taken_up(tmp_path):
     one = spec()
     x, y = batch(one.size, 12)

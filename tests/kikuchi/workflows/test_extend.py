@@ -70,6 +70,7 @@ def extended(bundle, tmp_path_factory):
     return kikuchi.extend(bundle, few, tmp_path_factory.mktemp("ten") / "run", seed=1)
 
 
+@pytest.mark.slow
 def test_a_new_class_is_known_afterwards_and_old_ones_still_are(extended):
     assert extended.bundle.classes == (221, 225, 229)
     for group in ANGLES:
@@ -77,6 +78,7 @@ def test_a_new_class_is_known_afterwards_and_old_ones_still_are(extended):
         assert (p.argmax(axis=1) == extended.bundle.classes.index(group)).mean() >= 0.9
 
 
+@pytest.mark.slow
 def test_the_table_shows_the_gain_of_the_new_class_on_patterns_no_judge_was_fitted_to(extended):
     new = {c.space_group: c for c in extended.changes}[225]
     assert new.new and new.patterns == 12
@@ -85,12 +87,14 @@ def test_the_table_shows_the_gain_of_the_new_class_on_patterns_no_judge_was_fitt
     assert not {c.space_group: c for c in extended.changes}[221].new
 
 
+@pytest.mark.slow
 def test_the_old_bundle_is_not_touched(bundle, extended):
     again = kikuchi.Predictor.load(bundle.path)
     assert again.classes == (221, 229)
     assert extended.bundle.manifest["extended_from"] == again.fingerprint
 
 
+@pytest.mark.slow
 def test_new_patterns_are_dealt_to_all_parts_and_none_twice(bundle, extended):
     held_out = extended.bundle.held_out
     part = held_out.part[held_out.labels == 1]
@@ -100,6 +104,7 @@ def test_new_patterns_are_dealt_to_all_parts_and_none_twice(bundle, extended):
     assert (held_out.labels != 1).sum() == len(old.rows)
 
 
+@pytest.mark.slow
 def test_a_second_extension_judges_the_first_ones_patterns_without_having_seen_them(extended, tmp_path):
     more = Dataset([material(225, 8, 6)])
     twice = kikuchi.extend(extended.bundle, more, tmp_path / "run", seed=2).bundle
@@ -121,6 +126,7 @@ def test_too_few_patterns_a_full_folder_and_a_bundle_without_exemplars_are_refus
     assert (bundle.path / EXEMPLARS).is_file()
 
 
+@pytest.mark.slow
 def test_suggested_patterns_filled_by_hand_teach_the_class_that_nobody_knew(bundle, tmp_path):
     # A map of the two known directions and one that no member knows, through the commands themselves.
     patterns = np.concatenate([stripes(a, 20, 20 + a) for a in (0, 90, 45)]).clip(0, 255).astype(np.uint8)
@@ -200,6 +206,7 @@ class _Stopper(Progress):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_an_interrupted_extension_is_finished_by_the_same_command(bundle, extended, tmp_path):
     few = Dataset([material(225, 12, 5)])
     for word in ("running", "exemplars of the old"):

@@ -79,6 +79,7 @@ def bundle(fitted):
     return fitted[0]
 
 
+@pytest.mark.slow
 def test_a_stopped_fit_goes_on_and_ends_the_same(dataset, fitted):
     recipe = parse_recipe(RECIPE, "r")
     bundle, left = fitted

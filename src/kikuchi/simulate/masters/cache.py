@@ -14,7 +14,7 @@ from kikuchi.simulate.masters.master import MasterPattern
 from kikuchi.simulate.masters.master_file import read_stored_master, save_master
 from kikuchi.simulate.masters.simulator import Simulator
 
-_VERSION = 3  # raise when a change of the physics makes older files wrong
+_VERSION = 4  # raise when a change of the physics makes older files wrong
 
 
 def default_cache_folder() -> Path:

@@ -11,6 +11,12 @@ from kikuchi.simulate.masters.scattering_factors import absorptive_amplitude, el
 
 _MOST_DIFFERENCES = 4_000_000
 
+#: Of the strongest coefficient: from here on two scatterings in a row count.
+_DETOUR = 0.1
+
+#: Strongest beams that a detour may begin with.
+_DETOURS = 200
+
 
 @dataclass(frozen=True)
 class FourierCoefficients:
@@ -101,9 +107,8 @@ def fourier_coefficients(
         potential, emission = potential.real.copy(), emission.real.copy()
         sites = [(number, b_iso, waves.real.copy()) for number, b_iso, waves in sites]
     strength = np.abs(potential)
-    near = (squares <= min_dspacing**-2) & (strength > 1e-3 * strength.max())
-    near[origin] = False
-    beams = np.flatnonzero(near)
+    near = np.flatnonzero(squares <= min_dspacing**-2)
+    beams = _beams(near[near != origin], origin, strength)
     return FourierCoefficients(
         potential=potential,
         emission=emission,
@@ -116,6 +121,22 @@ def fourier_coefficients(
         _of_length=of_length.ravel(),
         _scale=scale,
     )
+
+
+def _beams(near: np.ndarray, origin: int, strength: np.ndarray) -> np.ndarray:
+    """Return which of the vectors nearby, flat indices (n,), take part: those that scatter, directly or by a detour.
+
+    A glide plane or a screw axis forbids (222) of diamond, but electrons come to it by (111) twice. Vectors that the
+    lattice's centring forbids are out of reach of any detour.
+    """
+    direct = strength[near] > 1e-3 * strength.max()
+    strong = strength > _DETOUR * strength.max()
+    reached = direct.copy()
+    rest = np.flatnonzero(~direct)
+    first = near[strong[near]]
+    for offset in first[np.argsort(-strength[first], kind="stable")][:_DETOURS] - origin:
+        reached[rest] |= strong[near[rest] - offset]
+    return near[reached]
 
 
 def _sites(
