@@ -21,6 +21,7 @@ import numpy as np
 from ensemble.abstention.promises import excess_risk
 from ensemble.abstention.rule import AbstentionRule, fit_abstention
 from ensemble.abstention.scan_mixtures import mixture_bound, risk_at_scan
+from ensemble.abstention.stratified import ClassVerdict
 from ensemble.label_shift import LabelShift, estimate_label_shift
 from reports._provenance import provenance
 from reports.trust.any_mixture import GRAINS, PIECE, POINTS, K, mixture_of, population
@@ -79,7 +80,8 @@ def printed(
     certified = rule.certificate.certified_risk
     if rule.promise == "material":
         high = shift.high if shift.bounded else (1.0,) * K
-        risk = certified + excess_risk(rule.verdicts, high, answered) if certified < 1 else 1.0
+        verdicts = [v for v in rule.verdicts if isinstance(v, ClassVerdict)]
+        risk = certified + excess_risk(verdicts, high, answered) if certified < 1 else 1.0
         risk = 1.0 if risk > 2 * rule.certificate.target_risk else risk
         return {"before": risk, "now": risk}
     if certified >= 1:
