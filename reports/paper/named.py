@@ -22,7 +22,8 @@ from ensemble.errors import InputError
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import MemberOutputs
 from kikuchi.inference.predictor import Predictor
-from kikuchi.postprocessing.scan_check import check_scan, class_promise, held_promise
+from kikuchi.postprocessing.scan_check import check_scan
+from kikuchi.postprocessing.scan_promise import class_promise, held_promise
 from kikuchi.scans import Scan, background_for, open_scan
 from kikuchi.workflows.map import wanted_decision, wanted_recipe
 from reports._provenance import provenance
@@ -32,7 +33,7 @@ from reports.adapt.study import MAPS
 
 RISK = 0.02
 NAMED = {"nickel superalloy": "221,225", "duplex steel": "225,229"}
-PROMISES = ("mixture", "material", "class")
+PROMISES = ("auto", "mixture", "material", "class")
 
 
 def main() -> None:

@@ -10,7 +10,8 @@ import pytest
 from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.masters.kinematical import kinematical_master
 from kikuchi.simulate.masters.master_file import save_master
-from reports.simulation import library, third_edition, trunk
+from kikuchi.simulate.training.batches import labelled_batch
+from reports.simulation import library, third_bundle, third_edition, trunk
 
 
 def test_held_out_crystals_are_the_others_of_those_that_train():
@@ -73,3 +74,17 @@ def test_a_member_goes_on_from_the_shipped_one(library_of_three, monkeypatch):
     described = json.loads((place / "member.json").read_text(encoding="utf-8"))
     assert described["name"] == "transfer-3" and described["classes"] == 10
     assert (place / "history.csv").read_text(encoding="utf-8").count("\n") == 2
+
+
+def test_a_held_out_crystal_is_recorded_in_all_ways_and_says_what_simulated_it():
+    master = kinematical_master(load_structure("Ni"), half_size=20)
+    one = third_bundle.material(master, 4, 20, (1, 4))
+    # Half as real scans are, a quarter as before and a quarter with nothing subtracted: 10, 5 and 5 of 20.
+    parts = [
+        labelled_batch([master], np.zeros(1, int), n, detector, microscope, [1, 4, kind])[0]
+        for kind, (n, (detector, microscope, _)) in enumerate(
+            zip((10, 5, 5), third_edition.RECORDINGS, strict=True)
+        )
+    ]
+    np.testing.assert_array_equal(one.scan.read(slice(None)), np.concatenate(parts))
+    assert one.scan.simulated and one.scan.simulators == ("kinematical",)

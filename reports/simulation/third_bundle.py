@@ -1,0 +1,187 @@
+"""Make a bundle of the third edition's members: calibrated, certified and given a gate on crystals that none has seen.
+
+    python -m reports.simulation.third_bundle WORK [--publish]
+
+WORK holds what `reports.simulation.third_edition` trained and was taught by, held-out crystals by simulators that no
+member was trained on (``isotypes_outside`` and ``crystals_outside``, without those that picked the epochs), and
+strangers. They are recorded in the three ways, and the shares, in which members were taught. Resumable; the bundle is
+WORK/bundle, ``--publish`` copies it into the package and exports its members there.
+"""
+
+import argparse
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import kikuchi
+from kikuchi._support import atomic
+from kikuchi._support.progress import Lines
+from kikuchi.bundle import bundle as bundles
+from kikuchi.bundle.bundle import SHIPPED_FOLDER
+from kikuchi.inference.exports import export_bundle
+from kikuchi.inference.predictor import Predictor
+from kikuchi.postprocessing.split_units import divided
+from kikuchi.recipes.schema import Recipe, parse_recipe
+from kikuchi.scans import Dataset, Material, scan_from_array
+from kikuchi.simulate.masters.load import load_master
+from kikuchi.simulate.masters.master import MasterPattern
+from kikuchi.simulate.masters.simulator_names import EMSOFT
+from kikuchi.simulate.training.batches import labelled_batch
+from kikuchi.training.stream import recipe_stream
+from kikuchi.workflows.claim import claim
+from kikuchi.workflows.fit import dataset_fingerprint
+from reports.simulation.shipped import halve, publish
+from reports.simulation.third_edition import GUIDANCE, LEARNING_RATE, RECORDINGS
+from reports.simulation.trunk import CHANCES, held_out, index
+
+#: Of each held-out crystal, in the shares of `RECORDINGS`; of each stranger.
+PATTERNS, OF_STRANGERS = 20, 12
+#: Isotypes below this index picked the epochs.
+FIRST_ISOTYPE = 40
+SEED = 5
+
+RECIPE = """
+[[member]]
+kind = "transfer"
+count = 5
+architecture = "small"
+dropout = 0.3
+weights = "kikuchi"
+[train]
+epochs = {epochs}
+batch = 64
+learning_rate = {rate}
+patience = {epochs}
+flip_augmentation = true
+cosine_decay = true
+auxiliary_weight = {guidance}
+[split]
+train_per_class = 0
+validation_per_class = 60
+calibration_fraction = 0.75
+[stream]
+masters = "{masters}"
+patterns = 6400
+recording = "real"
+class_sampling = {chances}
+[abstain]
+groups = "scan"
+[keep]
+background = 15
+reference = 150
+exemplars = 5
+"""
+
+
+def recorded(master: MasterPattern, n: int, seed: tuple[int, ...]) -> np.ndarray:
+    """Record patterns of one crystal in all ways, (n, 64, 64) uint8."""
+    whole = sum(patterns for _, _, patterns in RECORDINGS)
+    found = []
+    for kind, (detector, microscope, patterns) in enumerate(RECORDINGS):
+        raw, _ = labelled_batch(
+            [master], np.zeros(1, int), n * patterns // whole, detector, microscope, [*seed, kind]
+        )
+        found.append(raw)
+    return np.concatenate(found)
+
+
+def material(master: MasterPattern, number: int, n: int, seed: tuple[int, ...]) -> Material:
+    """Make one small scan of a crystal, which says what simulated it."""
+    name = f"{master.name}-{number}"
+    scan = scan_from_array(recorded(master, n, seed)[None], name)
+    scan.metadata["microscope"] = {"microscope": f"simulated: {master.simulator}"}
+    return Material(name, master.space_group, scan)
+
+
+def dataset(work: Path) -> Dataset:
+    """Record every held-out crystal and every stranger."""
+    isotypes = [p for p in sorted((work / "isotypes_outside").glob("*_*.npz")) if index(p) >= FIRST_ISOTYPE]
+    crystals = sorted((work / "crystals_outside").glob("*_*.npz"))
+    if not all(map(held_out, isotypes + crystals)):
+        raise SystemExit(f"{work} holds crystals out that may have been trained on")
+    known = [
+        material(load_master(path), number, PATTERNS, (78, number))
+        for number, path in enumerate(crystals + isotypes)
+    ]
+    strangers = [
+        material(load_master(path), number, OF_STRANGERS, (79, number))
+        for number, path in enumerate(sorted((work / "strangers").glob("*_*.npz")))
+    ]
+    return Dataset(known, strangers=strangers)
+
+
+def recipe_of(work: Path) -> Recipe:
+    """Return the recipe of the bundle; its masters are those that taught, once."""
+    taught = work / "taught"
+    if not taught.is_dir():
+        partial = work / "taught.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        for folder in ("isotypes", "crystals", "structures"):
+            for path in sorted((work / folder).glob("*_*.npz")):
+                if folder == "structures" or not held_out(path):
+                    shutil.copy(path, partial / f"{folder}_{path.name}")
+        partial.rename(taught)
+    lines = (work / "members" / "transfer-1" / "history.csv").read_text(encoding="utf-8").splitlines()
+    return parse_recipe(
+        RECIPE.format(
+            epochs=len(lines) - 1,
+            rate=LEARNING_RATE,
+            guidance=GUIDANCE,
+            masters=taught.absolute(),
+            chances=list(CHANCES),
+        ),
+        "third edition",
+    )
+
+
+def begun(work: Path, data: Dataset, recipe: Recipe) -> Path:
+    """Begin a fit in WORK/bundle whose members are trained already, their kernels in half precision."""
+    bundle = work / "bundle"
+    split, _ = divided(data, recipe, SEED)
+    assert recipe.stream is not None
+    if not (bundle / "fit.json").is_file():
+        claim(
+            bundle,
+            recipe,
+            dataset_fingerprint(data, split),
+            SEED,
+            recipe_stream(recipe.stream, split.classes, SEED),
+        )
+        shutil.copy(bundle / "fit.json", work / "fit.json")
+    halve(work, bundle)
+    return bundle
+
+
+def say_all_simulators(bundle: Path) -> None:
+    """Add to the manifest what the first edition's members, which these go on from, were shown."""
+    path = bundle / bundles.MANIFEST
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    made = manifest["simulators"]
+    made["of_members"] = sorted({*made["of_members"], EMSOFT})
+    atomic.write_json(path, manifest)
+
+
+def main() -> None:
+    """Fit, and publish where asked."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--publish", action="store_true", help="copy the bundle into the package, and export")
+    given = parser.parse_args()
+    data = dataset(given.work)
+    recipe = recipe_of(given.work)
+    place = begun(given.work, data, recipe)
+    kikuchi.fit(data, recipe, place, seed=SEED, progress=Lines())
+    say_all_simulators(place)
+    if given.publish:
+        publish(place, given.work, SHIPPED_FOLDER)
+        shipped = Predictor.load("shipped")
+        if export_bundle(replace(shipped), Lines()) is None:
+            raise SystemExit("the members could not be exported")
+
+
+if __name__ == "__main__":
+    main()
