@@ -1,12 +1,15 @@
 """What makes our masters differ from EMsoft's: one thing of the model changed at a time, at three voltages.
 
     python -m reports.simulation.model MASTERS [NAME ...]
+    python -m reports.simulation.model MASTERS --twins FOLDER
 
 Intensities in 16 directions of each of 60 pixels of a master of 101 x 101, drawn at random, against those of the public
 files (`MASTERS`), whose crystals are simulated here. "direction": correlation over single directions. "pixel":
 correlation of the means over pixels. A file holds harmonics below 384, 0.47 degrees, which single directions of light
 crystals pass by: their lines are finer. Settings were compared on the phases of `CHOSEN`; those of `APART` are only
-reported. Writes ``model.json`` after every phase and voltage; what is there is not computed again.
+reported. All settings at 20 kV, `FEW` at the others and for those apart. Writes ``model.json`` after every
+setting; what is there is not computed again. With ``--twins``, order's differences against masters of de-ebsd
+(`other_masters.py`), which are of one energy, 19 keV.
 """
 
 import argparse
@@ -31,8 +34,9 @@ from kikuchi.simulate.masters.load import load_master
 from kikuchi.simulate.masters.scattering_factors import elastic_amplitude
 from kikuchi.simulate.masters.sht import read_sht
 from reports._provenance import provenance
+from reports.simulation.masters import HALF, correlation, difference, twin_structure
 
-VOLTAGES = (10, 20, 30)
+VOLTAGES = (20, 10, 30)
 CHOSEN = ("Si_silicon", "Al_aluminum", "Ni_nickel", "Fe_alpha", "Au_gold", "W_tungsten")
 APART = (
     "NaCl_halite", "CaF2_fluorite", "SrTiO3_tausonite", "GaAs_gallium", "Ge_germanium", "Cu_copper", "Cu2O_cuprite",
@@ -60,7 +64,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "EMsoft's beams": {"as_emsoft": True},
     "EMsoft's beams, energies counted twice": {"as_emsoft": True, "twice": True},
 }
-#: For the phases apart.
+#: Against masters of one energy.
+AGAINST_ONE: dict[str, dict[str, Any]] = {
+    "default": {},
+    "one energy": {"only": 19.0},
+    "one energy, twice the beams": {"only": 19.0, "limits": (300, 60.0, 600.0)},
+}
+TWINS = (("Fe", "NiAl"), ("Austenite", "Fe3Ni"), ("Ni", "Ni3Al"))
+#: At other voltages, and for the phases apart.
 FEW = ("default", "depths halved", "EMsoft's beams", "EMsoft's beams, energies counted twice")
 
 
@@ -72,11 +83,17 @@ def electrons(
     least_energy: float = 0.7,
     cut: float = np.inf,
     twice: bool = False,
+    only: float | None = None,
 ) -> Backscattered:
     """Group backscattered electrons by energy, as `backscattered` does, with what EMsoft does to them by choice.
 
-    Its file programs weight each energy by its number of electrons, and intensities hold that number already.
+    Its file programs weight each energy by its number of electrons, and intensities hold that number already. `only`
+    leaves one energy, keV, with the depths of electrons within half a keV of it.
     """
+    if only is not None:
+        energies, depths = trajectories(*mean_atom(structure), kv, only - 1, electrons=60_000)
+        shares, lengths = exponentials(depths[np.abs(energies - only) < 0.5])
+        return Backscattered(np.array([only]), np.ones(1), shares[None], lengths[None])
     energies, depths = trajectories(*mean_atom(structure), kv, least_energy * kv)
     energies, depths = energies[depths < cut], depths[depths < cut]
     order = np.argsort(energies)[::-1]
@@ -175,45 +192,86 @@ def places() -> np.ndarray:
     return ((SUB * coarse + 1) * rows + SUB * columns[:, None, None] + step).reshape(PIXELS, -1)
 
 
-def compare(file: Path, kv: float, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
-    """Return the two correlations with a file of every setting."""
+def compare(file: Path, kv: float, setting: dict[str, Any]) -> dict[str, float]:
+    """Return the two correlations with a file."""
     structure = read_sht(file).structure
     assert structure is not None
     index = places()
     directions = lambert_directions(100 * SUB + 1).reshape(-1, 3)[index]
     truth = load_master(file, half_size=50 * SUB).north.ravel()[index]
-    rows = {}
-    for name in names:
-        intensity = solver(structure, kv, SETTINGS[name])
-        values = np.array([[intensity(direction) for direction in pixel] for pixel in directions])
-        rows[name] = {
-            "direction": round(float(np.corrcoef(values.ravel(), truth.ravel())[0, 1]), 3),
-            "pixel": round(float(np.corrcoef(values.mean(axis=1), truth.mean(axis=1))[0, 1]), 3),
+    intensity = solver(structure, kv, setting)
+    values = np.array([[intensity(direction) for direction in pixel] for pixel in directions])
+    return {
+        "direction": correlation(values, truth),
+        "pixel": correlation(values.mean(axis=1), truth.mean(axis=1)),
+    }
+
+
+def against_one_energy(folder: Path) -> dict[str, Any]:
+    """Compare twins with masters of de-ebsd in single directions, 500 pixels drawn at random."""
+    size = 2 * HALF + 1
+    drawn = np.random.default_rng(SEED).choice(size**2, 500, replace=False)
+    directions = lambert_directions(size).reshape(-1, 3)[drawn]
+    names = [name for pair in TWINS for name in pair]
+    theirs = {name: np.load(folder / f"{name}.npy").ravel()[drawn] for name in names}
+    found: dict[str, Any] = {"made_by": provenance(seed=SEED)}
+    for label, setting in AGAINST_ONE.items():
+        ours = {}
+        for name in names:
+            intensity = solver(twin_structure(name), 20, setting)
+            ours[name] = np.array([intensity(direction) for direction in directions])
+        found[label] = {
+            "whole": {name: correlation(ours[name], theirs[name]) for name in names},
+            "difference": {
+                f"{b} - {a}": correlation(difference(ours[a], ours[b]), difference(theirs[a], theirs[b]))
+                for a, b in TWINS
+            },
         }
-    return rows
+        print(label, found[label], flush=True)
+    return found
 
 
 def main() -> None:
     """Compare and write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("masters", type=Path)
+    parser.add_argument("--voltages", nargs="+", type=int, choices=VOLTAGES, default=VOLTAGES)
     parser.add_argument("names", nargs="*", help="How files' names begin; all that are listed by default.")
+    parser.add_argument("--twins", type=Path, metavar="FOLDER")
     options = parser.parse_args()
+    if options.twins:
+        keep("twins", value=against_one_energy(options.twins))
+        return
+    for part, names in (("chosen", CHOSEN), ("apart", APART)):
+        for name in names if not options.names else [name for name in names if name in options.names]:
+            for kv in options.voltages:
+                settings = FEW if kv != 20 or part == "apart" else dict.fromkeys((*FEW, *SETTINGS))
+                (file,) = options.masters.glob(f"{name}*_{kv}kV.sht")
+                for label in settings:
+                    place = (part, name, f"{kv} kV", label)
+                    if keep(*place) is None:
+                        print(
+                            name,
+                            kv,
+                            label,
+                            keep(*place, value=compare(file, kv, SETTINGS[label])),
+                            flush=True,
+                        )
+
+
+def keep(*place: str, value: Any = None) -> Any:
+    """Return what stands at a place of the results, after putting a value there if one is given."""
     target = Path(__file__).with_suffix(".json")
-    found: dict[str, Any] = {"made_by": provenance(seed=SEED), "chosen": {}, "apart": {}}
+    found: dict[str, Any] = {"made_by": provenance(seed=SEED)}
     if target.is_file():
         found = json.loads(target.read_text(encoding="utf-8"))
-    for part, names, settings in (("chosen", CHOSEN, tuple(SETTINGS)), ("apart", APART, FEW)):
-        for name in names:
-            if options.names and name not in options.names:
-                continue
-            rows = found[part].setdefault(name, {})
-            for kv in VOLTAGES if part == "chosen" else (20,):
-                if f"{kv} kV" not in rows:
-                    (file,) = options.masters.glob(f"{name}*_{kv}kV.sht")
-                    rows[f"{kv} kV"] = compare(file, kv, settings)
-                    target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-                    print(name, kv, rows[f"{kv} kV"], flush=True)
+    inner = found
+    for step in place[:-1]:
+        inner = inner.setdefault(step, {})
+    if value is not None:
+        inner[place[-1]] = value
+        target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return inner.get(place[-1])
 
 
 if __name__ == "__main__":
