@@ -194,7 +194,7 @@ def _gauge(
     names = list(OUTPUT_FEATURES)
     looks = _looks(bundle, scan, points, known, read)
     try:
-        if _whole_scans(bundle.held_out):
+        if whole_scans(bundle.held_out):
             # Each held-out scan or crystal is one draw, and so is this one.
             first = one_of_each_group(bundle.held_out.calibration, np.random.default_rng(1))
             before = bundle.decide(first.outputs, rule=rule)
@@ -252,7 +252,7 @@ def _one_of_each(points: NDArray[np.intp], blocks: NDArray[np.intp]) -> NDArray[
     return np.sort(rng.permutation(first)[:MOST_BLOCKS])
 
 
-def _whole_scans(held_out: HeldOut) -> bool:
+def whole_scans(held_out: HeldOut) -> bool:
     """Whether what was held out are whole materials, each one group: then a scan is one draw, not many."""
     pairs = np.unique(np.stack([held_out.material, held_out.group]), axis=1)
     return len(np.unique(pairs[0])) == pairs.shape[1]
