@@ -35,6 +35,19 @@ def particles(there: np.ndarray) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def marked_points(table: pd.DataFrame, told: tuple[str, ...]) -> dict[str, Any]:
+    """Count the points that the map marks, and what is answered in and outside of them."""
+    marked = table.get("less_explained", pd.Series(0, index=table.index)) > 0
+    solved = table["status"] == "solved"
+    return {
+        "points": int(marked.sum()),
+        **{
+            where: {name: int((table["phase"][solved & here] == name).sum()) for name in told}
+            for where, here in (("answered_there", marked), ("answered_elsewhere", ~marked))
+        },
+    }
+
+
 def main() -> None:
     """Draw and count."""
     from matplotlib.colors import to_rgb
@@ -62,6 +75,7 @@ def main() -> None:
         results[", ".join(told)] = {
             "status": table["status"].value_counts().to_dict(),
             "answered": {name: int((phase == name).sum()) for name in told},
+            "explained_less_well": marked_points(table, told),
             "groups": {
                 name: {
                     "of_several": [p for p in particles(here) if p["points"] >= LEAST],

@@ -53,7 +53,7 @@ def one_map(p: np.ndarray, number: int, seed: int) -> list[dict]:
     # One pattern of each held-out grain: what is certified counts no more.
     held = np.concatenate([p[c, grains[c], 0] for c in range(K)])
     y = np.repeat(np.arange(K), HELD_OUT)
-    mixture = _mixture(number, rng)
+    mixture = mixture_of(number, rng)
     counts = rng.multinomial(400, mixture)
     shown = np.concatenate([p[c, rng.integers(GRAINS, size=n)] for c, n in enumerate(counts)])
     truth = np.repeat(np.arange(K), counts * POINTS)
@@ -84,7 +84,7 @@ def one_map(p: np.ndarray, number: int, seed: int) -> list[dict]:
     return rows
 
 
-def _mixture(number: int, rng: np.random.Generator) -> np.ndarray:
+def mixture_of(number: int, rng: np.random.Generator) -> np.ndarray:
     """Every fifth map holds one class alone; the others are anything from even to nearly pure."""
     if number % 5 == 0:
         return np.eye(K)[(number // 5) % K]

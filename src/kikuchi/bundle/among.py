@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from ensemble.abstention import Certificate
+from ensemble.abstention.risk_control import answers_needed, as_percent
 from ensemble.candidates import mass_outside
 from ensemble.errors import InputError
 from kikuchi.bundle.bundle import Bundle
@@ -125,6 +127,32 @@ def among_candidates(bundle: B, among: str | Sequence[str | int], rule: str, rec
         abstentions={rule: abstention},
         own_held_out=own,
         candidates=candidates,
+    )
+
+
+def promise_size(certificate: Certificate) -> str:
+    """Say how many held-out units test a promise for named classes, and how many the risk that was asked for takes.
+
+    Parameters
+    ----------
+    certificate
+        As fitted for the classes named.
+
+    Returns
+    -------
+    str
+        One line; empty where the risk asked for is certified.
+    """
+    if certificate.certified:
+        return ""
+    risk, confidence = certificate.target_risk, certificate.confidence
+    none, one = (answers_needed(risk, confidence, errors=k, answered=k) for k in (0, 1))
+    needed = f"{none} answered without an error"
+    if one is not None:
+        needed += f", or {one + 1} with one"
+    return (
+        f"{certificate.n_tested} held-out crystals or grains of the classes named test the promise, "
+        f"{certificate.n_answered} of them answered, {certificate.n_errors} wrongly; {as_percent(risk)} takes {needed}"
     )
 
 

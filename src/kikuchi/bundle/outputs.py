@@ -145,6 +145,14 @@ class HeldOut:
         )
 
 
+def one_of_each_group(held_out: HeldOut, rng: np.random.Generator) -> HeldOut:
+    """Return one pattern of each group, drawn: these are independent."""
+    order = rng.permutation(len(held_out.group))
+    chosen = np.zeros(len(order), dtype=bool)
+    chosen[order[np.unique(held_out.group[order], return_index=True)[1]]] = True
+    return held_out.select(chosen)
+
+
 def write_held_out(path: Path, held_out: HeldOut) -> None:
     """Write held-out outputs as one compressed npz."""
     o = held_out.outputs

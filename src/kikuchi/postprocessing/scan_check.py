@@ -4,7 +4,7 @@ Everything here reads the bundle's held-out patterns and what the members say of
 of each held-out group, and one point of each block of the map, count as independent.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,16 +13,13 @@ from numpy.typing import NDArray
 from ensemble.abstention import AbstentionRule, Decision, Status
 from ensemble.abstention.answered_class import thinned
 from ensemble.abstention.ood import energy
-from ensemble.abstention.promises import excess_risk
-from ensemble.abstention.risk_control import as_percent
-from ensemble.abstention.stratified import ClassVerdict
 from ensemble.errors import InputError
 from ensemble.label_shift import LabelShift, estimate_label_shift
 from ensemble.shift_gauge import Gauge, compare_units, rank_unit
 from ensemble.spatial_correlation import independent_blocks
 from kikuchi.bundle.bundle import Bundle
-from kikuchi.bundle.decision import fit_decision
-from kikuchi.bundle.outputs import HeldOut, MemberOutputs
+from kikuchi.bundle.outputs import HeldOut, MemberOutputs, one_of_each_group
+from kikuchi.postprocessing.recording_check import recording_message
 from kikuchi.scans import Scan, background_for, prepare
 from kikuchi.scans.looks import LOOKS, pattern_looks
 
@@ -34,6 +31,10 @@ OUTPUT_FEATURES: dict[str, tuple[str, str]] = {
     "unfamiliarity": ("stranger features", "features nearer to the training's"),
     "quality": ("less noise", "more noise"),
 }
+
+#: What is ranked where whole crystals were held out, and the side that speaks against a scan: real phases answer more
+#: surely than the random crystals that most of them are, and no less noise breaks a promise.
+WORSE = {"energy": 1, "unfamiliarity": 1, "quality": -1}
 
 #: Points that stand for a large map.
 MOST_POINTS = 20_000
@@ -58,36 +59,32 @@ class ScanCheck:
         Whether it is alike; None where nothing can be tested.
     shift
         Its mixture; None where it has no readable, familiar point.
+    recording
+        What its file says of the recording that no certified pattern had, see
+        `kikuchi.postprocessing.recording_check.recording_message`; empty where nothing.
     """
 
     blocks: NDArray[np.intp]
     side: int
     gauge: Gauge | None
     shift: LabelShift | None
+    recording: str = ""
 
     @property
     def alike(self) -> bool:
         """Whether nothing speaks against the promise."""
-        return self.gauge is None or self.gauge.alike is not False
+        return not self.recording and (self.gauge is None or self.gauge.alike is not False)
 
     def message(self) -> str:
         """Say in one line what speaks against the promise; empty where nothing does."""
+        if self.recording:
+            return f"this scan was not recorded as what was certified: no promise ({self.recording})"
         if self.alike or self.gauge is None:
             return ""
         words = [_in_words(d.feature, d.shift) for d in self.gauge.deviations[:3]]
         return (
             f"this scan is not like what was certified: no promise (p = {self.gauge.p_value:.2g}; "
             f"most deviant: {'; '.join(words)})"
-        )
-
-    def mixture_message(self, risk: float, expected: float | None) -> str:
-        """Say that the scan's mixture breaks a promise for the held-out mixture; empty where it does not."""
-        if expected is None or expected <= risk:
-            return ""
-        return (
-            "the scan is mixed otherwise than the held-out patterns, and at its mixture about "
-            f"{100 * expected:.1f} % of the answers would be wrong: no promise (--promise material makes one that "
-            "holds for any mixture)"
         )
 
     def to_dict(self, classes: tuple[int, ...]) -> dict[str, Any]:
@@ -118,6 +115,7 @@ class ScanCheck:
         return {
             "block_side": self.side,
             "blocks": int(self.blocks.max(initial=-1)) + 1,
+            "recording": self.recording or None,
             "gauge": gauge,
             "mixture": shift,
         }
@@ -154,116 +152,10 @@ def check_scan(
     main = np.argsort(-np.nansum(values, axis=0))[:6] if read.any() else np.arange(1)
     blocks, side = independent_blocks(values[:, main], scan.row, scan.col)
     rng = np.random.default_rng(0)
-    known = _units(bundle.held_out.certification, rng)
+    known = one_of_each_group(bundle.held_out.certification, rng)
     shift = _shift(bundle, rule, abstention, decision, blocks, known)
     gauge = _gauge(bundle, rule, outputs, decision, scan, blocks, known, shift)
-    return ScanCheck(blocks, side, gauge, shift)
-
-
-def class_promise(bundle: Bundle, rule: str, check: ScanCheck) -> AbstentionRule:
-    """Fit the promise for the answers with each class at a scan's own mixture; nothing is answered if that is unknown.
-
-    Parameters
-    ----------
-    bundle
-        Its recipe says the risk, the confidence and the promise ``"class"``.
-    rule
-        How the members are combined.
-    check
-        Of the scan.
-    """
-    k, shift = len(bundle.classes), check.shift
-    known = shift is not None and shift.bounded
-    shares = (shift.low, shift.high) if shift is not None and known else (np.zeros(k), np.ones(k))
-    found = fit_decision(bundle.held_out, rule, bundle.recipe, names=bundle.class_names, shares=shares)[1]
-    if known:
-        return found
-    why = "the scan has no readable, familiar point" if shift is None else shift.why
-    message = f"nothing is answered: the scan's mixture cannot be estimated, because {why}"
-    return replace(found, certificate=replace(found.certificate, message=message))
-
-
-def held_promise(
-    bundle: Bundle, rule: str, abstention: AbstentionRule, check: ScanCheck, decision: Decision
-) -> AbstentionRule:
-    """Take a promise back, or weaken it, where the scan speaks against it; the decisions stay what they are.
-
-    Parameters
-    ----------
-    bundle, rule, abstention
-        As the scan was decided with.
-    check
-        Of the scan.
-    decision
-        For how much was answered.
-
-    Returns
-    -------
-    The rule with a certificate that says what is still promised.
-    """
-    certificate = abstention.certificate
-    against = check.message()
-    if not against and abstention.promise == "mixture":
-        against = check.mixture_message(
-            certificate.certified_risk, expected_risk(bundle, rule, abstention, check.shift)
-        )
-    if against:
-        return replace(
-            abstention, certificate=replace(certificate, certified=False, certified_risk=1.0, message=against)
-        )
-    if abstention.promise != "material" or not certificate.certified:
-        return abstention
-    verdicts = [v for v in abstention.verdicts if isinstance(v, ClassVerdict)]
-    apart = [v for v in verdicts if v.verdict != "kept"]
-    if not apart:
-        return abstention
-    shift = check.shift
-    high = shift.high if shift is not None and shift.bounded else np.ones(len(verdicts))
-    excess = excess_risk(verdicts, high, float((decision.status == Status.SOLVED).mean()))
-    risk = certificate.certified_risk + excess
-    named = ", ".join(bundle.class_names[v.index] for v in apart)
-    if risk > 2 * certificate.target_risk:
-        message = f"no promise: the scan may hold too much of what is not certified ({named}); {certificate.message}"
-        return replace(
-            abstention, certificate=replace(certificate, certified=False, certified_risk=1.0, message=message)
-        )
-    message = (
-        f"{certificate.message}; with as much of {named} as the scan may hold, at most {as_percent(risk)} of the "
-        "answers are wrong"
-    )
-    return replace(abstention, certificate=replace(certificate, certified_risk=risk, message=message))
-
-
-def expected_risk(
-    bundle: Bundle, rule: str, abstention: AbstentionRule, shift: LabelShift | None
-) -> float | None:
-    """Error rate of the answers at a scan's mixture, as the held-out patterns that test have it; None if unknown.
-
-    Every held-out group counts once. Test patterns are taken: neither thresholds nor calibration have seen them.
-    """
-    if shift is None or not shift.identified:
-        return None
-    test = bundle.held_out.test
-    if not len(test.labels):
-        return None
-    d = bundle.decide(test.outputs, rule=rule, abstention=abstention)
-    k = len(bundle.classes)
-    group = np.unique(test.group, return_inverse=True)[1]
-    size = 1.0 / np.bincount(group)[group]
-    prior = np.bincount(test.labels, size, k)
-    weight = np.divide(shift.shares, prior, out=np.zeros(k), where=prior > 0)
-    each = size * weight[test.labels]
-    solved = d.status == Status.SOLVED
-    answered = float((each * solved).sum())
-    return float((each * (solved & (d.winner != test.labels))).sum()) / answered if answered > 0 else None
-
-
-def _units(held_out: HeldOut, rng: np.random.Generator) -> HeldOut:
-    """Return one pattern of each group."""
-    order = rng.permutation(len(held_out.group))
-    chosen = np.zeros(len(order), dtype=bool)
-    chosen[order[np.unique(held_out.group[order], return_index=True)[1]]] = True
-    return held_out.select(chosen)
+    return ScanCheck(blocks, side, gauge, shift, recording_message(bundle, scan))
 
 
 def _shift(
@@ -306,12 +198,14 @@ def _gauge(
     names = list(OUTPUT_FEATURES)
     looks = _looks(bundle, scan, points, known, read)
     try:
-        if _whole_scans(bundle.held_out):
+        if whole_scans(bundle.held_out):
             # Each held-out scan or crystal is one draw, and so is this one.
-            first = _units(bundle.held_out.calibration, np.random.default_rng(1))
-            before = bundle.decide(first.outputs, rule=rule)
-            base = output_features(first.outputs, before, _read(before))
-            return rank_unit(base, own, np.median(new, axis=0), names, level=LEVEL)
+            known = bundle.held_out.certification
+            units = crystal_features(known, bundle.decide(known.outputs, rule=rule))
+            columns = [names.index(name) for name in WORSE]
+            return rank_unit(
+                units, np.median(new[:, columns], axis=0), list(WORSE), list(WORSE.values()), level=LEVEL
+            )
         if looks is not None:
             own, new, names = np.hstack([own, looks[0]]), np.hstack([new, looks[1]]), [*names, *LOOKS]
         if shift is not None and np.isfinite(shift.shares).all():
@@ -345,6 +239,24 @@ def output_features(outputs: MemberOutputs, decision: Decision, chosen: NDArray[
     )
 
 
+def crystal_features(held_out: HeldOut, decision: Decision) -> NDArray[np.float64]:
+    """Features of held-out crystals, one row each, columns as in `WORSE`.
+
+    The median over a crystal's patterns, which were recorded one by one otherwise; of the noise, which the recording
+    makes and a scan has one of, that of one pattern.
+    """
+    read = np.flatnonzero(_read(decision))
+    columns = [list(OUTPUT_FEATURES).index(name) for name in WORSE]
+    values = output_features(held_out.outputs, decision, read)[:, columns]
+    order = np.random.default_rng(1).permutation(len(read))
+    values, group = values[order], held_out.group[read][order]
+    units, first = np.unique(group, return_index=True)
+    found = np.array([np.median(values[group == unit], axis=0) for unit in units]).reshape(-1, len(WORSE))
+    noise = list(WORSE).index("quality")
+    found[:, noise] = values[first, noise]
+    return found
+
+
 def _looks(
     bundle: Bundle, scan: Scan, points: NDArray[np.intp], known: HeldOut, read: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
@@ -364,7 +276,7 @@ def _one_of_each(points: NDArray[np.intp], blocks: NDArray[np.intp]) -> NDArray[
     return np.sort(rng.permutation(first)[:MOST_BLOCKS])
 
 
-def _whole_scans(held_out: HeldOut) -> bool:
+def whole_scans(held_out: HeldOut) -> bool:
     """Whether what was held out are whole materials, each one group: then a scan is one draw, not many."""
     pairs = np.unique(np.stack([held_out.material, held_out.group]), axis=1)
     return len(np.unique(pairs[0])) == pairs.shape[1]

@@ -197,7 +197,7 @@ class AbstainTable(_Table):
         What counts as one independent pattern: itself, a block of neighbours or a scan; "auto" finds out.
     promise
         Whether the risk is certified for the mixture of materials as held out, for every material, or for every
-        answered class.
+        answered class; "auto" for every material where that can be kept, else at every mixture that a scan may have.
     """
 
     risk: Share = 0.02

@@ -18,6 +18,7 @@ from kikuchi._support.choices import Decide, EngineName, GrainsBy, Stop
 from kikuchi._support.lock import locked
 from kikuchi._support.progress import SILENT, Progress, noted
 from kikuchi._support.versions import versions
+from kikuchi.bundle.among import promise_size
 from kikuchi.bundle.bundle import SHIPPED, Bundle
 from kikuchi.bundle.decision import fit_decision
 from kikuchi.bundle.strangers import gate_words
@@ -34,13 +35,15 @@ from kikuchi.inference.predictor import (
 from kikuchi.inference.run_scan import run_store
 from kikuchi.maps import NO_HEXAGONAL_CTF, PhaseMap, is_hexagonal, write_map
 from kikuchi.postprocessing.assemble import as_seen, assembled
+from kikuchi.postprocessing.band_widths import with_band_widths
 from kikuchi.postprocessing.grain_pooling import decided_by_grains, with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.less_explained import with_less_explained
 from kikuchi.postprocessing.order_parameter import with_order_parameter
 from kikuchi.postprocessing.overlaps import with_overlaps
-from kikuchi.postprocessing.scan_check import ScanCheck, check_scan, class_promise, held_promise
+from kikuchi.postprocessing.scan_check import ScanCheck, check_scan
 from kikuchi.postprocessing.scan_mixture import with_scan_mixture
+from kikuchi.postprocessing.scan_promise import class_promise, held_promise
 from kikuchi.postprocessing.symmetry_levels import with_levels
 from kikuchi.recipes.schema import Recipe
 from kikuchi.scans import Scan, open_scan, recording_warnings, with_neighbours
@@ -105,8 +108,8 @@ def map_scan(
     promise
         What the risk is promised for: ``"mixture"`` (all answers, if the scan is mixed as the held-out patterns are),
         ``"material"`` (the answers to each material, so any mixture), ``"class"`` (the answers with each class, at the
-        mixture estimated from the scan) or ``"auto"`` (``"material"`` where it can be kept for all, else
-        ``"mixture"``); as the bundle was fitted where None.
+        mixture estimated from the scan) or ``"auto"`` (``"material"`` where it can be kept for all, else what holds
+        at every mixture that this scan may have); as the bundle was fitted where None.
     engine
         What runs the members, see `kikuchi.inference.CHOICES`.
     stop
@@ -215,6 +218,7 @@ def map_scan(
             meta["notes"].append(NO_HEXAGONAL_CTF)
         phase_map = with_overlaps(phase_map, judge, opened, progress)
         phase_map = with_less_explained(phase_map, judge, opened, outputs.logits[0])
+        phase_map = with_band_widths(phase_map, judge, opened, progress)
         try:
             phase_map = with_order_parameter(phase_map, judge, labelled)
         except InputError as error:
@@ -313,12 +317,14 @@ def _fractions(
         return None
 
 
-def _notes(scan: Scan, bundle: Bundle) -> list[str]:
+def _notes(scan: Scan, bundle: Bundle, rule: str) -> list[str]:
     """Gather what a reader of the map should know of how the scan was read and prepared."""
     notes = [] if scan.note is None else [scan.note]
     automatic = bundle.preparation(bundle.members[0]).static_background == "auto"
     if automatic and scan.static_background is not None and not scan.keeps_background:
         notes.append("the file's static background is no longer in its patterns: it is not taken off again")
+    if bundle.candidates is not None and (tested := promise_size(bundle.abstentions[rule].certificate)):
+        notes.append(tested)
     return notes
 
 
@@ -361,7 +367,7 @@ def _meta(
         "abstention": abstention.to_dict(),
         "promised_risk": abstention.certificate.to_dict(),
         "warnings": warnings,
-        "notes": _notes(scan, bundle),
+        "notes": _notes(scan, bundle, rule),
         **({"adapted": bundle.manifest["adapted"]} if "adapted" in bundle.manifest else {}),
         "versions": versions(),
     }

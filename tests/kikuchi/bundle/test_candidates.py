@@ -1,10 +1,12 @@
 """Candidates that a user names, on the bundle that is shipped: no network runs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ensemble.errors import InputError
-from kikuchi.bundle.among import named_classes
+from kikuchi.bundle.among import named_classes, promise_size
 from kikuchi.inference.predictor import Predictor
 
 
@@ -80,3 +82,13 @@ def test_strangers_to_the_candidates_are_called_unfamiliar_more_often(shipped):
     own, stranger = np.isin(numbers, [225, 227]), np.isin(numbers, [229, 223])
     assert (status[own] == 2).mean() < 0.05
     assert (status[stranger] == 2).mean() > 2 * (status[own] == 2).mean()
+
+
+def test_who_names_groups_is_told_how_many_held_out_crystals_test_the_promise(shipped):
+    certificate = shipped.among("225,227").abstentions[shipped.rule].certificate
+    said = promise_size(certificate)
+    assert said.startswith(f"{certificate.n_tested} held-out crystals")
+    # ln 0.05 / ln 0.98 = 148.3; with one error 0.98^n + 0.02 n 0.98^(n - 1) is at most 0.05 from 236 on.
+    assert said.endswith("2 % takes 149 answered without an error, or 236 with one")
+    assert 0.98**236 + 236 * 0.02 * 0.98**235 <= 0.05 < 0.98**235 + 235 * 0.02 * 0.98**234
+    assert not promise_size(replace(certificate, certified=True))

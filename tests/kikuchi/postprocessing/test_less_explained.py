@@ -71,8 +71,8 @@ def test_a_particle_that_is_explained_less_well_is_marked_and_told(monkeypatch):
     "scores",
     [
         np.full(len(ROW), 0.68),
-        # Phases that were named differ by 4 %: one half of the map is of one, the other of another.
-        np.where(COL < 15, 0.68, 0.655),
+        # Phases that were named differ by 6 %: a third of the map is of another.
+        np.where(COL < 20, 0.68, 0.64),
         # Boundaries two points wide, and what crosses them.
         np.where((ROW % 10 < 2) | (COL % 10 < 2), 0.3, 0.68),
         # A dozen bad points in one corner.
