@@ -254,7 +254,7 @@ def _why(
     high: NDArray[np.float64],
 ) -> str:
     if units < LEAST_UNITS:
-        return f"the map is worth {units} independent blocks, fewer than {LEAST_UNITS}"
+        return f"the map is worth {units} independent block{'s' * (units != 1)}, fewer than {LEAST_UNITS}"
     if singular < LEAST_SINGULAR:
         return _confused(singular)
     apart = (low[0] > high[1] + TOLERATED) | (low[1] > high[0] + TOLERATED)

@@ -6,8 +6,8 @@ block. Two situations are distinguished:
 
 - the scan has many units of the kind that was held out (grains, blocks): Kolmogorov-Smirnov tests, one a feature,
   Bonferroni over the features (`compare_units`);
-- what was held out is whole scans or crystals, of which the new scan is a single one: its mean is ranked among theirs,
-  an exact conformal p-value (`rank_unit`).
+- what was held out is whole scans or crystals, of which the new scan is a single one: its medians are ranked among
+  theirs, a conformal p-value (`rank_unit`).
 """
 
 from collections.abc import Sequence
@@ -135,19 +135,17 @@ def compare_units(
 
 
 def rank_unit(
-    reference: ArrayLike,
     held_out: ArrayLike,
     scan: ArrayLike,
     features: Sequence[str],
+    worse: Sequence[int] | None = None,
     *,
     level: float = 0.05,
 ) -> Gauge:
-    """Rank one unit - the mean over a scan, or over one of its phases - among held-out units of the same kind.
+    """Rank one unit - the medians over a scan, or over one of its phases - among held-out units of the same kind.
 
     Parameters
     ----------
-    reference
-        Features of units that say where the middle is and how wide, shape (R, F): others than `held_out`.
     held_out
         Features of the units it is ranked among, shape (H, F).
     scan
@@ -155,43 +153,55 @@ def rank_unit(
         (Bonferroni).
     features
         Their F names.
+    worse
+        Which side of each feature speaks against the scan: 1 higher, -1 lower, F numbers; either where None.
     level
         Rate of false alarms.
 
     Returns
     -------
     Gauge
-        The gauge, with the conformal p-value (1 + number of held-out units at least as deviant) / (1 + H) of
-        the largest deviation over the features; it is exact where the scan's unit is exchangeable with the
-        held-out ones. `alike` is None where H is too small for any p-value to reach the level.
+        The gauge. Every unit, the scan's among them, is as odd as its most extreme rank over the features; the p-value
+        is the share of units at least as odd. Ranks weigh the features alike, however long their tails are. It is exact
+        where the scan's unit is exchangeable with the held-out ones. `alike` is None where H is too small for any
+        p-value to reach the level.
 
     Raises
     ------
     InputError
-        If the arrays do not fit together or are not finite.
+        If the arrays do not fit together or are not finite, or a side is neither 1 nor -1.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> gauge = rank_unit(rng.normal(size=(99, 1)), rng.normal(size=(99, 1)), [9.0], ["noise"])
+    >>> gauge = rank_unit(rng.normal(size=(99, 1)), [9.0], ["noise"], [1])
     >>> gauge.alike, gauge.p_value
     (False, 0.01)
     """
     new = np.atleast_2d(as_numbers(scan, "features"))
     known, new = _checked(held_out, new, features, level)
-    base, _ = _checked(reference, new, features, level)
-    if len(base) < LEAST_UNITS or not len(new) or (1 + len(known)) * level < len(new):
+    sides = None if worse is None else np.asarray(worse)
+    if sides is not None and (sides.shape != (len(features),) or not np.isin(sides, (-1, 1)).all()):
+        raise InputError(f"the worse sides of {len(features)} features are as many numbers, 1 or -1")
+    if len(known) < LEAST_UNITS or not len(new) or (1 + len(known)) * level < len(new):
         return Gauge(None, 1.0, level, len(new), len(known), (), "rank")
-    centre, scale = _robust(base)
-    theirs, own = np.abs((known - centre) / scale), (new - centre) / scale
-    p = (1 + (theirs.max(axis=1)[None, :] >= np.abs(own).max(axis=1)[:, None]).sum(axis=1)) / (1 + len(known))
+    centre, scale = _robust(known)
+    ranks = [_oddness(np.vstack([known, one]), sides) for one in new]
+    p = np.array([(r.min(axis=1) <= r[-1].min()).mean() for r in ranks])
     worst = int(np.argmin(p))
-    of_feature = (1 + (theirs >= np.abs(own[worst])).sum(axis=0)) / (1 + len(known))
-    deviations = [
-        Deviation(name, float(of_feature[f]), float(own[worst, f])) for f, name in enumerate(features)
-    ]
+    of_feature = ranks[worst][-1] / (1 + len(known))
+    shift = (new[worst] - centre) / scale
+    deviations = [Deviation(name, float(of_feature[f]), float(shift[f])) for f, name in enumerate(features)]
     together = min(1.0, float(p[worst]) * len(new))
     return Gauge(together > level, together, level, len(new), len(known), _ordered(deviations), "rank")
+
+
+def _oddness(units: NDArray[np.float64], sides: NDArray[Any] | None) -> NDArray[np.float64]:
+    """Of each unit and feature, how many units lie at least as far out: on the worse side, or from the middle."""
+    from scipy.stats import rankdata
+
+    out = np.abs(units - np.median(units, axis=0)) if sides is None else units * sides
+    return np.asarray(rankdata(-out, method="max", axis=0))
 
 
 def _ordered(deviations: list[Deviation]) -> tuple[Deviation, ...]:

@@ -19,12 +19,14 @@ import pandas as pd
 
 import kikuchi
 from ensemble.errors import InputError
+from kikuchi._support.progress import SILENT
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import MemberOutputs
 from kikuchi.inference.predictor import Predictor
+from kikuchi.inference.run_scan import run_store
 from kikuchi.postprocessing.scan_check import check_scan
 from kikuchi.postprocessing.scan_promise import class_promise, held_promise
-from kikuchi.scans import Scan, background_for, open_scan
+from kikuchi.scans import Scan, open_scan
 from kikuchi.workflows.map import wanted_decision, wanted_recipe
 from reports._provenance import provenance
 from reports.adapt.baselines import truth_of
@@ -61,9 +63,8 @@ def main() -> None:
 def shipped(file: Path, named: str, phases: tuple[str, ...]) -> list[dict[str, Any]]:
     """Answer a map by the shipped ensemble, told nothing and told two groups, under every promise."""
     bundle, scan, truth = Predictor.load("shipped"), open_scan(file), truth_of(file)
-    background = background_for(scan, bundle.preparation(bundle.members[0]))
-    pieces = np.array_split(np.arange(scan.n), max(1, scan.n // 500))
-    outputs = MemberOutputs.join([bundle.member_outputs(scan.read(p), background) for p in pieces])
+    outputs = run_store(scan, bundle, file.with_suffix(".logits"), SILENT)[0].outputs()
+    outputs = bundle.gated(outputs)
     rows = []
     for among in (None, named):
         for promise in PROMISES:

@@ -17,7 +17,9 @@ import numpy as np
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.inference.predictor import Predictor
 from kikuchi.inference.run_scan import run_store
-from kikuchi.scans import open_scan
+from kikuchi.postprocessing.scan_check import check_scan
+from kikuchi.postprocessing.scan_promise import held_promise
+from kikuchi.scans import Scan, open_scan
 from kikuchi.workflows.map import wanted_recipe
 from reports._provenance import provenance
 
@@ -44,10 +46,13 @@ def scans(shared: Path) -> list[tuple[str, Path, int, tuple[str, ...]]]:
 
 
 def judged(
-    bundle: Predictor | Bundle, outputs: Any, truth: int, risk: float, named: str | None
+    bundle: Predictor | Bundle, outputs: Any, scan: Scan, truth: int, risk: float, named: str | None
 ) -> dict[str, Any]:
-    """Answer a scan's outputs and count."""
+    """Answer a scan's outputs, count, and say what `map` promises by default."""
+    abstention = bundle.promised(bundle.abstentions[bundle.rule])
     decision = bundle.decide(outputs)
+    check = check_scan(bundle, bundle.rule, abstention, outputs, decision, scan)
+    printed = held_promise(bundle, bundle.rule, abstention, check, decision).certificate
     first = np.array(bundle.classes)[decision.winner]
     solved = decision.status == 0
     certificate = bundle.abstentions[bundle.rule].certificate
@@ -56,6 +61,8 @@ def judged(
         "asked": risk,
         "certified": certificate.certified,
         "certified_risk": certificate.certified_risk,
+        "printed_risk": printed.certified_risk,
+        "said": printed.message,
         "first_right": int((first == truth).sum()),
         "answered": int(solved.sum()),
         "wrong": int((solved & (first != truth)).sum()),
@@ -76,12 +83,12 @@ def main() -> None:
         scan = open_scan(file)
         store, _ = run_store(scan, whole, args.work / name.split(",")[0] / file.stem, engine="keras")
         outputs = whole.gated(store.outputs())
-        answers = [judged(whole, outputs, truth, whole.recipe.abstain.risk, None)]
+        answers = [judged(whole, outputs, scan, truth, whole.recipe.abstain.risk, None)]
         for named in questions:
             for risk in RISKS:
                 among = whole.among(named, recipe=wanted_recipe(whole, risk=risk))
                 if among.candidates is not None:
-                    answers.append(judged(among, among.candidates.narrow(outputs), truth, risk, named))
+                    answers.append(judged(among, among.candidates.narrow(outputs), scan, truth, risk, named))
         rows.append({"scan": name, "patterns": scan.n, "truth": truth, "answers": answers})
         print(name, answers, flush=True)
     result = provenance() | {"rows": rows}

@@ -37,7 +37,7 @@ from reports.simulation.camera_distance import TRUTH
 from reports.simulation.exposure import scores, unfamiliarity
 from reports.simulation.members import PREPARATION, PULLED, masters_of, strangers_of
 from reports.simulation.spectra import real_patterns
-from reports.simulation.third_edition import RECORDINGS
+from reports.simulation.third_edition import RECORDINGS, unseen
 from reports.simulation.trunk import CLASSES
 
 SEED = 41
@@ -93,9 +93,9 @@ def main() -> None:
     public = [load_master(p, half_size=100) for p in sorted(given.masters.glob("*_20kV.sht"))]
     of_m3m = [m for m in public if m.space_group in CLASSES]
     foreign = [m for m in public if m.space_group not in CLASSES]
-    outside = [load_master(p) for p in sorted(given.work.glob("*outside*/*_*.npz"))[:: given.every]]
-    unseen = [load_master(p) for p in sorted((given.work / "unseen").glob("*_*.npz"))]
-    drawn = unseen or masters_of(given.work, True)[::2]
+    beyond = [p for folder in sorted(given.work.glob("*outside*")) for p in unseen(folder)]
+    outside = [load_master(p) for p in beyond[:: given.every]]
+    drawn = [load_master(p) for p in unseen(given.work / "unseen")] or masters_of(given.work, True)[::2]
     stream = MasterStream(
         of_m3m, seed=SEED, strangers=foreign, detector=real_detector(), microscope=real_microscope()
     )

@@ -34,13 +34,11 @@ from kikuchi.training.stream import recipe_stream
 from kikuchi.workflows.claim import claim
 from kikuchi.workflows.fit import dataset_fingerprint
 from reports.simulation.shipped import halve, publish
-from reports.simulation.third_edition import GUIDANCE, LEARNING_RATE, RECORDINGS
-from reports.simulation.trunk import CHANCES, held_out, index
+from reports.simulation.third_edition import GUIDANCE, LEARNING_RATE, RECORDINGS, unseen
+from reports.simulation.trunk import CHANCES, held_out
 
 #: Of each held-out crystal, in the shares of `RECORDINGS`; of each stranger.
 PATTERNS, OF_STRANGERS = 20, 12
-#: Isotypes below this index picked the epochs.
-FIRST_ISOTYPE = 40
 SEED = 5
 
 RECIPE = """
@@ -98,13 +96,11 @@ def material(master: MasterPattern, number: int, n: int, seed: tuple[int, ...]) 
 
 def dataset(work: Path) -> Dataset:
     """Record every held-out crystal and every stranger."""
-    isotypes = [p for p in sorted((work / "isotypes_outside").glob("*_*.npz")) if index(p) >= FIRST_ISOTYPE]
-    crystals = sorted((work / "crystals_outside").glob("*_*.npz"))
-    if not all(map(held_out, isotypes + crystals)):
+    crystals = unseen(work / "crystals_outside") + unseen(work / "isotypes_outside")
+    if not all(map(held_out, crystals)):
         raise SystemExit(f"{work} holds crystals out that may have been trained on")
     known = [
-        material(load_master(path), number, PATTERNS, (78, number))
-        for number, path in enumerate(crystals + isotypes)
+        material(load_master(path), number, PATTERNS, (78, number)) for number, path in enumerate(crystals)
     ]
     strangers = [
         material(load_master(path), number, OF_STRANGERS, (79, number))

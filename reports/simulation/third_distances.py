@@ -15,6 +15,7 @@ from kikuchi.members import load_member
 from kikuchi.simulate.masters.load import load_master
 from reports._provenance import provenance
 from reports.simulation.camera_distance import DISTANCES, PATTERNS, PLAIN, SEED, by_distance, draw
+from reports.simulation.third_edition import unseen
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("--member", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     given = parser.parse_args()
-    others = [load_master(p) for p in sorted((given.work / "unseen").glob("*_*.npz"))]
+    others = [load_master(p) for p in unseen(given.work / "unseen")]
     arms: dict[str, Any] = {}
     for title, folder in (("first edition", given.first), ("third edition", given.third)):
         model = load_member(folder / "members" / f"transfer-{given.member}")[0]

@@ -74,6 +74,8 @@ RECORDINGS = (
     (real_detector(), RAW, 1600),
 )
 LEARNING_RATE = 0.001
+#: Held-out isotypes below this index pick the epochs; no others judge.
+FIRST_UNSEEN = 40
 GUIDANCE = 0.5
 
 
@@ -91,6 +93,12 @@ def masters_of(work: Path, member: int) -> list[MasterPattern]:
             if not held_out(path) and not left_out(group, index(path), member):
                 found.append(load_master(path))
     return found + 2 * [load_master(path) for path in sorted((work / "structures").glob("*_*.npz"))]
+
+
+def unseen(folder: Path) -> list[Path]:
+    """Return the files of held-out crystals that picked no epoch either."""
+    isotypes = not folder.name.startswith("crystals")
+    return [p for p in sorted(folder.glob("*_*.npz")) if not isotypes or index(p) >= FIRST_UNSEEN]
 
 
 def streams(masters: list[MasterPattern], seed: int, share: float = 1.0) -> list[MasterStream]:

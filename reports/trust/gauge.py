@@ -17,7 +17,7 @@ import numpy as np
 from ensemble.shift_gauge import compare_units, rank_unit
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.outputs import HeldOut
-from kikuchi.postprocessing.scan_check import OUTPUT_FEATURES, output_features
+from kikuchi.postprocessing.scan_check import OUTPUT_FEATURES, WORSE, crystal_features, output_features
 from reports._provenance import provenance
 
 HERE = Path(__file__).resolve().parent
@@ -49,37 +49,32 @@ def drawn(draws: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     return rows
 
 
-def crystals(rng: np.random.Generator) -> dict[str, Any]:
+def crystals() -> dict[str, Any]:
     """Alarms where each held-out crystal of the shipped ensemble is the scan, as it was and with other features."""
     bundle = Bundle.load("shipped")
-    held: HeldOut = bundle.held_out
+    held: HeldOut = bundle.held_out.certification
     decision = bundle.decide(held.outputs)
+    names = list(WORSE)
     features = output_features(held.outputs, decision, np.arange(len(held.labels)))
-    names = list(OUTPUT_FEATURES)
-
-    def one_of_each(part: int) -> np.ndarray:
-        rows = rng.permutation(np.flatnonzero(held.part == part))
-        return rows[np.unique(held.group[rows], return_index=True)[1]]
-
-    reference, ranked = features[one_of_each(0)], one_of_each(1)
-    spread = 1.4826 * np.median(np.abs(reference - np.median(reference, axis=0)), axis=0)
-    groups = np.unique(held.group[ranked])
+    features = features[:, [list(OUTPUT_FEATURES).index(name) for name in names]]
+    units = crystal_features(held, decision)
+    spread = 1.4826 * np.median(np.abs(features - np.median(features, axis=0)), axis=0)
+    groups = np.unique(held.group)
+    assert len(groups) == len(units)
     found: dict[str, list[bool]] = {"as it was": []}
     found |= {
         f"{name} {by:+d} robust standard deviations": []
         for name in ("unfamiliarity", "quality")
         for by in (3, 6)
     }
-    for crystal in groups:
-        own = np.median(features[(held.part == 1) & (held.group == crystal)], axis=0)
-        others = features[ranked[held.group[ranked] != crystal]]
+    for crystal in range(len(groups)):
         for case, alarms in found.items():
-            scan = own.copy()
+            scan = units[crystal].copy()
             for j, name in enumerate(names):
                 if case.startswith(name):
-                    sign = -1 if name == "quality" else 1
-                    scan[j] += sign * int(case.split()[1]) * spread[j]
-            alarms.append(rank_unit(reference, others, scan, names).alike is False)
+                    scan[j] += WORSE[name] * int(case.split()[1]) * spread[j]
+            others = np.delete(units, crystal, axis=0)
+            alarms.append(rank_unit(others, scan, names, list(WORSE.values())).alike is False)
     return {"crystals": len(groups), "alarms": {case: float(np.mean(a)) for case, a in found.items()}}
 
 
@@ -94,7 +89,7 @@ def main() -> None:
     result = {
         **provenance(seed=args.seed),
         "drawn": drawn(args.draws, rng),
-        "held_out_crystals": crystals(rng),
+        "held_out_crystals": crystals(),
         "cpu_seconds": 0.0,
     }
     result["cpu_seconds"] = round(time.process_time() - begin)

@@ -18,28 +18,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
 import kikuchi
+from kikuchi.bundle.outputs import MemberOutputs, one_of_each_group
 from kikuchi.inference.predictor import Predictor
-from kikuchi.postprocessing.scan_check import check_scan
+from kikuchi.postprocessing.scan_check import LEVEL, OUTPUT_FEATURES, check_scan, output_features
 from kikuchi.recipes.schema import parse_recipe
-from kikuchi.scans import Dataset, Material, background_for, scan_from_array
+from kikuchi.scans import Dataset, Material, Scan, background_for, scan_from_array
 from kikuchi.simulate.crystals.structure_files import load_structure
 from kikuchi.simulate.detector.distribution import constant
 from kikuchi.simulate.detector.microscope import Detector, Microscope
 from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
 from kikuchi.simulate.masters.load import load_master
 from kikuchi.simulate.masters.master import MasterPattern
-from kikuchi.simulate.training.batches import labelled_batch
 from reports._provenance import provenance
 from reports.real.among import scans as real_scans
-from reports.simulation.trunk import CLASSES, DETECTOR, MICROSCOPE
+from reports.trust.gauge_scans import AS_TRAINED, CONDITIONS, POINTS, Scans, recorded, scans_of
 
 HERE = Path(__file__).resolve().parent
 STEEL = {"Fe_alpha_iron_sg229": "Fe", "Fe_gamma_iron_sg225": "Austenite"}
 CENTRE, CAMERA, DOSE, CONTRAST, KV = (0.5, 0.3), 0.6, 5000.0, 0.15, 20
 EACH = 1500
-POINTS = 100
 RECIPE = """
 [[member]]
 kind = "scratch"
@@ -110,25 +110,22 @@ def recording(**changes: float) -> tuple[Detector, Microscope]:
     return detector, Microscope(contrast=constant(CONTRAST), dose=constant(changes.get("dose", DOSE)))
 
 
-def recorded(
-    masters: Sequence[MasterPattern],
-    n: int,
-    of: tuple[Detector, Microscope],
-    seed: list[int],
-    shares: tuple[float, ...],
-) -> np.ndarray:
-    """Record n patterns of some masters in some mixture, every one of another orientation."""
-    return labelled_batch(masters, np.arange(len(masters)), n, *of, seed, class_sampling=shares)[0]
-
-
 def alarm(bundle: Predictor, patterns: np.ndarray) -> dict[str, Any]:
     """Check a scan of such patterns as `map` does."""
     side = int(np.sqrt(len(patterns)))
     scan = scan_from_array(patterns[: side * side].reshape(side, side, *patterns.shape[1:]), "scan")
     background = background_for(scan, bundle.preparation(bundle.members[0]))
-    outputs = bundle.member_outputs(scan.read(slice(None)), background)
+    return alarm_of(bundle, bundle.member_outputs(scan.read(slice(None)), background), scan)
+
+
+def alarm_of(bundle: Predictor, outputs: MemberOutputs, scan: Scan | None = None) -> dict[str, Any]:
+    """Check a scan of which these are the outputs; without the scan where nothing but its grid is looked at."""
     rule = bundle.rule
     decision = bundle.decide(outputs)
+    if scan is None:
+        assert bundle.held_out.looks is None
+        side = int(np.sqrt(len(outputs.quality)))
+        scan = scan_from_array(np.zeros((side, side, 2, 2), np.uint8), "scan")
     check = check_scan(bundle, rule, bundle.abstentions[rule], outputs, decision, scan)
     gauge = check.gauge
     return {
@@ -146,10 +143,12 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "scans": len(rows),
         "alarms": float(np.mean(alarms)),
+        "interval": [float(end) for end in binomtest(sum(alarms), len(alarms)).proportion_ci(0.95, "exact")],
         "named_first": {
             str(n): int(c) for n, c in sorted(zip(names, counts, strict=True), key=lambda x: -x[1])
         },
         "answered": float(np.mean([r["answered"] for r in rows])),
+        **({"alarms_before": float(np.mean([r["before"] for r in rows]))} if "before" in rows[0] else {}),
     }
 
 
@@ -203,20 +202,6 @@ def _steel_scans(
     return [alarm(bundle, recorded(crystals, POINTS, of, [*seed, i], shares)) for i in range(n)]
 
 
-def _scans_of_one_phase(
-    bundle: Predictor, known: Sequence[MasterPattern], changes: dict[str, float], seed: int, number: int
-) -> list[dict[str, Any]]:
-    """Four scans of each phase as the members were trained, and one where something is changed."""
-    return [
-        alarm(
-            bundle,
-            recorded([m], POINTS, drawn(changes, seed, i, r), [seed, 200 + number, i, r], (1.0,)),
-        )
-        for i, m in enumerate(known)
-        for r in range(1 if changes else 4)
-    ]
-
-
 def kept_master(work: Path, name: str) -> MasterPattern:
     """Simulate a structure of the package by its own solver, once."""
     from kikuchi.simulate.masters.master_file import save_master
@@ -229,40 +214,67 @@ def kept_master(work: Path, name: str) -> MasterPattern:
 
 
 def shipped_part(work: Path, masters: Path, seed: int) -> dict[str, Any]:
-    """Check scans of one phase each, recorded under one drawn recording, by the shipped bundle."""
+    """Check scans of one phase each, recorded under one drawn recording, by the shipped bundle.
+
+    What is ranked, and on which side, was chosen on every second phase; the others judge it.
+    """
     bundle = Predictor.load("shipped")
-    known = [
-        m
-        for p in sorted(masters.glob("*_20kV.sht"))
-        if (m := load_master(p, half_size=50)).space_group in CLASSES
-    ]
-    conditions = {"as trained": {}, "camera at 0.9": {"camera": 0.9}, "camera at 1.1": {"camera": 1.1}}
-    conditions |= {"500 electrons": {"dose": 500.0}, "150 electrons": {"dose": 150.0}}
-    conditions |= {"contrast of 1.5 %": {"contrast": 0.015}}
-    found = {}
-    for number, (name, changes) in enumerate(conditions.items()):
-        scans = partial(_scans_of_one_phase, bundle, known, changes, seed, number)
-        rows = kept(work / f"shipped-{number}.json", scans)
-        found[name] = summary(rows)
-        print(name, found[name], flush=True)
-    return found
-
-
-def drawn(changes: dict[str, float], seed: int, *number: int) -> tuple[Detector, Microscope]:
-    """Draw one recording from what the shipped members were trained on, with something changed."""
-    rng = np.random.default_rng([seed, *number])
-
-    def fixed(table: Any, **wanted: float) -> Any:
-        values = {
-            field: constant(float(value.draw(1, rng)[0]))
-            for field in type(table).model_fields
-            if hasattr(value := getattr(table, field), "draw")
+    found: dict[str, Any] = {}
+    single = _singles(bundle)
+    for name in CONDITIONS:
+        scans = scans_of(work, masters, name, seed)
+        rows = [alarm_of(bundle, scans.scan(i)) for i in range(len(scans))]
+        for i, row in enumerate(rows):
+            row["before"] = _before(single, _features(bundle, scans.scan(i)))
+        found[name] = {
+            "all": summary(rows),
+            "chosen on": summary([r for r, phase in zip(rows, scans.phase, strict=True) if phase % 2 == 0]),
+            "others": summary([r for r, phase in zip(rows, scans.phase, strict=True) if phase % 2]),
         }
-        return table.model_copy(update=values | {k: constant(v) for k, v in wanted.items()})
+        print(name, found[name], flush=True)
+    return found | {"spread": spread(bundle, scans_of(work, masters, AS_TRAINED, seed))}
 
-    camera = {"pcz": changes["camera"]} if "camera" in changes else {}
-    light = {k: v for k, v in changes.items() if k != "camera"}
-    return fixed(DETECTOR, **camera), fixed(MICROSCOPE, **light)
+
+def _singles(bundle: Predictor) -> tuple[np.ndarray, np.ndarray]:
+    """One pattern of each held-out crystal, of those that calibrate and of those that certify: features."""
+    parts = (bundle.held_out.calibration, bundle.held_out.certification)
+    rng = np.random.default_rng(0)
+    first, second = (_features(bundle, one_of_each_group(part, rng).outputs) for part in parts)
+    return first, second
+
+
+def _before(single: tuple[np.ndarray, np.ndarray], points: np.ndarray) -> bool:
+    """Whether the scan's medians, ranked among single patterns by their largest robust deviation, raise an alarm."""
+    centre, scale = np.median(single[0], axis=0), _width(single[0])
+    known = np.abs((single[1] - centre) / scale).max(axis=1)
+    own = np.abs((np.median(points, axis=0) - centre) / scale).max()
+    return bool((1 + (known >= own).sum()) / (1 + len(known)) <= LEVEL)
+
+
+def spread(bundle: Predictor, scans: Scans) -> dict[str, dict[str, float]]:
+    """How wide each feature is among crystals and within one, against single patterns of all: robust deviations."""
+    held = bundle.held_out.certification
+    single = _features(bundle, held.outputs)
+    within = _features(bundle, scans.outputs).reshape(len(scans), POINTS, -1)
+    medians = np.stack([np.median(single[held.group == g], axis=0) for g in np.unique(held.group)])
+    rows = {
+        "medians of held-out crystals": _width(medians),
+        "medians of scans": _width(np.median(within, axis=1)),
+        "points of one scan": np.median([_width(one) for one in within], axis=0),
+    }
+    return {
+        what: dict(zip(OUTPUT_FEATURES, (width / _width(single)).tolist(), strict=True))
+        for what, width in rows.items()
+    }
+
+
+def _features(bundle: Predictor, outputs: MemberOutputs) -> np.ndarray:
+    decision = bundle.decide(outputs)
+    return output_features(outputs, decision, np.ones(len(decision.status), dtype=bool))
+
+
+def _width(values: np.ndarray) -> np.ndarray:
+    return np.asarray(1.4826 * np.median(np.abs(values - np.median(values, axis=0)), axis=0))
 
 
 def real_part(shared: Path) -> list[dict[str, Any]]:

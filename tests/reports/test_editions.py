@@ -63,6 +63,15 @@ def test_a_member_never_sees_what_is_held_out_or_left_out(library_of_three):
     assert len(third_edition.masters_of(library_of_three, 2)) == len(wanted) + 2 * 3
 
 
+def test_isotypes_that_picked_epochs_judge_nothing(tmp_path):
+    for folder, numbers in (("isotypes_outside", (7, 39, 47)), ("crystals_outside", (15, 31))):
+        (tmp_path / folder).mkdir()
+        for number in numbers:
+            (tmp_path / folder / f"225_{number:04d}.npz").touch()
+    assert [p.name for p in third_edition.unseen(tmp_path / "isotypes_outside")] == ["225_0047.npz"]
+    assert len(third_edition.unseen(tmp_path / "crystals_outside")) == 2
+
+
 @pytest.mark.slow
 def test_a_member_goes_on_from_the_shipped_one(library_of_three, monkeypatch):
     monkeypatch.setattr(third_edition, "CLASSES", (221, 225, 227))

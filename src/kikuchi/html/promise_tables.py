@@ -77,7 +77,7 @@ def withdrawn(phase_map: PhaseMap, rule: AbstentionRule | None) -> str:
             f"the patterns that the promise was tested on ({words}). How many answers are wrong on such a scan nobody "
             "has measured. Label some points of it and extend the bundle, or look at what differs in the recording."
         )
-    return f"This answer carries no promise: {rule.certificate.message}."
+    return f"This answer carries no promise: {rule.certificate.message.removeprefix('no promise: ')}."
 
 
 def check_tables(phase_map: PhaseMap) -> list[Table]:

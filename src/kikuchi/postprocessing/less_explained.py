@@ -69,10 +69,14 @@ def with_less_explained(phase_map: PhaseMap, bundle: Bundle, scan: Scan, logits:
     spectrum = member.matcher.spectrum
     scores = scores_of(logits, member.evidence, spectrum.size)
     readable = (phase_map.decision.status != Status.UNREADABLE) & np.isfinite(scores)
+    if not readable.any():
+        return phase_map
     solved = phase_map.decision.status == Status.SOLVED
     groups = [
         points
-        for points in together(scores, readable, phase_map.row, phase_map.col)
+        for points in together(
+            LESS * np.median(scores[readable]) - scores, readable, phase_map.row, phase_map.col
+        )
         if solved[points].mean() > 0.5
     ]
     if not groups:
@@ -122,15 +126,15 @@ def scores_of(logits: np.ndarray, evidence: Evidence, size: int) -> np.ndarray:
     return np.asarray(np.sqrt(1 - np.exp(-2 * np.maximum(likelihood, 0).max(axis=1) / size)))
 
 
-def together(scores: np.ndarray, readable: np.ndarray, row: np.ndarray, col: np.ndarray) -> list[np.ndarray]:
-    """Find points that lie together and whose scores are well below the scan's median.
+def together(off: np.ndarray, counted: np.ndarray, row: np.ndarray, col: np.ndarray) -> list[np.ndarray]:
+    """Find points that lie together and are off.
 
     Parameters
     ----------
-    scores
-        Shape (N,).
-    readable
-        Which of them count, shape (N,), bool.
+    off
+        How far beyond what is allowed each point is, shape (N,): above zero is off.
+    counted
+        Which points count, shape (N,), bool.
     row, col
         Where they lie, shape (N,).
 
@@ -142,18 +146,17 @@ def together(scores: np.ndarray, readable: np.ndarray, row: np.ndarray, col: np.
     from scipy.ndimage import binary_opening, label, median_filter
 
     shape = (int(row.max(initial=0)) + 1, int(col.max(initial=0)) + 1)
-    if not readable.any() or min(shape) < _SIDE:
+    if not counted.any() or min(shape) < _SIDE:
         return []
-    middle = float(np.median(scores[readable]))
-    grid = np.full(shape, middle)
-    grid[row[readable], col[readable]] = scores[readable]
+    grid = np.full(shape, min(-1e-6, float(np.median(off[counted]))))
+    grid[row[counted], col[counted]] = off[counted]
     index = np.full(shape, -1)
-    index[row, col] = np.arange(len(scores))
+    index[row, col] = np.arange(len(off))
     square = np.ones((_SIDE, _SIDE), bool)
-    low = median_filter(grid, size=_SIDE, mode="nearest") < LESS * middle
-    marked, n = label(binary_opening(low, square), structure=square)
+    beyond = median_filter(grid, size=_SIDE, mode="nearest") > 0
+    marked, n = label(binary_opening(beyond, square), structure=square)
     found = [index[marked == i + 1] for i in range(n)]
-    found = [points[(points >= 0) & readable[points]] for points in found]
+    found = [points[(points >= 0) & counted[points]] for points in found]
     return sorted((points for points in found if len(points) >= LEAST_POINTS), key=len, reverse=True)
 
 

@@ -32,6 +32,10 @@ OUTPUT_FEATURES: dict[str, tuple[str, str]] = {
     "quality": ("less noise", "more noise"),
 }
 
+#: What is ranked where whole crystals were held out, and the side that speaks against a scan: real phases answer more
+#: surely than the random crystals that most of them are, and no less noise breaks a promise.
+WORSE = {"energy": 1, "unfamiliarity": 1, "quality": -1}
+
 #: Points that stand for a large map.
 MOST_POINTS = 20_000
 
@@ -194,12 +198,14 @@ def _gauge(
     names = list(OUTPUT_FEATURES)
     looks = _looks(bundle, scan, points, known, read)
     try:
-        if _whole_scans(bundle.held_out):
+        if whole_scans(bundle.held_out):
             # Each held-out scan or crystal is one draw, and so is this one.
-            first = one_of_each_group(bundle.held_out.calibration, np.random.default_rng(1))
-            before = bundle.decide(first.outputs, rule=rule)
-            base = output_features(first.outputs, before, _read(before))
-            return rank_unit(base, own, np.median(new, axis=0), names, level=LEVEL)
+            known = bundle.held_out.certification
+            units = crystal_features(known, bundle.decide(known.outputs, rule=rule))
+            columns = [names.index(name) for name in WORSE]
+            return rank_unit(
+                units, np.median(new[:, columns], axis=0), list(WORSE), list(WORSE.values()), level=LEVEL
+            )
         if looks is not None:
             own, new, names = np.hstack([own, looks[0]]), np.hstack([new, looks[1]]), [*names, *LOOKS]
         if shift is not None and np.isfinite(shift.shares).all():
@@ -233,6 +239,24 @@ def output_features(outputs: MemberOutputs, decision: Decision, chosen: NDArray[
     )
 
 
+def crystal_features(held_out: HeldOut, decision: Decision) -> NDArray[np.float64]:
+    """Features of held-out crystals, one row each, columns as in `WORSE`.
+
+    The median over a crystal's patterns, which were recorded one by one otherwise; of the noise, which the recording
+    makes and a scan has one of, that of one pattern.
+    """
+    read = np.flatnonzero(_read(decision))
+    columns = [list(OUTPUT_FEATURES).index(name) for name in WORSE]
+    values = output_features(held_out.outputs, decision, read)[:, columns]
+    order = np.random.default_rng(1).permutation(len(read))
+    values, group = values[order], held_out.group[read][order]
+    units, first = np.unique(group, return_index=True)
+    found = np.array([np.median(values[group == unit], axis=0) for unit in units]).reshape(-1, len(WORSE))
+    noise = list(WORSE).index("quality")
+    found[:, noise] = values[first, noise]
+    return found
+
+
 def _looks(
     bundle: Bundle, scan: Scan, points: NDArray[np.intp], known: HeldOut, read: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
@@ -252,7 +276,7 @@ def _one_of_each(points: NDArray[np.intp], blocks: NDArray[np.intp]) -> NDArray[
     return np.sort(rng.permutation(first)[:MOST_BLOCKS])
 
 
-def _whole_scans(held_out: HeldOut) -> bool:
+def whole_scans(held_out: HeldOut) -> bool:
     """Whether what was held out are whole materials, each one group: then a scan is one draw, not many."""
     pairs = np.unique(np.stack([held_out.material, held_out.group]), axis=1)
     return len(np.unique(pairs[0])) == pairs.shape[1]

@@ -19,10 +19,14 @@ from ensemble.label_shift import LabelShift
 from kikuchi.bundle.bundle import Bundle
 from kikuchi.bundle.decision import fit_decision
 from kikuchi.bundle.outputs import one_of_each_group
-from kikuchi.postprocessing.scan_check import ScanCheck
+from kikuchi.postprocessing.scan_check import ScanCheck, whole_scans
 
-#: Classes named in a message.
+#: Said of a promise that whole crystals or scans certified, each of them one draw.
+OF_CRYSTALS = "that is the mean over crystals like those held out: of a certain one more answers may be wrong"
+
+#: Classes named in a message, and the share that is worth a word.
 _MOST_NAMED = 3
+_LITTLE = 0.01
 
 
 def class_promise(bundle: Bundle, rule: str, check: ScanCheck) -> AbstentionRule:
@@ -65,16 +69,24 @@ def held_promise(
     -------
     The rule with a certificate that says what is still promised.
     """
+    held = _held(bundle, rule, abstention, check, decision)
+    if held.certified_risk < 1 and whole_scans(bundle.held_out):
+        held = replace(held, message=f"{held.message}; {OF_CRYSTALS}")
+    return replace(abstention, certificate=held)
+
+
+def _held(
+    bundle: Bundle, rule: str, abstention: AbstentionRule, check: ScanCheck, decision: Decision
+) -> Certificate:
     certificate = abstention.certificate
     if against := check.message():
-        return replace(abstention, certificate=_taken_back(certificate, against))
+        return _taken_back(certificate, against)
     if abstention.promise == "mixture" and certificate.certified_risk < 1:
         by_name = bundle.recipe.abstain.promise == "mixture"
-        judge = _as_asked if by_name else _at_scan
-        return replace(abstention, certificate=judge(bundle, rule, abstention, check))
+        return (_as_asked if by_name else _at_scan)(bundle, rule, abstention, check)
     if abstention.promise == "material" and certificate.certified:
-        return replace(abstention, certificate=_of_materials(bundle, abstention, check, decision))
-    return abstention
+        return _of_materials(bundle, abstention, check, decision)
+    return certificate
 
 
 def expected_risk(
@@ -125,8 +137,10 @@ def mixed_otherwise(bundle: Bundle, shift: LabelShift | None) -> str:
     if shift is None or not shift.bounded:
         return ""
     low, high, prior = np.array(shift.low), np.array(shift.high), np.array(shift.prior)
-    gap = np.maximum(low - prior, prior - high)
-    named = [int(k) for k in np.argsort(-gap, kind="stable") if gap[k] > 0][:_MOST_NAMED]
+    other = (low > prior) | (high < prior)
+    # What there may be most of is named; of what is not there only where nothing else is to be said.
+    order = [int(k) for k in np.argsort(-high, kind="stable") if other[k]]
+    named = [k for k in order if high[k] >= _LITTLE][:_MOST_NAMED] or order[:1]
     each = [
         f"{100 * low[k]:.0f} to {100 * high[k]:.0f} % of {bundle.class_names[k]} (held out: {100 * prior[k]:.0f} %)"
         for k in named
@@ -162,32 +176,25 @@ def _at_scan(bundle: Bundle, rule: str, abstention: AbstentionRule, check: ScanC
     risk = risk_at_scan(certificate.certified_risk, found.bound)
     if risk == certificate.certified_risk:
         return certificate
-    bounded = check.shift is not None and check.shift.bounded
-    why = (
-        mixed_otherwise(bundle, check.shift)
-        if bounded
-        else (f"how the scan is mixed cannot be told ({_unknown(check.shift)})")
-    )
-    where = "at the mixtures that the scan may have" if bounded else "whatever the mixture"
+    where, why = "at the mixtures that the scan may have", mixed_otherwise(bundle, check.shift)
+    if check.shift is None or not check.shift.bounded:
+        where, why = "whatever the mixture", f"how the scan is mixed cannot be told ({_unknown(check.shift)})"
+    reason = f"{why}; " if why else ""
     only = f"{as_percent(certificate.certified_risk)} only of a scan that is mixed as the held-out patterns"
-    worst = "; ".join(
+    counted = f"{found.n_errors} wrong of {found.n_answered} answered held-out patterns where it is worst: "
+    counted += ", ".join(
         f"{100 * share:.0f} % {bundle.class_names[k]}"
         for k, share in sorted(enumerate(found.mixture), key=lambda pair: -pair[1])[:_MOST_NAMED]
-        if share > 0
-    )
-    counted = (
-        f"{found.n_errors} wrong of {found.n_answered} answered held-out patterns where it is worst, {worst}"
+        if share >= _LITTLE
     )
     if risk >= 1:
-        reason = f"{why}; " if why else ""
-        message = (
-            f"no promise: {reason}{where} up to {as_percent(found.bound)} of the answers may be wrong ({counted}); "
-            f"at most {only}"
-        )
-        return _taken_back(certificate, message)
+        most = f"up to {as_percent(found.bound)} of the answers may be wrong {where} ({counted})"
+        if found.bound >= 1:
+            most = f"nothing bounds the wrong answers {where}, for want of answered held-out patterns"
+        return _taken_back(certificate, f"no promise: {reason}{most}; at most {only}")
     message = (
         f"at most {as_percent(risk)} of the answers are wrong {where}, with {100 * certificate.confidence:g} % "
-        f"confidence ({counted}); {f'{why}; ' if why else ''}at most {only}"
+        f"confidence ({counted}); {reason}at most {only}"
     )
     weaker = replace(
         certificate,

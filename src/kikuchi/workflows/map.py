@@ -35,6 +35,7 @@ from kikuchi.inference.predictor import (
 from kikuchi.inference.run_scan import run_store
 from kikuchi.maps import NO_HEXAGONAL_CTF, PhaseMap, is_hexagonal, write_map
 from kikuchi.postprocessing.assemble import as_seen, assembled
+from kikuchi.postprocessing.band_widths import with_band_widths
 from kikuchi.postprocessing.grain_pooling import decided_by_grains, with_grains, write_pooled
 from kikuchi.postprocessing.grain_segmentation import find_grains
 from kikuchi.postprocessing.less_explained import with_less_explained
@@ -217,6 +218,7 @@ def map_scan(
             meta["notes"].append(NO_HEXAGONAL_CTF)
         phase_map = with_overlaps(phase_map, judge, opened, progress)
         phase_map = with_less_explained(phase_map, judge, opened, outputs.logits[0])
+        phase_map = with_band_widths(phase_map, judge, opened, progress)
         try:
             phase_map = with_order_parameter(phase_map, judge, labelled)
         except InputError as error:

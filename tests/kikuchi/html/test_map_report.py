@@ -14,6 +14,7 @@ from kikuchi.html.map_payload import held_back
 from kikuchi.html.map_report import write_map_report
 from kikuchi.html.map_tables import origin_table, problem_table, tally_table
 from kikuchi.html.opening import composition, lead
+from kikuchi.html.promise_tables import withdrawn
 from kikuchi.maps.tally import mostly_answered
 
 NOTHING = "\N{EN DASH}"
@@ -137,6 +138,14 @@ def test_the_promise_is_printed_with_its_limit(tmp_path, drawn):
     assert card is not None
     assert drawn.rule.certificate.message in card[1]
     assert "A guarantee never survives a change of sample, voltage or detector." in card[1]
+
+
+def test_an_answer_that_lost_its_promise_says_why_and_says_it_once(drawn):
+    why = "how the scan is mixed cannot be told"
+    certificate = replace(drawn.rule.certificate, certified_risk=1.0, message=f"no promise: {why}")
+    said = withdrawn(drawn.phase_map, replace(drawn.rule, certificate=certificate))
+    assert said == f"This answer carries no promise: {why}."
+    assert withdrawn(drawn.phase_map, drawn.rule) == ""
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kikuchi.postprocessing.scan_promise import class_promise, expected_risk, held_promise, scan_bound
+from kikuchi.postprocessing.scan_promise import (
+    OF_CRYSTALS,
+    class_promise,
+    expected_risk,
+    held_promise,
+    scan_bound,
+)
 from tests.kikuchi.postprocessing.made_up import checked, fitted, made_bundle, made_outputs
 
 HARD = (2,)
@@ -131,3 +137,13 @@ def test_groups_that_set_a_threshold_bound_nothing():
     crystals = made_bundle(np.random.default_rng(3), groups=np.arange(6000) % 50)
     check, *_ = _mixed(crystals, [1 / 3] * 3, 11)
     assert scan_bound(crystals, "average", crystals.abstentions["average"], check).bound == 1.0
+
+
+def test_a_promise_that_whole_crystals_certified_is_said_to_be_their_mean(fallen):
+    held_out = fallen.held_out
+    crystals = replace(fallen, own_held_out=replace(held_out, material=held_out.group))
+    check, decision, _ = _mixed(fallen, [0.9, 0.08, 0.02], 7)
+    certificate = fallen.abstentions["average"].certificate
+    assert _promised(fallen, check, decision).certificate == certificate
+    said = _promised(crystals, check, decision).certificate
+    assert said == replace(certificate, message=f"{certificate.message}; {OF_CRYSTALS}")
