@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kikuchi.postprocessing.band_widths import OTHER_ALONE
 from reports._provenance import provenance
 
 TOLD = (("Ni", "Fe", "Si"), ("Ni", "NbC", "Si"))
@@ -35,9 +36,9 @@ def particles(there: np.ndarray) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def marked_points(table: pd.DataFrame, told: tuple[str, ...]) -> dict[str, Any]:
+def marked_points(table: pd.DataFrame, told: tuple[str, ...], column: str) -> dict[str, Any]:
     """Count the points that the map marks, and what is answered in and outside of them."""
-    marked = table.get("less_explained", pd.Series(0, index=table.index)) > 0
+    marked = table.get(column, pd.Series(0, index=table.index)) > 0
     solved = table["status"] == "solved"
     return {
         "points": int(marked.sum()),
@@ -75,7 +76,12 @@ def main() -> None:
         results[", ".join(told)] = {
             "status": table["status"].value_counts().to_dict(),
             "answered": {name: int((phase == name).sum()) for name in told},
-            "explained_less_well": marked_points(table, told),
+            "explained_less_well": marked_points(table, told, "less_explained"),
+            "bands_of_another_width": marked_points(table, told, "other_width"),
+            "of_another_width_alone": {
+                name: int(((phase == name) & (table["band_width"].abs() > OTHER_ALONE)).sum())
+                for name in told
+            },
             "groups": {
                 name: {
                     "of_several": [p for p in particles(here) if p["points"] >= LEAST],

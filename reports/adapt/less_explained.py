@@ -29,8 +29,8 @@ from reports.adapt.real_scans import real_scan
 from reports.adapt.recorded_maps import SEED, recorded
 
 SIMULATED = (
-    "steel", "super", "nickel_superalloy", "nickel_superalloy_all_points", "duplex_steel_all_points", "Ti-Fe",
-    "Fe3C-Fe", "Quartz-Si", "Sn-Ge", "Mg-Al", "Ti-TiBeta", "Mo-W", "Kyanite-Quartz",
+    "Mg-Al", "Ti-Fe", "steel", "super", "Sn-Ge", "Quartz-Si", "Fe3C-Fe", "Ti-TiBeta", "nickel_superalloy",
+    "nickel_superalloy_all_points", "duplex_steel_all_points", "Mo-W", "Kyanite-Quartz",
     "ZrO2Monoclinic-ZrO2Tetragonal",
 )  # fmt: skip
 REAL = ("inconel_1-Ni-Fe-Si", "inconel_1-Ni-NbC-Si")
@@ -66,7 +66,7 @@ def explained(scan: Scan, run: Path, maps: Path, points: np.ndarray) -> dict[str
 
 def kept_maps(shared: Path, work: Path, results: dict[str, Any]) -> None:
     """Decide every map again."""
-    for stem in (*SIMULATED, *REAL):
+    for stem in (*REAL, *SIMULATED):
         runs = [work / f"{stem}{end}" for end in (".run", "_run")]
         run = next((run for run in runs if (run / "bundle.json").is_file()), None)
         if run is None or stem in results:

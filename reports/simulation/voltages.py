@@ -2,8 +2,9 @@
 
     python -m reports.simulation.voltages MASTERS
 
-Correlation of the upper hemispheres at 101 x 101 pixels of the crystals that EMsoft's files hold, and of what order
-changes between nickel and Ni3Al. Writes ``voltages.json`` after every phase; what is there is not computed again.
+Correlation of the upper hemispheres at 101 x 101 pixels of the crystals that EMsoft's files hold, in the directions of
+the pixels' middles and of means over the pixels, and of what order changes between nickel and Ni3Al. Writes
+``voltages.json`` after every phase; what is there is not computed again.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from kikuchi.simulate.masters.bloch_waves import bloch_wave_master
 from kikuchi.simulate.masters.load import load_master
 from kikuchi.simulate.masters.sht import read_sht
 from reports._provenance import provenance
-from reports.simulation.masters import HALF, PUBLIC, correlation, difference, turned
+from reports.simulation.masters import HALF, PUBLIC, correlation, difference, pixels, turned
 
 VOLTAGES = (10, 20, 30)
 NAMES = ("Ni", "Ni3Al", "Fe", "Al", "Si", "SrTiO3", "Au", "W")
@@ -39,6 +40,14 @@ def of_phase(masters: Path, name: str) -> dict[str, Any]:
     return row
 
 
+def over_pixels(masters: Path, name: str, row: dict[str, Any]) -> None:
+    """Add the means over pixels to a phase that lacks them."""
+    structure = read_sht(masters / f"{PUBLIC[name]}_20kV.sht").structure
+    assert structure is not None
+    for kv in VOLTAGES:
+        row[f"{kv} kV"]["over_pixels"] = pixels(masters, structure, name, kv)
+
+
 def of_order(masters: Path) -> dict[str, float]:
     """Compare what order changes between nickel and Ni3Al at every voltage, by the structures that ship."""
     found = {}
@@ -56,6 +65,7 @@ def main() -> None:
     """Compare and write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("masters", type=Path)
+    parser.add_argument("--names", nargs="+", choices=NAMES, default=NAMES)
     options = parser.parse_args()
     file = Path(__file__).with_suffix(".json")
     found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else provenance() | {"phases": {}}
@@ -63,9 +73,13 @@ def main() -> None:
     def keep() -> None:
         file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
-    for name in NAMES:
+    for name in options.names:
         if name not in found["phases"]:
             found["phases"][name] = of_phase(options.masters, name)
+            keep()
+            print(name, found["phases"][name], flush=True)
+        if "over_pixels" not in found["phases"][name][f"{VOLTAGES[-1]} kV"]:
+            over_pixels(options.masters, name, found["phases"][name])
             keep()
             print(name, found["phases"][name], flush=True)
     if "order" not in found:

@@ -1,11 +1,14 @@
 """Which places are marked by the widths of their bands; how far these are off is given, not computed."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from ensemble.abstention import Decision, Status
 from kikuchi.maps import PhaseMap
 from kikuchi.maps.summary_text import summary_text
+from kikuchi.matching.phases import candidates
 from kikuchi.postprocessing import band_widths
 
 SHAPE = (20, 30)
@@ -69,3 +72,12 @@ def test_points_that_nobody_looked_at_or_answered_are_not_marked(phase_map):
     phase_map.decision.status[PARTICLE] = Status.UNFAMILIAR
     off = np.where(PARTICLE, 0.05, 0).astype(np.float32) + NOISE
     assert not band_widths.marked(phase_map, off).columns["other_width"].any()
+
+
+def test_phases_of_large_cells_are_left_out_before_anything_is_simulated(monkeypatch):
+    # Nine atoms without an inversion centre, and sixteen.
+    phases = [phase.to_dict() for phase in candidates(["Quartz", "Fe3C"])]
+    monkeypatch.setattr(band_widths, "texture_of", lambda _: pytest.fail("simulated"))
+    assert (
+        band_widths._textures(SimpleNamespace(manifest={"voltages_kv": [20.0], "phases": phases}), 0.87) == {}
+    )

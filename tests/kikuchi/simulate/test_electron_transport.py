@@ -5,7 +5,7 @@ import pytest
 
 from ensemble.errors import InputError
 from kikuchi.simulate.crystals.structure_files import load_structure
-from kikuchi.simulate.masters.electron_transport import _exponentials, backscattered, mean_atom, trajectories
+from kikuchi.simulate.masters.electron_transport import backscattered, exponentials, mean_atom, trajectories
 
 
 @pytest.mark.parametrize(("name", "measured"), [("Al", 0.155), ("Cu", 0.31), ("Au", 0.49)])
@@ -33,7 +33,7 @@ def test_groups_descend_in_energy_and_share_the_electrons():
 
 def test_an_exponential_distribution_of_depths_is_found_again():
     depths = 40 * np.random.default_rng(1).standard_exponential(20_000)
-    shares, lengths = _exponentials(depths)
+    shares, lengths = exponentials(depths)
     for z in (5, 20, 60, 120):
         assert (shares * np.exp(-z / lengths)).sum() == pytest.approx(np.exp(-z / 40), abs=0.02)
 

@@ -94,7 +94,7 @@ def backscattered(
     )
     order = np.argsort(energies)[::-1]
     parts = np.array_split(order, groups)
-    fits = [_exponentials(depths[part]) for part in parts]
+    fits = [exponentials(depths[part]) for part in parts]
     return Backscattered(
         energies_kev=np.array([energies[part].mean() for part in parts]),
         weights=np.array([len(part) for part in parts]) / len(order),
@@ -205,8 +205,24 @@ def _turned(
     )
 
 
-def _exponentials(depths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fit the share of electrons from beyond each depth by decaying exponentials."""
+def exponentials(depths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the share of electrons from beyond each depth by decaying exponentials.
+
+    Parameters
+    ----------
+    depths
+        Depths of single electrons, shape (n,), in any unit.
+
+    Returns
+    -------
+    shares, lengths
+        Coefficients, sum 1, and decay lengths in the unit of the depths, shape (m,).
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 20 electrons.
+    """
     from scipy.optimize import nnls
 
     if len(depths) < 20:
