@@ -1,10 +1,11 @@
 """Every real scan and pattern at hand in one table: first choice, candidates, answered, wrong, with and without naming.
 
-    python -m reports.real.table --shared SHARED
+    python -m reports.real.table --shared SHARED [--run BUNDLE --out FILE]
 
 SHARED is the folder with the real scans, as for `reports.real.among`; nickel is kikuchipy's. The shipped ensemble's own
 rule decides, at its own risk; the points of the Inconel map are read as `ensemble map` reads them. Writes
-``table.json`` and ``inconel.png``, the first choices of that map and how many candidates each point has.
+``table.json`` and ``inconel.png``, the first choices of that map and how many candidates each point has; of another
+bundle, asked as the shipped one is, the rows alone.
 """
 
 import argparse
@@ -92,8 +93,10 @@ def main() -> None:
     """Answer everything, failures first in the table that is printed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--shared", type=Path, required=True)
+    parser.add_argument("--run", default="shipped", help="another bundle")
+    parser.add_argument("--out", type=Path, default=HERE / "table.json")
     given = parser.parse_args()
-    whole = Predictor.load("shipped")
+    whole = Predictor.load(given.run)
     rows: list[dict[str, Any]] = []
     for name, patterns, background, truth in patterns_of(given.shared):
         outputs = whole.member_outputs(patterns, background)
@@ -102,13 +105,13 @@ def main() -> None:
             said = outputs if judge.candidates is None else judge.candidates.narrow(outputs)
             told, first, sizes = row(judge, said, truth)
             rows.append({"scan": name, "truth": truth, "among": named} | told)
-            if named is None and name.startswith("Inconel"):
+            if given.run == "shipped" and named is None and name.startswith("Inconel"):
                 draw(first, sizes, HERE / "inconel.png")
     rows.sort(key=lambda r: r.get("first_right", -1) / r["patterns"])
     for told in rows:
         print(json.dumps(told))
     result = provenance() | {"rows": rows}
-    (HERE / "table.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
