@@ -57,7 +57,8 @@ def restricted_draws(draws: DropoutDraws, columns: Sequence[int] | NDArray[np.in
     """Keep what dropout draws say of some classes.
 
     The draws themselves are not kept, only their sums: the mean probability is renormalised, and the mean entropy of
-    one draw is taken as what it was, at most the entropy of the renormalised mean, which bounds it (Jensen).
+    one draw is taken as what it was, at most the entropy of the renormalised mean, which bounds it (Jensen). Where no
+    draw of a member voted for any of them, all its draws are counted for the one that its mean holds most likely.
 
     Parameters
     ----------
@@ -83,10 +84,14 @@ def restricted_draws(draws: DropoutDraws, columns: Sequence[int] | NDArray[np.in
     mean = np.divide(mean, total, out=np.full_like(mean, 1.0 / len(kept)), where=total > 0)
     mean[np.isnan(total[..., 0])] = np.nan
     most = entropy(mean.reshape(-1, len(kept))).reshape(mean.shape[:-1])
+    cast = np.asarray(draws.votes)
+    votes = cast[..., kept]
+    m, n = np.nonzero((votes.sum(axis=-1) == 0) & ~np.isnan(mean[..., 0]))
+    votes[m, n, mean[m, n].argmax(axis=-1)] = cast[m, n].sum(axis=-1)
     return DropoutDraws(
         mean.astype(np.float32),
         np.minimum(np.asarray(draws.entropy), most).astype(np.float32),
-        np.asarray(draws.votes)[..., kept],
+        votes,
     )
 
 

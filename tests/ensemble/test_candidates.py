@@ -5,7 +5,7 @@ import pytest
 
 from ensemble.candidates import mass_outside, restricted_draws, restricted_logits, unfamiliarity_among
 from ensemble.errors import InputError
-from ensemble.pooling import DropoutDraws
+from ensemble.pooling import DropoutDraws, combine
 from ensemble.softmax import softmax
 
 
@@ -39,6 +39,18 @@ def test_draws_are_renormalised_and_their_entropy_keeps_below_its_bound():
     assert kept.mean[0, 0] == pytest.approx([0.5, 0.5])
     assert kept.entropy[0, 0] == pytest.approx(np.log(2), abs=1e-6)
     assert kept.votes[0, 0].tolist() == [5, 4]
+
+
+def test_draws_that_all_voted_for_others_are_counted_for_the_likeliest_candidate():
+    """Nine draws for the class left out; the candidates' mean is 1/4 and 3/4. A pattern nobody ran stays empty."""
+    mean = np.array([[[0.1, 0.3, 0.6], [np.nan] * 3]])
+    draws = DropoutDraws(mean, np.array([[0.5, np.nan]]), np.array([[[0, 0, 9], [0, 0, 0]]]))
+    kept = restricted_draws(draws, [0, 1])
+    assert kept.votes.tolist() == [[[0, 9], [0, 0]]]
+    pooled = combine(np.zeros((1, 2, 2)), "mc-dropout", draws=kept)
+    assert pooled.probabilities[0] == pytest.approx([0.25, 0.75])
+    assert pooled.votes[0].tolist() == [1, -1]
+    assert np.isnan(pooled.probabilities[1]).all()
 
 
 def test_strangeness_of_held_out_patterns_passes_at_their_own_rate():
