@@ -276,7 +276,9 @@ def _pool_draws(draws: DropoutDraws, block: slice, weights: NDArray[np.float64],
     if (~np.isnan(p[..., 0]) & (counts.sum(axis=-1) == 0)).any():
         raise InputError("a pattern with dropout draws has no vote of any draw")
     mean = np.tensordot(weights, p, axes=1)
-    share = np.tensordot(weights, counts / counts.sum(axis=-1, keepdims=True), axes=1)
+    every = counts.sum(axis=-1, keepdims=True)
+    shares = np.divide(counts, every, out=np.full(counts.shape, np.nan), where=every > 0)
+    share = np.tensordot(weights, shares, axes=1)
     # A member votes with the majority of its draws; its mean probability, below 1, breaks ties only.
     votes = (counts + 0.5 * p).argmax(axis=-1)
     votes[np.isnan(p[..., 0])] = -1
