@@ -1,4 +1,4 @@
-"""Pairs of phases, one of every crystal system but the triclinic: expected errors, and those of a small map."""
+"""Pairs of phases, one of every crystal system: expected errors, and those of a small map."""
 
 import time
 from pathlib import Path
