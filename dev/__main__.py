@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 Command = list[str]
 
 #: Benchmarks beside each other would measure each other.
-WORKERS = ["-n", "2", "--dist", "loadgroup", "-p", "no:benchmark"]
+#: In the order of their folders, the dear ones first: a late one would leave a process without work.
+WORKERS = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "-p", "no:benchmark"]
 COVERAGE = ["--cov", "--cov-report=term:skip-covered", "--cov-report=html:build/coverage"]
 
 
