@@ -162,7 +162,19 @@ def mixture_bound(
 
 
 def risk_at_scan(certified_risk: float, bound: float) -> float:
-    """Risk that is promised for a scan: what was certified where the bound keeps it, else the bound, else nothing (1).
+    """Risk that is promised for a scan: what was certified where the bound keeps it, else the bound, else nothing.
+
+    Parameters
+    ----------
+    certified_risk
+        At the held-out mixture, in (0, 1].
+    bound
+        Over the mixtures that the scan may have, in (0, 1]; see `mixture_bound`.
+
+    Returns
+    -------
+    float
+        In (0, 1]; 1 where the bound is above `MOST_PROMISED`, which is no promise.
 
     Examples
     --------
