@@ -16,7 +16,7 @@ from kikuchi.matching.phases import Candidate
 from kikuchi.matching.storage import MatcherMember, load_matcher
 from kikuchi.matching.survey import places
 from kikuchi.matching.texture import Texture, texture_of
-from kikuchi.postprocessing.less_explained import LEAST_POINTS, together
+from kikuchi.postprocessing.less_explained import LEAST_POINTS, described, in_words, together
 from kikuchi.scans import Scan
 from kikuchi.simulate.crystals.structures import structure_from_dict
 from kikuchi.simulate.crystals.symmetry import is_centrosymmetric
@@ -76,24 +76,25 @@ def marked(phase_map: PhaseMap, off: np.ndarray) -> PhaseMap:
     looked = np.isfinite(off)
     solved = phase_map.decision.status == Status.SOLVED
     number = np.zeros(phase_map.n, np.int32)
-    described: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for sign in (1, -1):
         for points in together(sign * off - OTHER, looked, phase_map.row, phase_map.col):
             if solved[points].mean() > 0.5:
-                described.append(_described(points, phase_map, sign))
-                number[points] = len(described)
+                bands = {"bands": "wider" if sign > 0 else "narrower"}
+                found.append(described(points, phase_map) | bands)
+                number[points] = len(found)
     singles = {
         word: {"answered": int(own.sum()), "of_another_width": int((own & (np.abs(off) > OTHER_ALONE)).sum())}
         for k, word in enumerate(phase_map.words)
         if (own := solved & looked & (phase_map.decision.winner == k)).any()
     }
-    notes = [*map(_note, described), *_notes_of_phases(singles)]
+    notes = [*map(_note, found), *_notes_of_phases(singles)]
     return replace(
         phase_map,
         columns=phase_map.columns | {"band_width": off, "other_width": number},
         meta=phase_map.meta
         | {
-            "band_widths": {"places": described, "phases": singles},
+            "band_widths": {"places": found, "phases": singles},
             "notes": [*phase_map.meta.get("notes", []), *notes],
         },
     )
@@ -144,25 +145,9 @@ def _leans(
     return np.concatenate(found)
 
 
-def _described(points: np.ndarray, phase_map: PhaseMap, sign: int) -> dict[str, Any]:
-    winner = phase_map.decision.winner[points]
-    counts = np.bincount(winner[winner >= 0], minlength=len(phase_map.words))
-    rows, columns = phase_map.row[points], phase_map.col[points]
-    return {
-        "points": len(points),
-        "bands": "wider" if sign > 0 else "narrower",
-        "first_choice": phase_map.words[int(counts.argmax())],
-        "of_these": int(counts.max()),
-        "rows": [int(rows.min()), int(rows.max())],
-        "columns": [int(columns.min()), int(columns.max())],
-    }
-
-
 def _note(place: dict[str, Any]) -> str:
-    rows, columns = (f"{first} to {last}" for first, last in (place["rows"], place["columns"]))
     return (
-        f"{place['points']} points together (rows {rows}, columns {columns}; first {place['first_choice']} at "
-        f"{place['of_these']}) have {place['bands']} bands than what they are called: another cell, a phase may be "
+        f"{in_words(place)} have {place['bands']} bands than what they are called: another cell, a phase may be "
         "missing from the list"
     )
 

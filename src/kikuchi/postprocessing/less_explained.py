@@ -98,14 +98,22 @@ def with_less_explained(phase_map: PhaseMap, bundle: Bundle, scan: Scan, logits:
     number = np.zeros(phase_map.n, np.int32)
     for i, place in enumerate(places, start=1):
         number[place.points] = i
-    described = [_described(place, phase_map) for place in places]
+    found = [
+        described(place.points, phase_map)
+        | {
+            "answered": int(solved[place.points].sum()),
+            "explained": place.explained,
+            "explained_elsewhere": place.rest,
+        }
+        for place in places
+    ]
     return replace(
         phase_map,
         columns=phase_map.columns | {"less_explained": number},
         meta=phase_map.meta
         | {
-            "less_explained": described,
-            "notes": [*phase_map.meta.get("notes", []), *map(_note, described)],
+            "less_explained": found,
+            "notes": [*phase_map.meta.get("notes", []), *map(_note, found)],
         },
     )
 
@@ -160,27 +168,45 @@ def together(off: np.ndarray, counted: np.ndarray, row: np.ndarray, col: np.ndar
     return sorted((points for points in found if len(points) >= LEAST_POINTS), key=len, reverse=True)
 
 
-def _described(place: Place, phase_map: PhaseMap) -> dict[str, Any]:
-    d, points = phase_map.decision, place.points
-    counts = np.bincount(d.winner[points][d.winner[points] >= 0], minlength=len(phase_map.words))
-    rows, columns = phase_map.row[points], phase_map.col[points]
+def described(points: np.ndarray, phase_map: PhaseMap) -> dict[str, Any]:
+    """Say what and where points that lie together are.
+
+    Parameters
+    ----------
+    points
+        Indices, shape (n,).
+    phase_map
+        As decided.
+
+    Returns
+    -------
+    dict
+        ``points`` (their number), ``first_choice`` and ``of_these`` (which phase is first most often, and at how many
+        of them), ``rows`` and ``columns`` (first and last).
+    """
+    winner, rows, columns = (a[points] for a in (phase_map.decision.winner, phase_map.row, phase_map.col))
+    counts = np.bincount(winner[winner >= 0], minlength=len(phase_map.words))
     return {
         "points": len(points),
-        "answered": int((d.status[points] == Status.SOLVED).sum()),
         "first_choice": phase_map.words[int(counts.argmax())],
         "of_these": int(counts.max()),
         "rows": [int(rows.min()), int(rows.max())],
         "columns": [int(columns.min()), int(columns.max())],
-        "explained": place.explained,
-        "explained_elsewhere": place.rest,
     }
 
 
-def _note(place: dict[str, Any]) -> str:
+def in_words(place: dict[str, Any]) -> str:
+    """Say what `described` found at the beginning of a note."""
     rows, columns = (f"{first} to {last}" for first, last in (place["rows"], place["columns"]))
     return (
         f"{place['points']} points together (rows {rows}, columns {columns}; first {place['first_choice']} at "
-        f"{place['of_these']}) are explained less well than the rest, {place['explained']:.0%} against "
+        f"{place['of_these']})"
+    )
+
+
+def _note(place: dict[str, Any]) -> str:
+    return (
+        f"{in_words(place)} are explained less well than the rest, {place['explained']:.0%} against "
         f"{place['explained_elsewhere']:.0%}: "
         "a phase may be missing from the list, or their orientation was not found"
     )
